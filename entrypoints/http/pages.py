@@ -34,6 +34,7 @@ STATIC_TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".txt": "text/plain; charset=utf-8",
+    ".mp3": "audio/mpeg",
 }
 HTML_MEDIA_TYPE = "text/html; charset=utf-8"
 MICROPHONE = {"Permissions-Policy": "camera=(), geolocation=(), microphone=(self), payment=()"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ from tests.journeys.observed_service import ObservedService
 from tests.postgres import fresh_database
 from tests.stripe_events import Payment, event
 
+TUS = {"Tus-Resumable": "1.0.0"}
+UPLOAD_PATH = "/api/uploads/{ticket_id}/{upload_id}"
 TICKET_PATH = "/api/tickets/{ticket_id}"
 PROBLEM = "application/problem+json"
 WEBHOOKS = ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-webhook")
@@ -42,6 +45,7 @@ class Planter:
             self.open("SOCIAL", f"https://{self.canary('social')}.example/{self.canary('page')}"),
             self.open("SOCIAL", f"@{self.canary('handle')}"),
         ]
+        self.upload_path = ""
         self.donation = self.document = self.attachment = self.slug = ""
 
     def _client(self, credential: str | None = None) -> Client:
@@ -102,6 +106,40 @@ class Planter:
         stale = {"If-Match": '"99"'}
         assert ticket.upload(RECORDING.read_bytes(), self.canary("file"), headers=stale).status_code == 412
         assert ticket.upload(self.canary("no sound").encode() * 100).status_code == 415
+
+    def upload_in_parts(self) -> None:
+        """Leave an upload that is not finished."""
+        names = {"ticket": self.main.id, "filename": self.canary("file name")}
+        described = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in names.items())
+        created = self.main.http.post(
+            "/api/uploads", headers=TUS | {"Upload-Length": "1000", "Upload-Metadata": described}
+        )
+        assert created.status_code == 201, created.text
+        self.upload_path = created.headers["location"]
+        part = TUS | {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+        data = self.canary("part").encode()
+        wrong = part | {"Upload-Checksum": f"sha1 {self.canary('checksum')}"}
+        assert self.main.http.patch(self.upload_path, content=data, headers=wrong).status_code in (400, 460)
+        assert self.main.http.patch(self.upload_path, content=data, headers=part).status_code == 204
+
+    def tell(self, path: str = "", **form: Any) -> Callable[[], None]:
+        """Return a function that tells a story, which opens a ticket."""
+
+        def send() -> None:
+            person = {"contact": f"{self.canary('contact')}@example.com", "name": self.canary("name")}
+            # A client of its own, which keeps the cookie of the ticket.
+            client = self._client()
+            if path:
+                answer = client.post(f"/tell{path}", data=person | {"consent": "yes"} | form.pop("data", {}), **form)
+            else:
+                answer = client.post("/tell", json=person | {"consent": True})
+            assert answer.status_code in (201, 303, 422), answer.text
+            token = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
+            ticket_id = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", answer.headers.get("location", "") + answer.text)
+            assert ticket_id is not None
+            self.others.append(Ticket(client, {"id": ticket_id[0], "accessToken": token}))
+
+        return send
 
     def process(self) -> None:
         assert self.main.post("/process", {"audioFilePath": f"/{self.canary('path')}"}).status_code == 202
@@ -298,6 +336,28 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/api/tickets/create"): planter.create,
         ("PATCH", TICKET_PATH): lambda: planter.main.patch("", {"displayName": planter.canary("displayName")}) and None,
         ("POST", f"{TICKET_PATH}/upload-audio"): planter.upload,
+        ("OPTIONS", "/api/uploads"): planter.as_admin("OPTIONS", "/api/uploads?{canary}", 422),
+        ("POST", "/api/uploads"): planter.upload_in_parts,
+        ("PATCH", UPLOAD_PATH): lambda: planter.upload_in_parts(),
+        ("HEAD", UPLOAD_PATH): lambda: planter.main.http.head(planter.upload_path, headers=TUS) and None,
+        ("DELETE", UPLOAD_PATH): planter.as_admin("DELETE", "/api/uploads/{canary}/{canary}", 403),
+        ("GET", "/tell"): planter.as_admin("GET", "/tell?{canary}", 200),
+        ("GET", "/tell/file"): planter.as_admin("GET", "/tell/file?{canary}", 200),
+        ("GET", "/tell/write"): planter.as_admin("GET", "/tell/write?{canary}", 200),
+        ("POST", "/tell"): planter.tell(),
+        ("POST", "/tell/file"): planter.tell(
+            "/file", files={"audio": (planter.canary("file name"), planter.canary("no sound").encode())}
+        ),
+        ("POST", "/tell/write"): planter.tell(
+            "/write", data={name: planter.canary(name) for name in ("story", "title", "beneficiary")}
+        ),
+        ("GET", "/tell/{ticket_id}"): lambda: planter.main.http.get(f"/tell/{planter.main.id}") and None,
+        ("POST", "/tell/{ticket_id}"): lambda: (
+            planter.main.http.post(
+                f"/tell/{planter.main.id}", files={"audio": ("x", planter.canary("no sound").encode())}
+            )
+            and None
+        ),
         ("POST", f"{TICKET_PATH}/process"): planter.process,
         ("POST", f"{TICKET_PATH}/retry"): lambda: planter.main.post("/retry", {planter.canary("field"): 1}) and None,
         ("POST", f"{TICKET_PATH}/provide-info"): planter.info,

@@ -37,6 +37,8 @@ REFUSALS: Mapping[type[Exception], str] = {
     BusyError: "busy",
     QuotaExceeded: "quota",
 }
+# In these the page has its words as sound; in the others the browser reads them, if it can.
+SPOKEN_LANGUAGES = ("en", "es")
 DRAFT_FIELDS = ("title", "story", "beneficiary", "goalAmount")
 
 
@@ -122,7 +124,15 @@ class TellHandlers:
         self, call: Call, ticket_id: UUID | None, faults: Iterable[str] = (), headers: Mapping[str, str] | None = None
     ) -> Answer[bytes]:
         status, all_headers = 422 if faults else 200, {**MICROPHONE, **(headers or {})}
-        return self.site.page(call, "tell.html", status, headers=all_headers, ticket_id=ticket_id, faults=list(faults))
+        return self.site.page(
+            call,
+            "tell.html",
+            status,
+            headers=all_headers,
+            ticket_id=ticket_id,
+            faults=list(faults),
+            spoken_languages=SPOKEN_LANGUAGES,
+        )
 
     def _open(self, call: Call, contact_text: str, name: str) -> dict[str, str]:
         """Open a ticket as the API does, make its holder the caller, and return the cookie that signs in."""

@@ -298,7 +298,21 @@ async function resume() {
   review();
 }
 
+let spoken;
+
+function silence() {
+  window.speechSynthesis?.cancel();
+  spoken?.pause();
+}
+
 function readAloud() {
+  if (root.dataset.aloud) {
+    spoken ??= new Audio(root.dataset.aloud);
+    spoken.onended = () => (spoken.currentTime = 0);
+    if (spoken.paused) spoken.play();
+    else spoken.pause();
+    return;
+  }
   const speech = window.speechSynthesis;
   if (speech.speaking) {
     speech.cancel();
@@ -312,15 +326,15 @@ function readAloud() {
   }
 }
 
-if (window.speechSynthesis) {
-  root.querySelector("[data-aloud]").hidden = false;
+if (root.dataset.aloud || window.speechSynthesis) {
+  $("aloud-choice").hidden = false;
   $("aloud").addEventListener("click", readAloud);
 }
 if (navigator.mediaDevices?.getUserMedia && window.MediaRecorder) {
   $("record").setAttribute("role", "button");
   $("record").addEventListener("click", (event) => {
     event.preventDefault();
-    window.speechSynthesis?.cancel();
+    silence();
     start();
   });
   $("pause").addEventListener("click", pauseOrResume);

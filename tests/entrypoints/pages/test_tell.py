@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from entrypoints.http.handlers.tell_pages import SPOKEN_LANGUAGES
 from tests.browser import checked
 from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, eventually
 from tests.conftest import QUIET_BROWSER
@@ -73,7 +74,7 @@ def test_a_file_without_sound_can_be_sent_again_for_the_same_ticket(live: LiveSe
         refused = send_file(browser, b"no sound" * 100)
     assert refused.status_code == 422
     assert '<a href="#audio">' in refused.text
-    path = refused.text.partition('<form method="post" action="')[2].partition('"')[0]
+    path = "/tell/" + refused.text.partition('action="/tell/')[2].partition('"')[0]
     with live.client() as browser:
         headers = {"Cookie": refused.headers["set-cookie"].partition(";")[0], "Sec-Fetch-Site": "same-origin"}
         again = browser.post(path, files={"audio": ("story.webm", SPEECH)}, headers=headers)
@@ -116,6 +117,16 @@ def test_only_this_page_may_use_the_microphone(live: LiveService):
     with live.client() as browser:
         assert "microphone=(self)" in browser.get("/tell").headers["permissions-policy"]
         assert "microphone=()" in browser.get("/tell/file").headers["permissions-policy"]
+
+
+@pytest.mark.parametrize("language", SPOKEN_LANGUAGES)
+def test_the_words_that_are_read_aloud_are_those_of_the_page(live: LiveService, language: str):
+    with live.client() as browser:
+        page = browser.get("/tell", params={"lang": language}).text
+        words = browser.get(f"/static/tell-{language}.txt").text
+        sound = browser.get(f"/static/tell-{language}.mp3")
+    assert [line for line in words.splitlines() if f">{line}<" not in page] == []
+    assert sound.headers["content-type"] == "audio/mpeg"
 
 
 def test_a_closed_intake_is_explained(live: LiveService, monkeypatch: pytest.MonkeyPatch):
@@ -165,6 +176,8 @@ def test_a_story_is_recorded_heard_and_sent_over_a_bad_network(live: LiveService
     with checked(talking_browser, live.base_url, permissions=("microphone",)) as tab:
         page = tab.open("/tell")
         tab.check("tell")
+        with page.expect_request("**/static/tell-en.mp3*"):
+            page.get_by_role("button", name="Read this page aloud").click()
         record(page, "0:03")
         expect(page.get_by_role("heading", name="Hear your recording")).to_be_visible()
         page.evaluate("document.querySelector('#playback').play()")
