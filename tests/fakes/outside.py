@@ -12,6 +12,7 @@ from uuid import UUID
 from adapters.safety.reviewer import LocalSafetyReviewer
 from adapters.storage.contents import JsonTranscripts
 from domain.commands import Commands
+from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.recordings import RecordingCommands
@@ -125,6 +126,7 @@ def fake_commands(**parts: Any) -> Commands:
             **{name: ports[name] for name in ("printer", "safety", "page_url", "checkpoint", "sandbox")},
         ),
         checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"]),
+        attachments=AttachmentCommands(ports["tickets"], ports["contents"]),
         refunds=RefundCommands(ports["donations"], ports["refunds"]),
         support=SupportCommands(
             ports["tickets"],
