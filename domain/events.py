@@ -303,6 +303,14 @@ class UpdateRemoved(TicketEvent):
     update_id: UUID
 
 
+class DonorsThanked(TicketEvent):
+    """The holder thanks those who gave until now and left an address; each gets the same text once."""
+
+    TOPIC = "donors_thanked"
+    thanks_id: UUID
+    text: Personal
+
+
 class TicketSuspended(TicketEvent):
     """The operator took the page down; until the ticket is reinstated, nobody sees the page or donates on it."""
 

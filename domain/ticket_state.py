@@ -97,6 +97,8 @@ class TicketState(BaseAggregate[UUID]):
         self.lifecycle = Lifecycle()
         self.failed_retryable: bool | None = None
         self.suspension_reason: str | None = None
+        # The texts with which the holder thanked donors, by their ids.
+        self.thanks: Mapping[UUID, str] = {}
         # The updates on the page, the oldest first.
         self.update_ids: tuple[UUID, ...] = ()
         # The version of the last event that closed the checkouts; 0 if there was none.
@@ -151,6 +153,8 @@ class TicketState(BaseAggregate[UUID]):
                 self.written |= frozenset(event.changed)
             case events.FindingDecided(finding_id=finding_id, decision=decision):
                 self.decisions = {**self.decisions, finding_id: decision}
+            case events.DonorsThanked(thanks_id=thanks_id, text=text):
+                self.thanks = {**self.thanks, thanks_id: text}
             case events.UpdatePosted(update_id=update_id):
                 self.update_ids = (*self.update_ids, update_id)
             case events.UpdateRemoved(update_id=update_id):

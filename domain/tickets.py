@@ -38,6 +38,7 @@ from domain.values import (
 DEFAULT_CURRENCY = "USD"
 LONGEST_SUSPENSION_REASON = 1_000
 MOST_UPDATES = 100
+MOST_THANKS = 20
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,15 @@ class RecordingTicket(PublicMaterial):
         if len(self.update_ids) >= MOST_UPDATES:
             raise RefusedError(f"A page has at most {MOST_UPDATES} updates. Remove an old one first.")
         self._trigger(events.UpdatePosted, actor, update_id=update_id, text=text)
+
+    def thank_donors(self, actor: Actor, thanks_id: UUID, text: str) -> None:
+        """Thank everybody who gave; a repeated id does nothing."""
+        self._refuse_if_suspended()
+        if thanks_id in self.thanks:
+            return
+        if len(self.thanks) >= MOST_THANKS:
+            raise RefusedError(f"You can say thanks {MOST_THANKS} times.")
+        self._trigger(events.DonorsThanked, actor, thanks_id=thanks_id, text=text)
 
     def remove_update(self, actor: Actor, update_id: UUID) -> None:
         if update_id not in self.update_ids:

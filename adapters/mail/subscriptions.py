@@ -16,7 +16,7 @@ from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.values import ContactType
 
-OPTIONAL_KINDS = frozenset({"draft_questions", "draft_ready", "published", "recording_failed"})
+OPTIONAL_KINDS = frozenset({"draft_questions", "draft_ready", "published", "recording_failed", "thanks"})
 # 128 bits in hexadecimal digits.
 SIGNATURE_DIGITS = 32
 

@@ -5,6 +5,7 @@ the donation's state at that time. Nobody can unsubscribe from these mails, beca
 money. A replay of history adds no rows, and payments and refunds older than a week get no mail.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ from adapters.postgres.leased_queue import LeasedQueue
 from domain.commands.tickets import public_draft
 from domain.donations import Donation
 from domain.errors import InvalidError, NotFoundError, UnavailableError
-from domain.events import PaymentReceived, Refunded
+from domain.events import DonorsThanked, PaymentReceived, Refunded, TicketEvent
 from domain.gift import Gift
 from domain.ports import Donations, Mail, SafetyReviewer, Tickets
 from domain.tickets import RecordingTicket
@@ -36,6 +37,7 @@ from domain.values import Donor, Money
 
 RECEIPT_MAIL = "receipt"
 REFUND_MAIL = "refund"
+THANKS_MAIL = "thanks"
 SUCCEEDED = "succeeded"
 MAX_AGE_SECONDS = 7 * 86_400
 POLL_SECONDS = 0.5
@@ -80,6 +82,17 @@ def add_donor_emails(cursor: Cursor[TupleRow], applied_events: Iterable[AppliedE
     rows = {row[0]: row for event in applied_events if event.gift.donor.email_hash for row in _rows(event, oldest)}
     if rows:
         cursor.execute(_ADD, [list(column) for column in zip(*rows.values(), strict=True)])
+
+
+def add_thanks(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
+    """Add a row for each donation whose donor left an address; the row names the thanks in place of a refund."""
+    assert isinstance(event, DonorsThanked)
+    cursor.execute(
+        "INSERT INTO donor_emails (key, kind, ticket_id, donation_id, refund_id, state)"
+        " SELECT %(kind)s || ':' || %(thanks)s || ':' || donation_id, %(kind)s, ticket_id, donation_id, %(thanks)s,"
+        " 'waiting' FROM donor_emails WHERE ticket_id = %(ticket)s AND kind = %(receipt)s ON CONFLICT (key) DO NOTHING",
+        {"kind": THANKS_MAIL, "thanks": str(event.thanks_id), "ticket": event.ticket, "receipt": RECEIPT_MAIL},
+    )
 
 
 def _receipt_key(donation_id: UUID) -> str:
@@ -174,7 +187,12 @@ class DonorEmails(StepLoop):
             values = self._values(email, ticket, donation, name)
             if ticket.erased or address is None or values is None:
                 return "dropped", None
-            self._outbox.queue(cursor.connection, Mail(email.kind, address, values, email.key, email.ticket_id))
+            key = email.key
+            if email.kind == THANKS_MAIL:
+                # One mail for each donor and text, however often they gave and however often it is sent.
+                once = f"{address.lower()} {values['message']}"
+                key = f"{THANKS_MAIL}:{ticket.id}:{hashlib.sha256(once.encode()).hexdigest()}"
+            self._outbox.queue(cursor.connection, Mail(email.kind, address, values, key, email.ticket_id))
         except NotFoundError:
             return "dropped", "erased"
         except InvalidError:
@@ -223,6 +241,11 @@ class DonorEmails(StepLoop):
                 "beneficiary": (draft.beneficiary or "")[:LONGEST_TITLE],
                 "day": _day(gift.paid_at, language),
             }
+        if email.kind == THANKS_MAIL:
+            text = ticket.thanks.get(UUID(email.refund_id))
+            if text is None or gift.net <= 0 or ticket.lifecycle.suspended:
+                return None
+            return common | {"message": text, "holder": ticket.display_name or ""}
         refund = gift.refunds.get(email.refund_id or "")
         if refund is None or refund.state != SUCCEEDED:
             return None

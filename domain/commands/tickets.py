@@ -102,6 +102,10 @@ class TicketCommands:
 
         self.store.change(ticket_id, post)
 
+    def thank_donors(self, actor: Actor, ticket_id: UUID, thanks_id: UUID, text: str) -> None:
+        """Send the holder's thanks to everybody who gave and left an address, once for each donor and text."""
+        self.store.change(ticket_id, lambda ticket: ticket.thank_donors(actor, thanks_id, text))
+
     def remove_update(self, actor: Actor, ticket_id: UUID, update_id: UUID) -> None:
         self.store.change(ticket_id, lambda ticket: ticket.remove_update(actor, update_id))
 

@@ -7,13 +7,14 @@ from adapters.event_store.history import EventEffects, StoredDonations, StoredTi
 from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.identity import recovery_links
 from adapters.jobs.queue import enqueue
-from adapters.payments import open_checkouts
+from adapters.payments import donor_emails, open_checkouts
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
 from adapters.privacy import erasure
 from domain.events import (
     CheckoutOpened,
     ContactChanged,
+    DonorsThanked,
     DraftingFailed,
     DraftProposed,
     Erased,
@@ -38,6 +39,7 @@ class Aggregates:
             **contact_hashes.EFFECTS,
             ContactChanged: [*contact_hashes.EFFECTS[ContactChanged], recovery_links.close],
             CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
+            DonorsThanked: [donor_emails.add_thanks],
             DraftingFailed: [mails.tell_finished],
             DraftProposed: [mails.tell_finished],
             Erased: [partial(erasure.destroy, self.inbox), open_checkouts.close, recovery_links.close],

@@ -38,6 +38,7 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "PictureRemoved": N_("The photo was taken off the page."),
     "ConsentGiven": N_("The person agreed that parts of the story are shown."),
     "ConsentWithdrawn": N_("The person no longer agrees that parts of the story are shown."),
+    "DonorsThanked": N_("The person thanked those who gave."),
     "UpdatePosted": N_("The person told donors what happened since."),
     "UpdateRemoved": N_("A message to donors was removed."),
     "Published": N_("The page was published."),

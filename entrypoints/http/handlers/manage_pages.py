@@ -16,7 +16,7 @@ from adapters.languages import translations
 from adapters.localisation import format_date, supported_language
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
-from domain.errors import InvalidError
+from domain.errors import InvalidError, RefusedError
 from domain.ports import QrCodes
 from domain.values import Contact, ContactType, DonationStatus, Money
 from entrypoints.http.amounts import format_amount
@@ -33,6 +33,7 @@ from projections.model import Row
 
 MAX_GIFTS = 100
 MAX_WORD = 40
+LONGEST_THANKS = 1_000
 
 
 class ShownGift(NamedTuple):
@@ -60,6 +61,9 @@ class ManagePageHandlers:
 
     def show(self, call: Call) -> Answer[bytes]:
         """Show "my page": what came in, and everything that the holder may do."""
+        return self._page(call)
+
+    def _page(self, call: Call, *, fault: str | None = None, typed: str = "") -> Answer[bytes]:
         row, personal = call.ticket, call.personal_data(self.cipher)
         language = page_language(call, _story_language(row))
         gift_rows, total_rows, words = call.reads.ask(
@@ -80,6 +84,7 @@ class ManagePageHandlers:
         return self.site.page(
             call,
             "manage.html",
+            422 if fault else 200,
             story_language=_story_language(row),
             ticket_id=call.ticket_id,
             title=draft.title,
@@ -100,11 +105,26 @@ class ManagePageHandlers:
             percent=min(100, max(0, sums.net_minor) * 100 // goal) if goal else None,
             contact=personal.contact(row, shortened=True),
             notice=call.query.get("done"),
+            fault=fault,
+            typed=typed,
+            longest=LONGEST_THANKS,
         )
 
     def unpublish(self, call: Call) -> Answer[None]:
         self.commands.unpublish(call.principal.actor, call.ticket_id)
         return see_other(f"/t/{call.ticket_id}/manage?done=unpublished")
+
+    def thank(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Send the typed thanks to those who gave; nobody's address is shown."""
+        # The browser ends lines with both characters.
+        text = form_fields(call.raw_body).get("text", "").replace("\r\n", "\n").strip()
+        if not text or len(text) > LONGEST_THANKS:
+            return self._page(call, fault="long" if text else "none", typed=text[:LONGEST_THANKS])
+        try:
+            self.commands.thank_donors(call.principal.actor, call.ticket_id, call.seed.id("thanks"), text)
+        except RefusedError:
+            return self._page(call, fault="often", typed=text)
+        return see_other(f"/t/{call.ticket_id}/manage?done=thanked")
 
     def show_recovery(self, call: Call) -> Answer[bytes]:
         made_at = self.recovery_links.made_at(call.ticket_id)

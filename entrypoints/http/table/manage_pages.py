@@ -19,6 +19,10 @@ OPERATIONS: tuple[Operation, ...] = (
         status=303, media_types=HTML, tag="Holder's pages",
     ),
     Operation(
+        "POST", f"{PAGE}/thanks", "Send thanks to those who gave and left an address", ManagePageHandlers.thank,
+        HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=AGAIN, tag="Holder's pages",
+    ),
+    Operation(
         "GET", f"{PAGE}/recovery", "Show what a recovery sheet is, and whether there is one",
         ManagePageHandlers.show_recovery, HOLDER_PAGE, media_types=HTML, tag="Holder's pages",
     ),

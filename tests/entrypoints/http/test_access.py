@@ -114,6 +114,7 @@ TICKET_RULES = {
     ("GET", "/audit/{ticket_id}/check"): Rule(200, readers=True, client=False),
     ("GET", "/t/{ticket_id}/manage"): Rule(200, **WRITE),
     ("POST", "/t/{ticket_id}/manage/unpublish"): Rule(303, **WRITE),
+    ("POST", "/t/{ticket_id}/thanks"): Rule(422, {"data": {"text": ""}}, **WRITE),
     ("GET", "/t/{ticket_id}/recovery"): Rule(200, **WRITE),
     ("POST", "/t/{ticket_id}/recovery"): Rule(200, **WRITE),
     ("GET", "/t/{ticket_id}/contact"): Rule(200, **WRITE),

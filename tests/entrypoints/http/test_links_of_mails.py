@@ -75,6 +75,28 @@ def test_the_links_of_a_receipt_work_and_one_is_the_pdf(live: LiveService, ticke
     assert any("/receipt?session_id=" in link for link in statuses)
 
 
+def test_thanks_reach_each_donor_once_for_each_text_and_show_nobody_an_address(live: LiveService, ticket: Ticket):
+    ticket.publish()
+    for _ in range(2):
+        donate_in_sandbox(live, ticket, 50)
+    eventually(lambda: ticket.get("/donations/total").json()["counts"]["paid"] == 2)
+    headers = {"Cookie": f"session={ticket.token}", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+    words = f"You mended the roof of {slug_of(ticket)}."
+    with Client(base_url=live.base_url, headers=headers) as browser:
+        assert browser.post(f"/t/{ticket.id}/thanks", data={"text": " "}).status_code == 422
+        for _ in range(2):
+            answer = browser.post(f"/t/{ticket.id}/thanks", data={"text": words})
+            assert answer.status_code == 303, answer.text
+        shown = browser.get(answer.headers["location"]).text
+    live.service.payments.donor_emails.run_all()
+    live.service.mail.sender.run_all()
+    thanks = [mail for mail in files(live.settings.outbox) if words in text_of(mail)]
+    assert len(thanks) == len({str(mail["To"]) for mail in thanks}) > 0
+    assert not any(str(mail["To"]) in shown for mail in thanks)
+    assert "List-Unsubscribe" in thanks[0]
+    assert set(follow(live, thanks[0]).values()) == {200}
+
+
 def slug_of(ticket: Ticket) -> str:
     slug: str = ticket.get("/qr-code").json()["targetUrl"].rpartition("/")[2]
     return slug
@@ -82,6 +104,15 @@ def slug_of(ticket: Ticket) -> str:
 
 def test_no_kind_of_mail_is_forgotten():
     kinds = {file.stem for file in messages.TEMPLATES.glob("*.txt")}
-    followed = {"access_code", "published", "suspended", "reinstated", "new_access", "contact_changed", "receipt"}
+    followed = {
+        "access_code",
+        "published",
+        "suspended",
+        "reinstated",
+        "new_access",
+        "contact_changed",
+        "receipt",
+        "thanks",
+    }
     without_links = {"contact_code"}
     assert kinds == followed | ELSEWHERE | without_links
