@@ -208,6 +208,8 @@ class Planter:
         assert donation_answer.status_code == 303, donation_answer.text
         self.settle(donation_answer.headers["location"])
         assert self.visitor.post(f"/d/{self.slug}", data={"amount": self.canary("amount")}).status_code == 422
+
+    def update(self) -> None:
         assert self.main.post("/updates", {"text": self.canary("update")}).status_code == 201
 
     def documents(self) -> None:
@@ -394,6 +396,18 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", f"{TICKET_PATH}/create-payment"): planter.pay,
         ("GET", "/d/{slug}"): planter.as_admin("GET", "/d/{slug}?thanks&session_id=cs_{canary}", 200),
         ("POST", "/d/{slug}"): planter.give,
+        ("GET", "/d/{slug}/total"): planter.as_admin("GET", "/d/{slug}/total?session_id=cs_{canary}", 200),
+        ("GET", "/d/{slug}/receipt"): planter.as_admin("GET", "/d/{slug}/receipt?session_id=cs_{canary}", 404),
+        ("GET", "/d/{slug}/picture.png"): planter.as_admin("GET", "/d/{slug}/picture.png", 200),
+        ("GET", "/d/{slug}/qr.svg"): planter.as_admin("GET", "/d/{slug}/qr.svg", 200),
+        ("GET", "/t/{ticket_id}/poster"): planter.page("/poster"),
+        ("POST", f"{TICKET_PATH}/updates"): planter.update,
+        ("GET", f"{TICKET_PATH}/updates"): planter.get("/updates"),
+        ("DELETE", f"{TICKET_PATH}/updates/{{update_id}}"): planter.as_admin(
+            "DELETE", "/api/tickets/{canary}/updates/{canary}", 403
+        ),
+        ("GET", "/imprint"): planter.as_admin("GET", "/imprint?{canary}", 200),
+        ("GET", "/privacy"): planter.as_admin("GET", "/privacy?{canary}", 200),
         ("GET", "/d/{slug}/picture"): planter.as_admin("GET", "/d/{slug}/picture?{canary}", 200),
         **{("POST", path): planter.webhooks(path) for path in WEBHOOKS},
         ("POST", "/admin/donations/{donation_id}/refund"): planter.refund,
