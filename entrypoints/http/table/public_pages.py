@@ -15,6 +15,7 @@ from entrypoints.http.table.access import (
     REPORT,
 )
 
+LANGUAGE = Parameter("lang", "The language of the texts.")
 SESSION = Parameter("session_id", "The checkout session of the donor's own gift.")
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -29,7 +30,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/d/{slug}/total", "Get the totals of a campaign as its page shows them", CampaignPageHandlers.total,
-        OPEN, query=(SESSION, Parameter("lang", "The language of the texts.")), rate_limit=RateLimit.PAGE,
+        OPEN, query=(SESSION, LANGUAGE), rate_limit=RateLimit.PAGE,
         other_responses=NOT_FOUND, tag="Public page",
     ),
     Operation(
@@ -48,7 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/t/{ticket_id}/poster", "Get a poster of the campaign page with strips to tear off, as PDF",
-        CampaignFileHandlers.poster, HOLDER_PAGE, media_types=("application/pdf",), tag="Public page",
+        CampaignFileHandlers.poster, HOLDER_PAGE, media_types=("application/pdf",), query=(LANGUAGE,), tag="Public page",
     ),
     *(
         Operation("GET", path, summary, handler, ALWAYS_OPEN, media_types=("text/html",), tag="About")
