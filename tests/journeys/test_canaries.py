@@ -66,7 +66,7 @@ class Planter:
 
     def _mark(self, request: httpx2.Request) -> None:
         request.headers["Idempotency-Key"] = self.canary("Idempotency-Key")
-        if request.url.path.startswith("/d/"):
+        if re.fullmatch(r"/d/\w+(/report)?", request.url.path):
             request.url = request.url.copy_merge_params({"utm_source": self.canary("query of a page")})
 
     def _note(self, answer: httpx2.Response) -> None:
@@ -396,10 +396,10 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", f"{TICKET_PATH}/create-payment"): planter.pay,
         ("GET", "/d/{slug}"): planter.as_admin("GET", "/d/{slug}?thanks&session_id=cs_{canary}", 200),
         ("POST", "/d/{slug}"): planter.give,
-        ("GET", "/d/{slug}/total"): planter.as_admin("GET", "/d/{slug}/total?session_id=cs_{canary}", 422),
-        ("GET", "/d/{slug}/receipt"): planter.as_admin("GET", "/d/{slug}/receipt?session_id=cs_{canary}", 422),
-        ("GET", "/d/{slug}/picture.png"): planter.as_admin("GET", "/d/{slug}/picture.png", 422),
-        ("GET", "/d/{slug}/qr.svg"): planter.as_admin("GET", "/d/{slug}/qr.svg", 422),
+        ("GET", "/d/{slug}/total"): planter.as_admin("GET", "/d/{slug}/total?session_id=cs_{canary}", 200),
+        ("GET", "/d/{slug}/receipt"): planter.as_admin("GET", "/d/{slug}/receipt?session_id=cs_{canary}", 404),
+        ("GET", "/d/{slug}/picture.png"): planter.as_admin("GET", "/d/{slug}/picture.png", 200),
+        ("GET", "/d/{slug}/qr.svg"): planter.as_admin("GET", "/d/{slug}/qr.svg", 200),
         ("GET", "/t/{ticket_id}/poster"): planter.page("/poster"),
         ("POST", f"{TICKET_PATH}/updates"): planter.update,
         ("GET", f"{TICKET_PATH}/updates"): planter.get("/updates"),
@@ -408,7 +408,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ),
         ("GET", "/imprint"): planter.as_admin("GET", "/imprint?{canary}", 200),
         ("GET", "/privacy"): planter.as_admin("GET", "/privacy?{canary}", 200),
-        ("GET", "/d/{slug}/picture"): planter.as_admin("GET", "/d/{slug}/picture?{canary}", 200),
+        ("GET", "/d/{slug}/picture"): planter.as_admin("GET", "/d/{slug}/picture?v={canary}", 200),
         **{("POST", path): planter.webhooks(path) for path in WEBHOOKS},
         ("POST", "/admin/donations/{donation_id}/refund"): planter.refund,
         ("GET", TICKET_PATH): planter.get(f"?include={everything}"),

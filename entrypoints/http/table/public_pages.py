@@ -49,7 +49,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/t/{ticket_id}/poster", "Get a poster of the campaign page with strips to tear off, as PDF",
-        CampaignFileHandlers.poster, HOLDER_PAGE, media_types=("application/pdf",), query=(LANGUAGE,), tag="Public page",
+        CampaignFileHandlers.poster, HOLDER_PAGE, media_types=("application/pdf",), query=(LANGUAGE,),
+        tag="Public page",
     ),
     *(
         Operation("GET", path, summary, handler, ALWAYS_OPEN, media_types=("text/html",), tag="About")
