@@ -9,6 +9,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from domain.values import Role
+from entrypoints.http.field_descriptions import describe_fields, parameter_description
+from entrypoints.http.operation_ids import operation_id
 from entrypoints.http.operations import Access, Answer, BodyKind, EventStream, JsonStream, Operation, RateLimit, Stream
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE, PROBLEM_TYPES
 from entrypoints.http.uploads import PART_MEDIA_TYPE
@@ -70,6 +72,7 @@ def document(operations: Iterable[Operation], version: str, base_url: str) -> Js
     for operation, response_schema in zip(shown, response_schemas, strict=True):
         methods = paths.setdefault(operation.path, {})
         methods[operation.method.lower()] = _operation_object(operation, response_schema, components)
+    describe_fields(components)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -153,7 +156,7 @@ def _describe_amounts_as_numbers(schema: object) -> None:
 
 def _operation_object(operation: Operation, response_schema: JsonObject | None, components: JsonObject) -> JsonObject:
     operation_object: JsonObject = {
-        "operationId": _operation_id(operation),
+        "operationId": operation_id(operation.method, operation.path),
         "summary": operation.summary,
         "description": _access_description(operation),
         "tags": [operation.tag],
@@ -180,11 +183,6 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
     return alternatives + [{"apiKey": [role.value]} for role in (Role.ADMIN, Role.AUDITOR) if role in access.roles]
 
 
-def _operation_id(operation: Operation) -> str:
-    words = re.findall(r"[a-z0-9]+", operation.path.replace("ticket_id", "ticket").replace("document_id", "document"))
-    return "_".join([operation.method.lower(), *words])
-
-
 def _access_description(operation: Operation) -> str:
     access = operation.access
     if access.metrics_token:
@@ -201,7 +199,13 @@ def _access_description(operation: Operation) -> str:
 
 def _path_parameters(operation: Operation) -> list[JsonObject]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": _ID if name.endswith("_id") else _TEXT}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": parameter_description(name),
+            "schema": _ID if name.endswith("_id") else _TEXT,
+        }
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
 
@@ -232,7 +236,13 @@ def _header_parameters(operation: Operation) -> list[JsonObject]:
     if operation.body_kind is BodyKind.WEBHOOK:
         headers["Stripe-Signature"] = _TEXT
     return [
-        {"name": name, "in": "header", "required": name == "Stripe-Signature", "schema": schema}
+        {
+            "name": name,
+            "in": "header",
+            "required": name == "Stripe-Signature",
+            "description": parameter_description(name),
+            "schema": schema,
+        }
         for name, schema in headers.items()
     ]
 

@@ -17,6 +17,7 @@ from openapi_spec_validator import validate
 
 from adapters.ids import uuid7
 from domain.values import Role
+from entrypoints.http.pages import static_url
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket
 from tests.examples import examples
@@ -47,6 +48,30 @@ def test_every_operation_of_the_table_is_described_once(document: dict[str, Any]
     assert len(ids) == len(set(ids))
 
 
+def test_operation_ids_are_names_that_a_client_can_wear(document: dict[str, Any]):
+    ids = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
+    assert [id for id in ids if not re.fullmatch(r"[a-z][a-zA-Z0-9]*", id)] == []
+    assert {"createTicket", "getTicketStatus", "getDonationTotals"} <= set(ids)
+
+
+def test_every_field_and_parameter_has_a_sentence(document: dict[str, Any]):
+    fields = [
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        for field, described in schema.get("properties", {}).items()
+        if not described.get("description")
+    ]
+    assert fields == [], "add a sentence for each to entrypoints/http/field_descriptions.py"
+    parameters = [
+        parameter["name"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for parameter in operation["parameters"]
+        if not parameter.get("description")
+    ]
+    assert parameters == [], "add a sentence for each to entrypoints/http/field_descriptions.py"
+
+
 def test_every_operation_describes_its_callers_body_and_problems(document: dict[str, Any]):
     for operation in OPERATIONS:
         if operation.hidden:
@@ -69,14 +94,16 @@ def test_the_reference_page_lists_every_operation_and_loads_nothing_from_other_h
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     for operation in OPERATIONS:
         if not operation.hidden:
-            assert f"{operation.method} {operation.path}" in answer.text
+            assert f"{operation.method}</b> {operation.path}" in answer.text
     loaded = re.findall(r'(?:src|href|action)="([^"#]+)"', answer.text)
     assert loaded
     for address in loaded:
         assert address.startswith(("/", "?lang="))
         address = address if address.startswith("/") else f"/docs{address}"
         assert client.get(address).status_code == 200
-    assert "<script" not in answer.text
+    assert re.findall(r"<script[^>]*>", answer.text) == [
+        f'<script type="module" src="{static_url("reference.js")}">',
+    ]
 
 
 # Requests made from the document.

@@ -1,0 +1,116 @@
+"""The names of operations in the OpenAPI document, which a generated client wears as the names of its functions.
+
+An operation that is not named here, such as a page, is named after its method and path.
+"""
+
+import re
+from collections.abc import Mapping
+
+_TICKET = "/api/tickets/{ticket_id}"
+_VERBS = {"GET": "show", "POST": "submit", "PUT": "put", "PATCH": "change", "DELETE": "delete", "HEAD": "check"}
+
+OPERATION_IDS: Mapping[str, str] = {
+    "POST /api/tickets/create": "createTicket",
+    "GET /api/tickets/search": "searchTickets",
+    "GET /api/profiles/search": "searchProfiles",
+    f"GET {_TICKET}": "getTicket",
+    f"PATCH {_TICKET}": "renameTicket",
+    f"DELETE {_TICKET}": "eraseTicket",
+    f"POST {_TICKET}/upload-audio": "uploadAudio",
+    f"POST {_TICKET}/process": "processRecording",
+    f"POST {_TICKET}/retry": "retryProcessing",
+    f"GET {_TICKET}/status": "getTicketStatus",
+    f"GET {_TICKET}/events": "streamTicketStatus",
+    f"GET {_TICKET}/recordings": "listRecordings",
+    f"GET {_TICKET}/recordings/{{recording_id}}": "downloadRecording",
+    f"DELETE {_TICKET}/recordings/{{recording_id}}": "deleteRecording",
+    f"GET {_TICKET}/export": "exportTicket",
+    f"GET {_TICKET}/transcript": "getTranscript",
+    f"PATCH {_TICKET}/transcript": "correctTranscript",
+    f"POST {_TICKET}/provide-info": "provideInfo",
+    f"PATCH {_TICKET}/draft": "editDraft",
+    f"POST {_TICKET}/draft/findings": "decideFindings",
+    f"POST {_TICKET}/publish": "publishTicket",
+    f"POST {_TICKET}/unpublish": "unpublishTicket",
+    f"GET {_TICKET}/updates": "listUpdates",
+    f"POST {_TICKET}/updates": "postUpdate",
+    f"DELETE {_TICKET}/updates/{{update_id}}": "removeUpdate",
+    f"POST {_TICKET}/suspend": "suspendTicket",
+    f"POST {_TICKET}/reinstate": "reinstateTicket",
+    f"POST {_TICKET}/generate-doc": "generateDocument",
+    f"GET {_TICKET}/documents": "listDocuments",
+    f"GET {_TICKET}/documents/{{document_id}}/download": "downloadDocument",
+    f"GET {_TICKET}/qr-code": "getQrCode",
+    f"GET {_TICKET}/history": "getHistory",
+    f"GET {_TICKET}/audit": "exportAudit",
+    f"GET {_TICKET}/consents": "listConsents",
+    f"POST {_TICKET}/consents": "giveConsent",
+    f"POST {_TICKET}/consents/withdraw": "withdrawConsent",
+    "GET /api/consent-texts/{version}": "getConsentText",
+    f"GET {_TICKET}/attachments": "listAttachments",
+    f"POST {_TICKET}/attachments": "addAttachment",
+    f"GET {_TICKET}/attachments/{{attachment_id}}": "downloadAttachment",
+    f"DELETE {_TICKET}/attachments/{{attachment_id}}": "deleteAttachment",
+    f"PUT {_TICKET}/picture": "choosePicture",
+    f"DELETE {_TICKET}/picture": "removePicture",
+    f"POST {_TICKET}/create-payment": "createPayment",
+    f"GET {_TICKET}/donations": "listDonations",
+    f"GET {_TICKET}/donations/total": "getDonationTotals",
+    "GET /api/exports/donations": "exportDonations",
+    "OPTIONS /api/uploads": "getUploadOptions",
+    "POST /api/uploads": "createUpload",
+    "HEAD /api/uploads/{ticket_id}/{upload_id}": "getUploadOffset",
+    "PATCH /api/uploads/{ticket_id}/{upload_id}": "appendToUpload",
+    "DELETE /api/uploads/{ticket_id}/{upload_id}": "cancelUpload",
+    "POST /api/access/request": "requestLoginCode",
+    "POST /api/access/verify": "verifyLoginCode",
+    "POST /api/support/ticket": "openSupportTicket",
+    "GET /api/support/recent": "listSupportTickets",
+    "GET /admin/support/{id}": "getSupportTicket",
+    "POST /admin/support/{id}/resolve": "resolveSupportTicket",
+    "POST /api/webhooks/stripe": "receiveStripeEvent",
+    "GET /admin/dead-letters": "listDeadLetters",
+    "POST /admin/dead-letters/{id}/retry": "retryDeadLetter",
+    "GET /admin/dead-mails": "listDeadMails",
+    "POST /admin/dead-mails/{id}/retry": "retryDeadMail",
+    "GET /admin/access-log": "listAccessLog",
+    "GET /admin/projections": "listProjections",
+    "POST /admin/projections/{name}/rebuild": "rebuildProjection",
+    "POST /admin/donations/{donation_id}/refund": "refundDonation",
+    "POST /admin/db/self-test": "runSelfTest",
+    "POST /admin/profiles/{ticket_id}/approve-reset": "approveReset",
+    "POST /admin/knowledge/sources": "addKnowledgeSource",
+    "GET /admin/knowledge/sources": "listKnowledgeSources",
+    "DELETE /admin/knowledge/sources/{source_id}": "removeKnowledgeSource",
+    "GET /admin/knowledge/search": "searchKnowledge",
+    "GET /checkpoint": "getCheckpoint",
+    "GET /checkpoint/key": "getCheckpointKeys",
+    "GET /checkpoint/checker": "downloadChecker",
+    "GET /checkpoint/consistency": "getConsistencyProof",
+    "GET /health/live": "checkLiveness",
+    "GET /health/db": "checkDatabase",
+    "GET /health/ready": "checkReadiness",
+    "GET /metrics": "getMetrics",
+    "GET /problems": "listProblemTypes",
+    "GET /problems/{name}": "getProblemType",
+    "GET /openapi.json": "getOpenapi",
+    "GET /": "showHome",
+    "GET /docs": "showReference",
+    "GET /d/{slug}": "showCampaign",
+    "POST /d/{slug}": "giveToCampaign",
+    "GET /verify": "showVerification",
+    "POST /verify": "verifyProof",
+    "GET /audit": "showAuditEntrance",
+    "POST /audit": "signInWithKey",
+    "GET /audit/{ticket_id}": "showTimeline",
+    "GET /audit/{ticket_id}/check": "checkTimeline",
+}
+
+
+def operation_id(method: str, path: str) -> str:
+    """Return the operation's name in lowerCamelCase."""
+    named = OPERATION_IDS.get(f"{method} {path}")
+    if named is not None:
+        return named
+    words = re.findall(r"[a-z0-9]+", re.sub(r"{(\w+?)(_id)?}", r"of-\1", path).lower())
+    return _VERBS.get(method, method.lower()) + "".join(word.capitalize() for word in words)
