@@ -126,7 +126,7 @@ def application(
 
     threads, upload_threads = Threads(), Threads(UPLOAD_THREADS, max_calls=UPLOAD_THREADS)
     operations_by_path: dict[str, list[Operation]] = {}
-    for operation in bind(operations, handlers(service, openapi_document)):
+    for operation in bind(operations, handlers(service, openapi_document, {one.path for one in operations})):
         operations_by_path.setdefault(operation.path, []).append(operation)
     routes = [
         Route(

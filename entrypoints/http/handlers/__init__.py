@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from adapters.lazy import Lazy
@@ -60,8 +60,8 @@ if TYPE_CHECKING:
     from entrypoints.composition.service import Service
 
 
-def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> list[object]:
-    """Build the handlers of every area for this process."""
+def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths: Collection[str]) -> list[object]:
+    """Build the handlers of every area for this process, which answers these paths."""
     commands, queries, database = service.commands, service.queries, service.database
     history, content, payments, access = service.history, service.content, service.payments, service.access
     cipher, ticket_reader = history.cipher, history.ticket_reader
@@ -96,8 +96,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         recordings,
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),
-        WaitPageHandlers(recordings, cipher, page_url, site, not service.settings.mail_is_off),
-        QuestionPageHandlers(commands.tickets, ticket_reader, cipher, draft_safety, site),
+        WaitPageHandlers(recordings, cipher, page_url, site, not service.settings.mail_is_off, paths),
+        QuestionPageHandlers(commands.tickets, ticket_reader, cipher, draft_safety, site, paths),
         FindingPageHandlers(commands.tickets, cipher, draft_safety, site),
         campaigns,
         UpdateHandlers(commands.tickets, cipher),

@@ -1,6 +1,6 @@
 """Handlers for the questions about what a draft still lacks: one on each page, and at the end a list of the answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -18,6 +18,7 @@ from domain.values import CURRENCIES, Draft, FindingDecision, Kind
 from entrypoints.http.amounts import MAX_AMOUNT_LENGTH, format_amount, read_amount
 from entrypoints.http.bodies import DraftChange, form_fields, validated
 from entrypoints.http.handlers.tickets import current_row
+from entrypoints.http.handlers.wait_pages import first_page
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, reader_language, see_other
 from entrypoints.http.problems import Problem, problem_of
@@ -40,6 +41,8 @@ class QuestionPageHandlers:
     cipher: FieldCipher
     safety: DraftSafety
     site: Site
+    # The paths that this process answers.
+    paths: Collection[str]
 
     def first(self, call: Call) -> Answer[None]:
         return see_other(_next_page(call.ticket))
@@ -82,6 +85,7 @@ class QuestionPageHandlers:
             goal=format_amount(draft.goal, self._language(call)) if draft.goal else None,
             missing=missing_fields(Kind(row["kind"]), draft),
             published=row["published"],
+            next_page=first_page(row["ticket_id"], ("story", "publish"), self.paths),
             undecided=isinstance(safety, Safety)
             and any(finding.decision is not FindingDecision.KEEP for finding in safety.findings),
         )

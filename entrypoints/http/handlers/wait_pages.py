@@ -1,7 +1,8 @@
 """Handlers for the page on which a person waits for the draft, and learns what is missing or went wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from adapters.encryption.field_cipher import FieldCipher
 from domain.errors import RefusedError
@@ -46,6 +47,12 @@ def state_of(row: Row) -> str:
     return "published"
 
 
+def first_page(ticket_id: UUID, names: Sequence[str], paths: Collection[str]) -> str:
+    """Return the first of these pages of the ticket that there is, or the page on which one waits."""
+    found = (f"/t/{ticket_id}/{name}" for name in names if f"/t/{{ticket_id}}/{name}" in paths)
+    return next(found, f"/t/{ticket_id}")
+
+
 @dataclass(frozen=True)
 class WaitPageHandlers:
     recordings: RecordingHandlers
@@ -54,6 +61,8 @@ class WaitPageHandlers:
     site: Site
     # Whether mails are sent at all.
     sends_mail: bool
+    # The paths that this process answers.
+    paths: Collection[str]
 
     def show(self, call: Call) -> Answer[bytes]:
         row = call.ticket
@@ -73,6 +82,7 @@ class WaitPageHandlers:
             fault_of_recording=bool(row["error"]) and row["error"]["code"] in FAULTS_OF_RECORDINGS,
             retryable=bool(row["error"]) and row["error"]["retryable"],
             suspended=row["suspended"],
+            reading_page=first_page(row["ticket_id"], ("story", "answers"), self.paths),
             public_page=self.page_url(row["slug"]) if row["published"] else None,
             tells=self.sends_mail and row["contact_type"] == ContactType.EMAIL,
         )
