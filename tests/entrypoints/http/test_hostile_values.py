@@ -120,7 +120,8 @@ class CalledOperation:
         exchange = (url[:300], content[:300], headers, answer.text[:500])
         assert answer.status_code < 500, exchange
         assert answer.headers["x-request-id"], exchange
-        if self.operation.path != "/checkpoint/checker":
+        # One is the program that checks exports, the other names it.
+        if self.operation.path not in ("/checkpoint/checker", "/verify"):
             assert not LEAKS.search(answer.text), exchange
 
 
