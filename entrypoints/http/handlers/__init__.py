@@ -135,6 +135,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             qr_codes,
             page_url,
             site,
+            paths,
         ),
         SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),

@@ -1,6 +1,6 @@
 """Pages on which a holder looks after a story: gifts, sharing, the contact, the recovery sheet and erasing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -58,6 +58,8 @@ class ManagePageHandlers:
     qr_codes: QrCodes
     page_url: Callable[[str], str]
     site: Site
+    # The paths that this process answers.
+    paths: Collection[str]
 
     def show(self, call: Call) -> Answer[bytes]:
         """Show "my page": what came in, and everything that the holder may do."""
@@ -107,6 +109,7 @@ class ManagePageHandlers:
             notice=call.query.get("done"),
             fault=fault,
             typed=typed,
+            there=self._there(),
             longest=LONGEST_THANKS,
         )
 
@@ -207,6 +210,12 @@ class ManagePageHandlers:
         signed_out = {} if call.principal.session else session_cookie(None, https=self.site.https)
         return see_other("/find?erased", signed_out)
 
+    def _there(self) -> Collection[str]:
+        """Return the names of the pages that there are, so that no link leads nowhere."""
+        named = {"/api/tickets/{ticket_id}/export": "export"}
+        named |= {f"/t/{{ticket_id}}/{name}": name for name in ("story", "publish", "consent")}
+        return {name for path, name in named.items() if path in self.paths}
+
     def _recovery_page(self, call: Call, *, made: str | None, qr: str | None) -> Answer[bytes]:
         personal = call.personal_data(self.cipher)
         return self.site.page(
@@ -244,6 +253,7 @@ class ManagePageHandlers:
             ticket_id=call.ticket_id,
             title=Draft.from_row(call.ticket, call.personal_data(self.cipher)).title,
             word=_word(call),
+            there=self._there(),
             wrong=wrong,
         )
 

@@ -45,7 +45,7 @@ def test_my_page_shows_the_address_while_it_is_public_and_takes_it_down(live: Li
         assert "ada@example.com" not in shown.text
         taken_down = browser.post(page(ticket, "manage/unpublish"))
         assert (taken_down.status_code, browser.get(url).status_code) == (303, 404)
-        assert f'href="/t/{ticket.id}/publish"' in browser.get(taken_down.headers["location"]).text
+        assert "Publish it" in browser.get(taken_down.headers["location"]).text
 
 
 def test_a_story_is_erased_only_with_the_word_of_the_page(live: LiveService, ticket: Ticket):
@@ -159,3 +159,13 @@ def test_codes_for_new_contacts_are_limited(live: LiveService, ticket: Ticket):
     with browser_of(live, ticket.token) as browser:
         answers = [browser.post(page(ticket, "contact"), data={"contact": address()}) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [422]
+
+
+def test_every_link_of_my_page_leads_somewhere(live: LiveService, ticket: Ticket):
+    ticket.publish()
+    with browser_of(live, ticket.token) as browser:
+        browser.follow_redirects = True
+        for name in ("manage", "erase", "contact", "recovery"):
+            links = set(re.findall(r'href="(/[^"]*)"', browser.get(page(ticket, name)).text)) - {"/tell"}
+            statuses = {link: browser.get(link).status_code for link in links}
+            assert set(statuses.values()) == {200}, statuses
