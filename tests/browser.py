@@ -87,7 +87,7 @@ class CheckedTab:
 
     def at_peace(self) -> None:
         """Fail if the browser complained, or asked another host."""
-        assert self.complaints == []
+        assert self.complaints == [], self.complaints
 
     def check(self, name: str = "", largest: int = FIRST_LOAD_BYTES) -> None:
         """Look at the page that is open: both widths, light and dark, and the bytes that it loaded."""

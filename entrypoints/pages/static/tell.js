@@ -309,7 +309,8 @@ function readAloud() {
   if (root.dataset.aloud) {
     spoken ??= new Audio(root.dataset.aloud);
     spoken.onended = () => (spoken.currentTime = 0);
-    if (spoken.paused) spoken.play();
+    // It may be silenced before it begins.
+    if (spoken.paused) spoken.play().catch(() => undefined);
     else spoken.pause();
     return;
   }
