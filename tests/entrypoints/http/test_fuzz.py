@@ -25,6 +25,8 @@ from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, Ticket
 from tests.entrypoints.http.contract import LEAKS, Contract
 from tests.entrypoints.http.test_login_codes import returned
 
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
 SEED = 20_261_121
 IN_THE_SUITE, IN_A_SOAK = 2, 60
 PRINCIPALS = ("visitor", "holder", "returning holder", "client", "admin", "auditor")
