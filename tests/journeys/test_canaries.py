@@ -177,6 +177,14 @@ class Planter:
         assert answer.status_code == 200, answer.text
         self.slug = answer.json()["publicUrl"].rpartition("/")[2]
 
+    def publish_by_page(self) -> None:
+        """Send the form with a note, and with too many words in it."""
+        path = f"/t/{self.main.id}/publish"
+        form = {"story": "yes", "name": "yes", "note": self.canary("note")}
+        assert self.main.http.post(path, data=form).status_code in (303, 422)
+        wrong = form | {"textVersion": self.canary("version"), "version": self.canary("seen")}
+        assert self.main.http.post(path, data=wrong).status_code == 422
+
     def report(self) -> None:
         """Report the page as a program does and with the form, and send an invalid form."""
         path = f"/d/{self.slug}/report"
@@ -505,6 +513,8 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/t/{ticket_id}/erase"): planter.as_admin(
             "POST", "/t/{ticket}/erase", 403, data={"word": planter.canary("word")}
         ),
+        ("GET", "/t/{ticket_id}/publish"): planter.page("/publish?{canary}"),
+        ("POST", "/t/{ticket_id}/publish"): planter.publish_by_page,
         ("GET", "/t/{ticket_id}"): planter.page(""),
         ("POST", "/t/{ticket_id}/start"): planter.page("/start", {"button": "{canary}"}),
         ("POST", "/t/{ticket_id}/retry"): planter.page("/retry", {"button": "{canary}"}),

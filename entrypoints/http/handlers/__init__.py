@@ -36,6 +36,7 @@ from entrypoints.http.handlers.metrics import MetricsHandlers
 from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.public_pages import StoryLanguages
+from entrypoints.http.handlers.publish_page import PublishPageHandlers
 from entrypoints.http.handlers.question_pages import QuestionPageHandlers
 from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recordings import RecordingHandlers
@@ -137,6 +138,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             site,
             paths,
         ),
+        PublishPageHandlers(commands.tickets, cipher, draft_safety, site),
         SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),

@@ -6,6 +6,7 @@ from entrypoints.http.table import (
     administration,
     attachments,
     audit_pages,
+    consent_pages,
     consents,
     donations,
     manage_pages,
@@ -30,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *audit_pages.OPERATIONS,
     *sign_in_pages.OPERATIONS,
     *manage_pages.OPERATIONS,
+    *consent_pages.OPERATIONS,
     *about.OPERATIONS,
 )
 

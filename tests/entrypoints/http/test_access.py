@@ -122,6 +122,8 @@ TICKET_RULES = {
     ("POST", "/t/{ticket_id}/contact/code"): Rule(422, {"data": {"code": "1"}}, **WRITE),
     ("GET", "/t/{ticket_id}/erase"): Rule(200, **WRITE),
     ("POST", "/t/{ticket_id}/erase"): Rule(422, {"data": {"word": "no"}}, **WRITE),
+    ("GET", "/t/{ticket_id}/publish"): Rule(200, **WRITE),
+    ("POST", "/t/{ticket_id}/publish"): Rule(422, {"data": {"note": "x"}}, **WRITE),
     ("DELETE", TICKET_PATH): Rule(202, **WRITE),
     ("GET", "/t/{ticket_id}"): Rule(200, **WRITE),
     ("POST", "/t/{ticket_id}/start"): Rule(303, FORM, **WRITE),

@@ -1,0 +1,162 @@
+"""Handlers for the page on which a person checks the story, agrees to what is shown, and publishes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from adapters import consent_texts
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.languages import translations
+from domain.commands.tickets import TicketCommands
+from domain.errors import RefusedError, StaleVersionError
+from domain.lifecycle import missing_fields
+from domain.safety import UndecidedFindings
+from domain.values import ConsentHow, ConsentScope, Draft, FindingDecision, FindingKind, Kind
+from entrypoints.http.amounts import format_amount
+from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.handlers.consents import LONGEST_NOTE, GivenConsent
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import Site, see_other
+from entrypoints.http.problems import Problem
+from entrypoints.presentation.safety import DraftSafety, Safety
+from projections.model import Row
+from projections.ticket_status import shown_scopes
+
+# Findings about people who did not tell the story themselves: somebody must have asked them, or their parents.
+ABOUT_OTHERS = frozenset({FindingKind.NAME, FindingKind.MINOR})
+
+
+@dataclass(frozen=True)
+class PublishPageHandlers:
+    commands: TicketCommands
+    cipher: FieldCipher
+    safety: DraftSafety
+    site: Site
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._page(call, dict.fromkeys(shown_scopes(call.ticket), "yes"))
+
+    def publish(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Record what the person agreed to and publish with exactly that, or show the page again with its faults."""
+        # Browsers end lines with both characters.
+        form = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
+        faults = self._faults(call, form)
+        if not faults:
+            try:
+                consent = validated(GivenConsent, self._body(call, form)).consent()
+                self.commands.publish_with(
+                    call.principal.actor, call.ticket_id, consent, self._version_seen(call, form)
+                )
+            except UndecidedFindings:
+                faults = ["findings"]
+            except StaleVersionError:
+                faults = ["changed"]
+            except RefusedError:
+                faults = ["refused"]
+            except Problem as problem:
+                if problem.name != "invalid":
+                    raise
+                faults = ["note" if any(error.pointer == "/note" for error in problem.errors) else "changed"]
+        return self._page(call, form, faults) if faults else see_other(f"/t/{call.ticket_id}/manage?done=published")
+
+    def _faults(self, call: Call, form: Mapping[str, str]) -> list[str]:
+        row = call.ticket
+        if row["suspended"]:
+            return ["suspended"]
+        faults = ["missing"] if missing_fields(Kind(row["kind"]), self._draft(call)) else []
+        faults += [] if form.get(ConsentScope.STORY) else ["story"]
+        return faults + (["note"] if self._asks_who_looked(call) and not form.get("note") else [])
+
+    def _body(self, call: Call, form: Mapping[str, str]) -> dict[str, object]:
+        """Return the consent as a client of the API would send it."""
+        body: dict[str, object] = {
+            "scopes": [scope.value for scope in self._offered(call) if form.get(scope)],
+            "textVersion": form.get("textVersion", consent_texts.CURRENT),
+            "language": form.get("textLanguage", consent_texts.DEFAULT_LANGUAGE),
+            "how": ConsentHow.TYPED.value,
+        }
+        return body | ({"note": form["note"]} if form.get("note") else {})
+
+    @staticmethod
+    def _version_seen(call: Call, form: Mapping[str, str]) -> int | None:
+        """Return the version that the person saw, None if the form names none; nobody publishes what changed since."""
+        seen = form.get("version")
+        if seen is None:
+            return None
+        if seen != str(call.ticket["version"]):
+            raise StaleVersionError("The ticket has changed since you read it.")
+        return int(call.ticket["version"])
+
+    def _offered(self, call: Call) -> list[ConsentScope]:
+        """Return what the page would show, and what was agreed to before."""
+        row = call.ticket
+        offered = {ConsentScope.STORY, ConsentScope.NAME} | shown_scopes(row)
+        offered |= {ConsentScope.PLACE} if self._draft(call).location else set()
+        offered |= {ConsentScope.PHOTO} if row["picture"] else set()
+        return [scope for scope in ConsentScope if scope in offered]
+
+    def _draft(self, call: Call) -> Draft:
+        return call.personal_data(self.cipher).draft(call.ticket)
+
+    def _findings(self, call: Call) -> Safety | None:
+        safety = self.safety.of(call.ticket, call.personal_data(self.cipher))
+        return safety if isinstance(safety, Safety) else None
+
+    def _asks_who_looked(self, call: Call) -> bool:
+        findings = self._findings(call)
+        return findings is not None and any(finding.kind in ABOUT_OTHERS for finding in findings.findings)
+
+    def _page(
+        self, call: Call, form: Mapping[str, str] = MappingProxyType({}), faults: list[str] | None = None
+    ) -> Answer[bytes]:
+        row, personal, draft = call.ticket, call.personal_data(self.cipher), self._draft(call)
+        language, findings, picture = page_language(call, story_language(row)), self._findings(call), row["picture"]
+        text = consent_texts.consent_text(consent_texts.CURRENT, language)
+        return self.site.page(
+            call,
+            "publish.html",
+            422 if faults else 200,
+            story_language=story_language(row),
+            ticket_id=row["ticket_id"],
+            version=row["version"],
+            draft=draft,
+            goal=format_amount(draft.goal, language) if draft.goal else None,
+            missing=missing_fields(Kind(row["kind"]), draft),
+            undecided=findings is not None
+            and any(finding.decision is not FindingDecision.KEEP for finding in findings.findings),
+            suspended=row["suspended"],
+            published=row["published"],
+            picture=picture["attachment_id"] if picture else None,
+            description=personal.text(row["ticket_id"], picture["description"]) if picture else None,
+            text=text,
+            offered=[(scope, text.scopes[scope]) for scope in self._offered(call)],
+            chosen={scope for scope in ConsentScope if form.get(scope)},
+            asks_who_looked=self._asks_who_looked(call),
+            note=form.get("note", ""),
+            longest=LONGEST_NOTE,
+            errors=_sentences(faults or [], language),
+        )
+
+
+def story_language(row: Row) -> str | None:
+    """Return the language that the story was told in."""
+    return (row["analysis"] or {}).get("language")
+
+
+def _sentences(faults: list[str], language: str) -> dict[str, str]:
+    """Return for each fault the id of the place on the page, and what to do there."""
+    _ = translations(language).gettext
+    places = {
+        "suspended": ("answers", _("We have taken this page down. You cannot publish it now.")),
+        "missing": ("answers", _("Something is still missing. Answer it first.")),
+        "findings": ("findings", _("Decide first about the words that could put somebody in danger.")),
+        "changed": ("answers", _("Something changed meanwhile. Read it again, then publish.")),
+        "refused": ("answers", _("This cannot be published yet. Read and correct your story first.")),
+        "story": ("show-story", _("Say that we may show your story. Without that there is no page.")),
+        "note": (
+            "note",
+            _("Write in a few words who you asked. At most %(most)s characters.") % {"most": LONGEST_NOTE},
+        ),
+    }
+    return dict(places[fault] for fault in faults)

@@ -1,0 +1,111 @@
+"""The pages on which a person publishes a story, takes consents back, and chooses a photo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.http.test_attachments import with_picture
+from tests.entrypoints.http.test_findings import STORY, decide
+from tests.entrypoints.http.test_manage_pages import browser_of, page
+
+AGREED = {"story": "yes", "name": "yes"}
+
+
+def given(ticket: Ticket) -> list[str]:
+    scopes: list[str] = ticket.get("/consents").json()["given"]
+    return scopes
+
+
+def test_a_person_checks_the_answers_agrees_and_publishes(live: LiveService, client: Client, ticket: Ticket):
+    ticket.write_draft(location="Springfield", story="The roof fell in.\n\nWe sleep at the church.")
+    with browser_of(live, ticket.token) as browser:
+        shown = browser.get(page(ticket, "publish"))
+        assert shown.status_code == 200
+        for text in ("Help Ada", "Ada Lovelace", "Springfield", "We sleep at the church.", "1,500"):
+            assert text in shown.text
+        assert 'name="photo"' not in shown.text
+        answer = browser.post(page(ticket, "publish"), data=AGREED)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/t/{ticket.id}/manage?done=published")
+        assert "public now" in browser.get(answer.headers["location"]).text
+    url = ticket.post("/publish", {}).json()["publicUrl"]
+    public = client.get(url)
+    assert public.status_code == 200
+    assert "Springfield" not in public.text
+    [consent] = [record for record in ticket.get("/consents").json()["consents"] if record["textVersion"]]
+    assert (consent["scopes"], consent["how"], consent["language"]) == (["story", "name"], "typed", "en")
+
+
+def test_the_words_of_the_consent_are_in_the_language_of_the_reader(live: LiveService, ticket: Ticket):
+    ticket.write_draft()
+    with browser_of(live, ticket.token) as browser:
+        assert "Sin esto no hay página." in browser.get(page(ticket, "publish") + "?lang=es").text
+        browser.post(page(ticket, "publish"), data=AGREED | {"textVersion": "1", "textLanguage": "es"})
+    assert ticket.get("/consents").json()["consents"][0]["language"] == "es"
+
+
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [
+        ({"name": "yes"}, "#show-story"),
+        (AGREED | {"version": "0"}, "#answers"),
+        (AGREED | {"textVersion": "0"}, "#answers"),
+        (AGREED | {"note": "x" * 501}, "#note"),
+    ],
+)
+def test_a_fault_is_named_and_nothing_is_published_or_recorded(
+    live: LiveService, ticket: Ticket, form: dict[str, Any], place: str
+):
+    ticket.write_draft()
+    with browser_of(live, ticket.token) as browser:
+        answer = browser.post(page(ticket, "publish"), data=form)
+    assert answer.status_code == 422
+    assert f'href="{place}"' in answer.text
+    assert given(ticket) == []
+    assert ticket.get().json()["contentStatus"] == "READY"
+
+
+def test_what_is_missing_leads_to_the_questions(live: LiveService, ticket: Ticket):
+    with browser_of(live, ticket.token) as browser:
+        shown = browser.get(page(ticket, "publish")).text
+        assert f'href="/t/{ticket.id}/questions"' in shown
+        assert ">Publish</button>" not in shown
+        assert browser.post(page(ticket, "publish"), data=AGREED).status_code == 422
+    assert given(ticket) == []
+
+
+def test_undecided_findings_are_decided_first_and_then_somebody_says_who_looked(live: LiveService, ticket: Ticket):
+    ticket.write_draft(story=STORY)
+    with browser_of(live, ticket.token) as browser:
+        assert (
+            f'href="/t/{ticket.id}/findings?next=/t/{ticket.id}/publish"' in browser.get(page(ticket, "publish")).text
+        )
+        asked = AGREED | {"note": "I asked John."}
+        assert 'href="#findings"' in browser.post(page(ticket, "publish"), data=asked).text
+        assert given(ticket) == []
+        decide(ticket, phone="keep", name="keep")
+        assert 'id="note"' in browser.get(page(ticket, "publish")).text
+        assert 'href="#note"' in browser.post(page(ticket, "publish"), data=AGREED).text
+        assert browser.post(page(ticket, "publish"), data=asked).status_code == 303
+    assert ticket.get("/consents").json()["consents"][0]["note"] == "I asked John."
+
+
+def test_publishing_again_shows_exactly_what_is_chosen_now(live: LiveService, client: Client, ticket: Ticket):
+    url = with_picture(ticket)
+    with browser_of(live, ticket.token) as browser:
+        shown = browser.get(page(ticket, "publish")).text
+        assert 'alt="The house without a roof"' in shown
+        assert shown.count(" checked") == 4
+        browser.post(page(ticket, "publish"), data={"story": "yes"})
+    assert given(ticket) == ["story"]
+    assert client.get(f"{url}/picture").status_code == 404
+
+
+def test_a_page_that_was_taken_down_cannot_be_published(live: LiveService, admin: Client, ticket: Ticket):
+    ticket.publish()
+    admin.post(f"{ticket.path}/suspend", json={"reason": "Fraud."})
+    with browser_of(live, ticket.token) as browser:
+        assert "taken this page down" in browser.get(page(ticket, "publish")).text
+        assert browser.post(page(ticket, "publish"), data=AGREED).status_code == 422
