@@ -118,6 +118,26 @@ class Transcribed(TicketEvent):
     engine: str
 
 
+class TranscriptCorrected(TicketEvent):
+    """A person corrected one segment of a recording's transcript, counted from 1, or confirmed it as it is.
+
+    The transcript in storage stays as the recogniser made it. An empty `to_text` leaves the segment out.
+    """
+
+    TOPIC = "transcript_corrected"
+    recording_id: UUID
+    segment: int
+    from_text: Personal
+    to_text: Personal
+
+
+class DraftingRequested(TicketEvent):
+    """The transcript was corrected, so that the draft is made again, without another transcription."""
+
+    TOPIC = "drafting_requested"
+    recording_id: UUID
+
+
 class TranscriptionFailed(TicketEvent):
     TOPIC = "transcription_failed"
     recording_id: UUID

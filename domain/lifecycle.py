@@ -67,6 +67,8 @@ class Lifecycle:
                 self.base, self.step = ContentStatus.PROCESSING, Step.TRANSCRIBE
             case events.Transcribed():
                 self.step = Step.ANALYSE
+            case events.DraftingRequested():
+                self.base, self.step = ContentStatus.PROCESSING, Step.ANALYSE
             case events.Analysed():
                 self.step = Step.DRAFT
             case events.TranscriptionFailed() | events.DraftingFailed():
@@ -177,7 +179,7 @@ def requested_step(event: events.TicketEvent) -> tuple[Step, UUID] | None:
     match event:
         case events.ProcessingRequested(recording_id=recording_id):
             return Step.TRANSCRIBE, recording_id
-        case events.Transcribed(recording_id=recording_id):
+        case events.Transcribed(recording_id=recording_id) | events.DraftingRequested(recording_id=recording_id):
             return Step.ANALYSE, recording_id
         case events.Analysed(recording_id=recording_id):
             return Step.DRAFT, recording_id

@@ -50,6 +50,9 @@ class Tickets(Protocol):
     def get(self, ticket_id: UUID) -> RecordingTicket:
         """Return the ticket in its present state; NotFoundError if there is none."""
 
+    def at(self, ticket_id: UUID, version: int) -> RecordingTicket:
+        """Return the ticket as it was at a version; InvalidError if it has not had this version."""
+
     def change(
         self,
         ticket_id: UUID,

@@ -9,6 +9,7 @@ from eventsourcing.domain import BaseAggregate
 
 from domain import events
 from domain.consent import Consents
+from domain.corrections import Correction
 from domain.errors import NotFoundError
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
 from domain.values import Actor, Analysis, Contact, Content, Draft, FindingDecision, Kind, Role
@@ -84,6 +85,10 @@ class TicketState(BaseAggregate[UUID]):
         # All content in storage that the history names.
         self.recorded_contents: frozenset[Content] = frozenset()
         self.transcript: Content | None = None
+        # The recording of that transcript.
+        self.transcribed_id: UUID | None = None
+        # A person's corrections of the transcripts, in their order.
+        self.corrections: tuple[Correction, ...] = ()
         self.analysis: Analysis | None = None
         self.draft = Draft()
         self.written: frozenset[str] = frozenset()
@@ -137,10 +142,13 @@ class TicketState(BaseAggregate[UUID]):
             case events.DocumentGenerated(document_id=document_id, content=content):
                 self.recorded_ids |= {document_id}
                 self.recorded_contents |= {content}
-            case events.ProcessingRequested():
+            case events.ProcessingRequested() | events.DraftingRequested():
                 self.failed_retryable = None
-            case events.Transcribed(content=content):
-                self.transcript = content
+            case events.TranscriptCorrected():
+                correction = Correction(event.recording_id, event.segment, event.from_text, event.to_text)
+                self.corrections = (*self.corrections, correction)
+            case events.Transcribed(recording_id=recording_id, content=content):
+                self.transcript, self.transcribed_id = content, recording_id
                 self.recorded_contents |= {content}
             case events.Analysed():
                 self.analysis = Analysis(event.language, event.sentiment, event.urgency, event.key_points)

@@ -1,6 +1,6 @@
 """The RecordingTicket: a person's story from the recording to the published page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,6 +8,7 @@ from typing import Self
 from uuid import UUID
 
 from domain import events
+from domain.corrections import Correction
 from domain.errors import (
     AlreadyProcessing,
     NotFoundError,
@@ -134,6 +135,16 @@ class RecordingTicket(PublicMaterial):
                 engine=engine,
             )
 
+    def correct_transcript(self, actor: Actor, corrections: Sequence[Correction]) -> None:
+        """Record the corrections; fields of the draft that nobody wrote by hand are then drafted again."""
+        for correction in corrections:
+            self._trigger(events.TranscriptCorrected, actor, **vars(correction))
+        if not corrections or self.recording is None or self.recording.id != self.transcribed_id:
+            return
+        # A transcription that is under way leads to a draft anyway.
+        if self.lifecycle.step is not Step.TRANSCRIBE and not self.written.issuperset(Draft.names()):
+            self._trigger(events.DraftingRequested, actor, recording_id=self.recording.id)
+
     def record_analysis(self, actor: Actor, recording_id: UUID, analysis: Analysis) -> None:
         if self.awaits(Step.ANALYSE, recording_id):
             self._trigger(events.Analysed, actor, recording_id=recording_id, **vars(analysis))
@@ -169,6 +180,14 @@ class RecordingTicket(PublicMaterial):
             fields = {name: changes[name] for name in recorded}
             sources = unchanged_sources(self.draft, fields, actor)
             self._trigger(events.DraftEdited, actor, changed=recorded, sources=sources, **fields)
+
+    def restore_draft(self, actor: Actor, earlier: Draft) -> None:
+        """Write what an earlier draft has otherwise; what was said or written by others stays theirs."""
+        fields = {name: getattr(earlier, name) for name in Draft.names()}
+        changed = {name: value for name, value in fields.items() if value != getattr(self.draft, name)}
+        if changed:
+            sources = unchanged_sources(earlier, changed, actor)
+            self._trigger(events.DraftEdited, actor, changed=tuple(changed), sources=sources, **changed)
 
     def provide_info(self, actor: Actor, changes: Mapping[str, object]) -> None:
         if self.lifecycle.base is not ContentStatus.NEEDS_INFO:

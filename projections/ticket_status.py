@@ -20,7 +20,8 @@ TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived)
 
 # `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote, and
 # `decisions` has the sealed id of each finding with what a person decided on it, in their order. `consents` has each
-# consent and each withdrawal in their order, and `picture` the photo of the page.
+# consent and each withdrawal in their order, `corrections` each correction of a transcript, and `picture` the photo of
+# the page.
 TICKETS = Table(
     "ticket_status",
     {
@@ -45,6 +46,7 @@ TICKETS = Table(
         "picture": "jsonb",
         "analysis": "jsonb",
         "transcriptions": "jsonb",
+        "corrections": "jsonb",
         "error": "jsonb",
         "erased": "boolean",
         "created_at": "timestamptz",
@@ -85,10 +87,12 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
             row |= {"contact_type": contact.type, "contact": contact.value, "token_digest": token_digest}
         case events.AudioUploaded(recording_id=recording_id):
             row |= {"recording_id": recording_id, "error": None}
-        case events.ProcessingRequested():
+        case events.ProcessingRequested() | events.DraftingRequested():
             row["error"] = None
         case events.Transcribed():
             row["transcriptions"] = [_transcription(event, recorded), *row["transcriptions"]]
+        case events.TranscriptCorrected():
+            row["corrections"] = [*row["corrections"], _correction(event)]
         case events.Analysed():
             row["analysis"] = {
                 "language": event.language,
@@ -143,6 +147,7 @@ _ERASED: Row = {
     "picture": None,
     "analysis": None,
     "transcriptions": [],
+    "corrections": [],
     "has_document": False,
     "error": None,
     "erased": True,
@@ -172,6 +177,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "picture": None,
         "analysis": None,
         "transcriptions": [],
+        "corrections": [],
         "error": None,
         "erased": False,
         "created_at": recorded.recorded_at,
@@ -181,6 +187,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
 def _transcription(event: events.Transcribed, recorded: RecordedEvent) -> Row:
     return {
         "id": str(event.transcription_id),
+        "recording_id": str(event.recording_id),
         "sha256": event.content.sha256,
         "size_bytes": event.content.size_bytes,
         "language": event.language,
@@ -229,6 +236,15 @@ def shown_scopes(row: Row, now: datetime | None = None) -> frozenset[ConsentScop
     The page shows the photo only if `row["picture"]` names one.
     """
     return consents_of(row).valid(now or datetime.now(UTC))
+
+
+def _correction(event: events.TranscriptCorrected) -> Row:
+    return {
+        "recording_id": str(event.recording_id),
+        "segment": event.segment,
+        "from_text": event.from_text,
+        "to_text": event.to_text,
+    }
 
 
 def _lifecycle(row: Row) -> Lifecycle:

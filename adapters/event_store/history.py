@@ -26,7 +26,7 @@ from adapters.event_store import codec
 from adapters.event_store.log import EventLog, NewEntry, StoredEntry
 from adapters.observability import log_context, tracing
 from domain.donations import Donation, donation_stream
-from domain.errors import NotFoundError, RefusedError, StaleVersionError
+from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError, StaleVersionError
 from domain.events import TicketEvent
 from domain.lifecycle import requested_step
 from domain.ports import Mail
@@ -200,9 +200,10 @@ class Streams:
         self._queue_mail = queue_mail
         self._event_locks = event_locks or {}
 
-    def load(self, stream: UUID) -> Any:
+    def load(self, stream: UUID, version: int | None = None) -> Any:
+        """Return the aggregate, as it was at a version if one is given."""
         try:
-            return self._history.repository.get(stream)
+            return self._history.repository.get(stream, version=version)
         except AggregateNotFoundError:
             raise NotFoundError("No ticket, donation or support ticket has this id.") from None
 
@@ -280,6 +281,12 @@ class StoredTickets:
 
     def get(self, ticket_id: UUID) -> RecordingTicket:
         ticket: RecordingTicket = self._streams.load(ticket_id)
+        return ticket
+
+    def at(self, ticket_id: UUID, version: int) -> RecordingTicket:
+        ticket: RecordingTicket | None = self._streams.load(ticket_id, version) if version > 0 else None
+        if ticket is None or ticket.version != version:
+            raise InvalidError("is not a version of this ticket", "/version", FaultCode.UNKNOWN_VALUE)
         return ticket
 
     def change(

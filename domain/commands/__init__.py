@@ -9,6 +9,7 @@ from domain.commands.recordings import RecordingCommands
 from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
+from domain.commands.transcripts import TranscriptCommands
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Commands:
 
     tickets: TicketCommands
     recordings: RecordingCommands
+    transcripts: TranscriptCommands
     documents: DocumentCommands
     attachments: AttachmentCommands
     checkouts: CheckoutCommands

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from domain.commands.content_recorder import ContentRecorder
+from domain.corrections import corrected
 from domain.errors import RefusedError, StepFailed, Superseded
 from domain.lifecycle import spoken_hints
 from domain.ports import (
@@ -113,7 +114,13 @@ class RecordingCommands:
 
     def _analyse(self, ticket: RecordingTicket, recording_id: UUID) -> None:
         analysis = self.analyser.analyse(transcript_of(ticket, self.contents, self.transcripts))
-        self.tickets.change(ticket.id, lambda ticket: ticket.record_analysis(SYSTEM, recording_id, analysis))
+
+        def record(current: RecordingTicket) -> None:
+            # A correction that came meanwhile has asked for an analysis of its own.
+            if current.corrections == ticket.corrections:
+                current.record_analysis(SYSTEM, recording_id, analysis)
+
+        self.tickets.change(ticket.id, record)
 
     def _draft(self, ticket: RecordingTicket, recording_id: UUID) -> None:
         assert ticket.analysis is not None
@@ -123,7 +130,15 @@ class RecordingCommands:
 
 def transcript_of(ticket: RecordingTicket, contents: Contents, transcripts: Transcripts) -> Transcript:
     """Return the transcript of the ticket's latest transcribed recording; RefusedError if there is none yet."""
-    if ticket.transcript is None:
+    recording_id, transcript = uncorrected_transcript(ticket, contents, transcripts)
+    return corrected(recording_id, transcript, ticket.corrections)
+
+
+def uncorrected_transcript(
+    ticket: RecordingTicket, contents: Contents, transcripts: Transcripts
+) -> tuple[UUID, Transcript]:
+    """Return the recording and the transcript as the recogniser made it; RefusedError if there is none yet."""
+    if ticket.transcript is None or ticket.transcribed_id is None:
         raise RefusedError("There is no transcript yet.")
     with contents.open(ticket.id, ticket.transcript) as stored:
-        return transcripts.load(stored.read())
+        return ticket.transcribed_id, transcripts.load(stored.read())

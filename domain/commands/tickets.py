@@ -33,6 +33,11 @@ class TicketCommands:
         """Write the draft's fields; `goal_amount` and `currency` together make the goal, and None clears a field."""
         self.store.change(ticket_id, lambda ticket: ticket.edit_draft(actor, _with_goal(ticket, changes)), if_match)
 
+    def restore_draft(self, actor: Actor, ticket_id: UUID, version: int, if_match: int | None = None) -> None:
+        """Write the draft as it was at an earlier version of the ticket."""
+        earlier = self.store.at(ticket_id, version).draft
+        self.store.change(ticket_id, lambda ticket: ticket.restore_draft(actor, earlier), if_match)
+
     def provide_info(
         self, actor: Actor, ticket_id: UUID, changes: Mapping[str, Any], if_match: int | None = None
     ) -> None:

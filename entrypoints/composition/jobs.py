@@ -17,6 +17,7 @@ from domain.commands.recordings import RecordingCommands
 from domain.commands.retention import RetentionCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
+from domain.commands.transcripts import TranscriptCommands
 from entrypoints.composition.access import Access
 from entrypoints.composition.aggregates import Aggregates
 from entrypoints.composition.content import Content
@@ -63,6 +64,7 @@ class Jobs:
                 drafter=content.drafter,
                 new_id=uuid7,
             ),
+            transcripts=TranscriptCommands(aggregates.tickets, content.contents, content.transcripts),
             documents=DocumentCommands(
                 tickets=aggregates.tickets,
                 donations=aggregates.donations,

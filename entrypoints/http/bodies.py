@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
+    StrictInt,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -203,6 +204,30 @@ class DraftChange(GoalBody):
     breakdown: Annotated[list[Annotated[Line, Field(max_length=200)]], Field(max_length=20)] | None = None
 
 
+class CorrectedText(Body):
+    """A segment of the transcript by its id, and its text from now on; an empty text leaves the segment out."""
+
+    segment_id: Annotated[Line, Field(max_length=64)]
+    text: Annotated[str, Field(max_length=5_000), AfterValidator(_check_characters), AfterValidator(_check_single_line)]
+
+
+class TranscriptCorrections(Body):
+    """Corrections of the transcript. The same text again confirms a segment that is uncertain."""
+
+    corrections: Annotated[list[CorrectedText], Field(min_length=1, max_length=500)]
+
+    @field_validator("corrections")
+    @classmethod
+    def _check_once(cls, value: list[CorrectedText]) -> list[CorrectedText]:
+        if len({corrected.segment_id for corrected in value}) < len(value):
+            raise PydanticCustomError(FaultCode.AMBIGUOUS, "corrects a segment twice")
+        return value
+
+
+class Restoration(Body):
+    version: Annotated[StrictInt, Field(ge=1, le=1_000_000_000, description="A version of the list of versions.")]
+
+
 class DecidedFinding(Body):
     id: Annotated[Line, Field(max_length=64)]
     decision: FindingDecision
@@ -361,6 +386,9 @@ _FAULTS = {
     "enum": (FaultCode.UNKNOWN_VALUE, "must be {expected}"),
     "uuid_type": (FaultCode.WRONG_TYPE, "must be an id"),
     "uuid_parsing": (FaultCode.WRONG_TYPE, "must be an id"),
+    "int_type": (FaultCode.WRONG_TYPE, "must be an integer"),
+    "greater_than_equal": (FaultCode.OUT_OF_RANGE, "must be at least {ge}"),
+    "less_than_equal": (FaultCode.OUT_OF_RANGE, "must be at most {le}"),
     "decimal_max_digits": (FaultCode.OUT_OF_RANGE, "has too many digits"),
     "decimal_whole_digits": (FaultCode.OUT_OF_RANGE, "has too many digits"),
     "decimal_max_places": (FaultCode.TOO_MANY_DECIMALS, "has more decimals than any currency"),

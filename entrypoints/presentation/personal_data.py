@@ -5,6 +5,7 @@ from uuid import UUID
 
 from adapters.encryption.field_cipher import SEAL, FieldCipher
 from adapters.event_store.history import ERASED
+from domain.corrections import Correction
 from domain.errors import NotFoundError
 from domain.values import ContactType, Draft
 from projections.model import Row
@@ -34,7 +35,10 @@ class PersonalData:
 
     def draft(self, row: Row) -> Draft:
         """Return a ticket's draft with its texts as `text` returns them."""
-        ticket_id, sealed = row["ticket_id"], draft_of(row)
+        return self.opened_draft(row["ticket_id"], draft_of(row))
+
+    def opened_draft(self, ticket_id: UUID, sealed: Draft) -> Draft:
+        """Return the draft with its texts as `text` returns them."""
         return replace(
             sealed,
             title=self.text_or_none(ticket_id, sealed.title),
@@ -44,6 +48,19 @@ class PersonalData:
             category=self.text_or_none(ticket_id, sealed.category),
             breakdown=tuple(self.text(ticket_id, line) for line in sealed.breakdown),
         )
+
+    def corrections(self, row: Row) -> list[Correction]:
+        """Return the corrections of a ticket's transcripts in their order."""
+        ticket_id = row["ticket_id"]
+        return [
+            Correction(
+                UUID(sealed["recording_id"]),
+                sealed["segment"],
+                self.text(ticket_id, sealed["from_text"]),
+                self.text(ticket_id, sealed["to_text"]),
+            )
+            for sealed in row["corrections"]
+        ]
 
     def contact(self, row: Row, *, shortened: bool = False) -> str | None:
         """Return a row's contact or None, and shorten it if `shortened` is True or the reader is masked."""

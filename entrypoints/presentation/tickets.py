@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -9,8 +10,9 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
+from domain.corrections import CorrectedSegment, Correction, corrected, corrected_segments
 from domain.lifecycle import DraftPart, draft_parts
-from domain.values import ContactType, ContentStatus, FundingStatus, Segment, Sentiment, Transcript, Urgency, Word
+from domain.values import ContactType, ContentStatus, FundingStatus, Sentiment, Transcript, Urgency, Word
 from entrypoints.presentation.documents import Document, QrCode
 from entrypoints.presentation.donations import Attribution
 from entrypoints.presentation.personal_data import MASKED, PersonalData
@@ -176,17 +178,31 @@ def draft_or_none(row: Row, personal: PersonalData) -> Draft | None:
 
 
 class TranscriptSegment(ResponseBody):
-    """The speech between two pauses. Nothing is drafted from an uncertain segment."""
+    """The speech between two pauses. Nothing is drafted from an uncertain segment until a person corrected it.
 
+    `id` names the segment in corrections. A corrected segment also has the text that was recognised.
+    """
+
+    id: str
     text: str
     start_ms: int
     end_ms: int
     speaker: str | None
     uncertain: bool
+    original_text: str | UnsetType = UNSET
 
     @classmethod
-    def of(cls, segment: Segment) -> TranscriptSegment:
-        return cls(segment.text, segment.start_ms, segment.end_ms, segment.speaker, segment.uncertain)
+    def of(cls, corrected: CorrectedSegment) -> TranscriptSegment:
+        segment = corrected.segment
+        return cls(
+            str(corrected.place),
+            segment.text,
+            segment.start_ms,
+            segment.end_ms,
+            segment.speaker,
+            segment.uncertain,
+            UNSET if corrected.original is None else corrected.original,
+        )
 
 
 class TranscriptWord(ResponseBody):
@@ -214,16 +230,20 @@ class Transcription(ResponseBody):
     words: list[TranscriptWord] | UnsetType = UNSET
 
     @classmethod
-    def from_row(cls, row: Row, transcript: Transcript | None) -> Transcription:
+    def from_row(cls, row: Row, transcript: Transcript | None, corrections: Sequence[Correction] = ()) -> Transcription:
         """Make the response from the transcription's row; if `transcript` is None, the text is masked."""
-        segments, words = (transcript.segments, transcript.words) if transcript else (None, None)
+        recording_id = UUID(row["recording_id"])
+        shown = transcript and corrected(recording_id, transcript, corrections)
+        words = shown.words if shown else None
+        # Without segments in the transcript, the whole text can be corrected as one segment.
+        segments = None if transcript is None else corrected_segments(recording_id, transcript, corrections)
         return cls(
             id=UUID(row["id"]),
-            text=MASKED if transcript is None else transcript.text,
+            text=MASKED if shown is None else shown.text,
             language=row["language"],
             engine=row["engine"],
             created_at=datetime.fromisoformat(row["created_at"]),
-            segments=UNSET if segments is None else [TranscriptSegment.of(segment) for segment in segments],
+            segments=UNSET if segments is None else [TranscriptSegment.of(each) for each in segments],
             words=UNSET if words is None else [TranscriptWord.of(word) for word in words],
         )
 

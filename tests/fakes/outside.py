@@ -19,6 +19,7 @@ from domain.commands.recordings import RecordingCommands
 from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
+from domain.commands.transcripts import TranscriptCommands
 from domain.errors import UnavailableError
 from domain.ports import CheckoutRequest, OpenCheckout, Sheet
 from domain.values import AudioFacts, DocumentFormat
@@ -120,6 +121,7 @@ def fake_commands(**parts: Any) -> Commands:
             **content,
             **{name: ports[name] for name in ("transcriber", "analyser", "drafter", "new_id")},
         ),
+        transcripts=TranscriptCommands(ports["tickets"], **content),
         documents=DocumentCommands(
             **stores,
             **content,

@@ -13,7 +13,7 @@ from uuid import UUID
 from eventsourcing.domain import BaseAggregate
 
 from domain.donations import Donation, donation_stream
-from domain.errors import NotFoundError, StaleVersionError
+from domain.errors import FaultCode, InvalidError, NotFoundError, StaleVersionError
 from domain.events import SupportTicketOpened
 from domain.ports import Mail
 from domain.support import SupportTicket
@@ -33,11 +33,11 @@ class MemoryStreams:
         events = aggregate.collect_events()
         self.events.setdefault(aggregate.id, list(events))
 
-    def load(self, stream: UUID) -> Any:
+    def load(self, stream: UUID, version: int | None = None) -> Any:
         if stream not in self.events:
             raise NotFoundError("There is no such thing.")
         aggregate = None
-        for event in self.events[stream]:
+        for event in self.events[stream][:version]:
             aggregate = event.mutate(aggregate)
         return aggregate
 
@@ -60,6 +60,12 @@ class MemoryTickets:
 
     def get(self, ticket_id: UUID) -> RecordingTicket:
         ticket: RecordingTicket = self.streams.load(ticket_id)
+        return ticket
+
+    def at(self, ticket_id: UUID, version: int) -> RecordingTicket:
+        ticket: RecordingTicket | None = self.streams.load(ticket_id, version) if version > 0 else None
+        if ticket is None or ticket.version != version:
+            raise InvalidError("is not a version of this ticket", "/version", FaultCode.UNKNOWN_VALUE)
         return ticket
 
     def change(

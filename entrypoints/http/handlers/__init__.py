@@ -51,6 +51,7 @@ from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.updates import UpdateHandlers
 from entrypoints.http.handlers.uploads import UploadHandlers
 from entrypoints.http.handlers.verify_page import VerifyPageHandlers
+from entrypoints.http.handlers.versions import VersionHandlers
 from entrypoints.http.handlers.wait_pages import WaitPageHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
@@ -117,7 +118,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DocumentHandlers(
             commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
         ),
-        TranscriptHandlers(contents, content.transcripts, content.printer, cipher),
+        TranscriptHandlers(commands.transcripts, ticket_reader, contents, content.transcripts, content.printer, cipher),
+        VersionHandlers(commands.tickets, ticket_reader, cipher, draft_safety),
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
         HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),

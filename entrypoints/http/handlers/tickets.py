@@ -155,7 +155,8 @@ class TicketHandlers:
         if call.masked:
             return Transcription.from_row(row, None)
         with self.contents.open(call.ticket_id, Content(row["sha256"], row["size_bytes"])) as content:
-            return Transcription.from_row(row, self.transcripts.load(content.read()))
+            corrections = call.personal_data(self.cipher).corrections(call.ticket)
+            return Transcription.from_row(row, self.transcripts.load(content.read()), corrections)
 
     def _summaries(self, call: Call, rows: Sequence[Row]) -> list[TicketSummary]:
         personal = call.personal_data(self.cipher)

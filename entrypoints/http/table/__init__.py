@@ -8,6 +8,7 @@ from entrypoints.http.table import (
     audit_pages,
     consent_pages,
     consents,
+    corrections,
     donations,
     manage_pages,
     public_pages,
@@ -20,6 +21,7 @@ from entrypoints.http.table import (
 
 OPERATIONS: tuple[Operation, ...] = (
     *tickets.OPERATIONS,
+    *corrections.OPERATIONS,
     *waiting.OPERATIONS,
     *consents.OPERATIONS,
     *uploads.OPERATIONS,

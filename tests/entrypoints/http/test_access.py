@@ -68,6 +68,13 @@ TICKET_RULES = {
     ("GET", f"{TICKET_PATH}/status"): Rule(200, **READ),
     ("GET", f"{TICKET_PATH}/events"): Rule(200, **READ),
     ("GET", f"{TICKET_PATH}/transcript"): Rule(409, auditor=False, **READ),
+    ("PATCH", f"{TICKET_PATH}/transcript"): Rule(
+        409, {"json": {"corrections": [{"segmentId": "none", "text": "Rain."}]}}, **WRITE
+    ),
+    ("GET", f"{TICKET_PATH}/transcript/versions"): Rule(200, auditor=False, **READ),
+    ("POST", f"{TICKET_PATH}/transcript/restore"): Rule(409, {"json": {"version": 1}}, **WRITE),
+    ("GET", f"{TICKET_PATH}/draft/versions"): Rule(200, **READ),
+    ("POST", f"{TICKET_PATH}/draft/restore"): Rule(200, {"json": {"version": 1}}, **WRITE),
     ("POST", f"{TICKET_PATH}/provide-info"): Rule(409, {"json": {}}, **WRITE),
     ("PATCH", f"{TICKET_PATH}/draft"): Rule(200, {"json": {"title": "Help"}}, **WRITE),
     ("POST", f"{TICKET_PATH}/draft/findings"): Rule(
