@@ -149,6 +149,22 @@ class Planter:
         texts = ("title", "story", "beneficiary", "location", "category")
         self.main.write_draft(**{name: self.canary(name) for name in texts}, breakdown=[self.canary("breakdown")])
 
+    def correct(self) -> None:
+        """Correct a segment twice; the draft, which a person wrote as a whole, is not made again."""
+        segment = self.main.get("/transcript").json()["segments"][0]["id"]
+        for name in ("correction", "second correction"):
+            corrections = [{"segmentId": segment, "text": self.canary(name)}]
+            answer = self.main.patch("/transcript", {"corrections": corrections})
+            assert answer.status_code == 200, answer.text
+
+    def restore(self, subpath: str) -> Callable[[], None]:
+        def request() -> None:
+            version = self.main.get().json()["version"]
+            assert self.main.post(subpath, {"version": version}).status_code == 200
+            assert self.main.post(subpath, {"version": self.canary("version")}).status_code == 422
+
+        return request
+
     def info(self) -> None:
         info = {"beneficiary": self.canary("beneficiary"), "location": self.canary("location")}
         assert self.main.post("/provide-info", info).status_code == 200
@@ -376,6 +392,11 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             planter.main.post("/draft/findings", {"decisions": [{"id": planter.canary("id"), "decision": "keep"}]})
             and None
         ),
+        ("PATCH", f"{TICKET_PATH}/transcript"): planter.correct,
+        ("GET", f"{TICKET_PATH}/transcript/versions"): planter.get("/transcript/versions"),
+        ("POST", f"{TICKET_PATH}/transcript/restore"): planter.restore("/transcript/restore"),
+        ("GET", f"{TICKET_PATH}/draft/versions"): planter.get("/draft/versions"),
+        ("POST", f"{TICKET_PATH}/draft/restore"): planter.restore("/draft/restore"),
         ("POST", f"{TICKET_PATH}/unpublish"): lambda: (
             planter.main.post("/unpublish", {planter.canary("field"): 1}) and None
         ),
