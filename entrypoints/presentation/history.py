@@ -24,7 +24,17 @@ from projections.model import RecordedEvent
 
 # Fields that hold Unix seconds.
 _TIMES = frozenset(
-    {"at", "captured_at", "created_at", "erase_after", "expires_at", "inactive_since", "moved_at", "refunded_at"}
+    {
+        "at",
+        "captured_at",
+        "created_at",
+        "erase_after",
+        "expires_at",
+        "inactive_since",
+        "moved_at",
+        "refunded_at",
+        "valid_until",
+    }
 )
 # Fields that are secret, such as digests of credentials, or that the response has outside of `data`.
 _HIDDEN = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "donation_id"})

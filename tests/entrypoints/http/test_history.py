@@ -23,7 +23,7 @@ TICKET = UUID("018f0000-0000-7000-8000-000000000001")
 RECORDED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 # Integers that are neither amounts nor times.
-COUNTS = {"sizeBytes", "durationMs", "sampleRate", "channels", "ticketVersion", "segment"}
+COUNTS = {"sizeBytes", "durationMs", "sampleRate", "channels", "ticketVersion", "segment", "width", "height"}
 PLACES = {"number", "start", "end", "startMs", "endMs"}
 
 
@@ -67,7 +67,7 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 def test_an_event_shows_its_times_as_times_and_its_amounts_twice(file: Path):
     event = history_event(file)
     for name, value in leaves(event["data"]):
-        if name == "at" or name.endswith("At") or name in ("inactiveSince", "eraseAfter"):
+        if name == "at" or name.endswith("At") or name in ("inactiveSince", "eraseAfter", "validUntil"):
             assert value is None or TIME.fullmatch(value), name
         elif type(value) is int:
             assert name == "amountMinor" or name in COUNTS | PLACES, name
