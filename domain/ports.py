@@ -1,6 +1,6 @@
 """What the domain needs of the outside: one or two methods each, named for the need."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -104,6 +104,12 @@ class Contents(Protocol):
 
     def open(self, ticket_id: UUID, content: Content) -> AbstractContextManager[BinaryIO]:
         """Return the plain bytes as a seekable file that lives as long as the context; NotFoundError once erased."""
+
+    def read(self, ticket_id: UUID, content: Content, start: int, stop: int) -> Iterator[bytes]:
+        """Return the plain bytes from `start` up to `stop` in pieces; NotFoundError at once if there is no content.
+
+        However long it is, only one piece is held in memory.
+        """
 
     def has(self, ticket_id: UUID, content: Content) -> bool:
         """Return True if the content is stored."""

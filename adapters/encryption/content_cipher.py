@@ -49,17 +49,25 @@ def unseal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
 
     The pieces before the error are the authentic beginning. The content is complete only if the iterator ends.
     """
-    header = _read(source, HEADER_BYTES)
-    if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
-        raise TamperedError("not sealed content")
-    cipher = _cipher(key, header[len(MAGIC) :])
+    cipher = _cipher_of(source, key)
     for nonce, chunk in _numbered(source, CHUNK_BYTES + TAG_BYTES):
-        try:
-            plain = cipher.decrypt(nonce, chunk, context)
-        except InvalidTag:
-            raise TamperedError("sealed content was changed, or is not for this key and context") from None
-        if plain:
+        if plain := _opened(cipher, nonce, chunk, context):
             yield plain
+
+
+def unseal_range(source: BinaryIO, key: bytes, context: bytes, size: int, start: int, stop: int) -> Iterator[bytes]:
+    """Yield the bytes from `start` up to `stop` of content of `size` bytes, in authenticated pieces.
+
+    Only the chunks that contain them are read from `source`, which is seekable.
+    """
+    cipher = _cipher_of(source, key)
+    last = max(0, size - 1) // CHUNK_BYTES
+    first = start // CHUNK_BYTES
+    source.seek(HEADER_BYTES + first * (CHUNK_BYTES + TAG_BYTES))
+    for number in range(first, (stop - 1) // CHUNK_BYTES + 1 if stop > start else first):
+        plain = _opened(cipher, _nonce(number, is_last=number == last), _read(source, CHUNK_BYTES + TAG_BYTES), context)
+        begins = number * CHUNK_BYTES
+        yield plain[max(0, start - begins) : stop - begins]
 
 
 def unsealed_file(source: BinaryIO, key: bytes, context: bytes) -> BinaryIO:
@@ -80,6 +88,21 @@ def unsealed_file(source: BinaryIO, key: bytes, context: bytes) -> BinaryIO:
     return file
 
 
+def _cipher_of(source: BinaryIO, key: bytes) -> AESGCM:
+    """Read the header and return the cipher of the content."""
+    header = _read(source, HEADER_BYTES)
+    if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
+        raise TamperedError("not sealed content")
+    return _cipher(key, header[len(MAGIC) :])
+
+
+def _opened(cipher: AESGCM, nonce: bytes, chunk: bytes, context: bytes) -> bytes:
+    try:
+        return cipher.decrypt(nonce, chunk, context)
+    except InvalidTag:
+        raise TamperedError("sealed content was changed, or is not for this key and context") from None
+
+
 def _cipher(key: bytes, salt: bytes) -> AESGCM:
     if len(key) != 32:
         raise ValueError("a key must have 32 bytes")
@@ -92,10 +115,14 @@ def _numbered(source: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
     chunk = _read(source, size)
     while True:
         following = _read(source, size)
-        yield number.to_bytes(11, "big") + (b"\x00" if following else b"\x01"), chunk
+        yield _nonce(number, is_last=not following), chunk
         if not following:
             return
         number, chunk = number + 1, following
+
+
+def _nonce(number: int, *, is_last: bool) -> bytes:
+    return number.to_bytes(11, "big") + (b"\x01" if is_last else b"\x00")
 
 
 def _read(source: BinaryIO, size: int) -> bytes:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from adapters.encryption.content_cipher import seal, unsealed_file
+from adapters.encryption.content_cipher import seal, unseal_range, unsealed_file
 from adapters.encryption.ticket_keys import KeyDestroyed, TicketKeys
 from adapters.storage.protocol import Storage
 from domain.values import Content, Transcript
@@ -56,6 +56,12 @@ class SealedContents:
         with plain:
             yield plain
 
+    def read(self, ticket_id: UUID, content: Content, start: int, stop: int) -> Iterator[bytes]:
+        key = storage_key(ticket_id, content.sha256)
+        ticket_key = self._keys.get(ticket_id)
+        sealed = self._storage.open(key)
+        return _closing(sealed, unseal_range(sealed, ticket_key, key.encode(), content.size_bytes, start, stop))
+
     def erase(self, ticket_id: UUID) -> None:
         self._keys.destroy(ticket_id)
         self._storage.delete_prefix(f"tickets/{ticket_id}")
@@ -64,6 +70,11 @@ class SealedContents:
 def storage_key(ticket_id: UUID, sha256: str) -> str:
     """Return the storage key of a ticket's content."""
     return f"tickets/{ticket_id}/{sha256}"
+
+
+def _closing(file: BinaryIO, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    with file:
+        yield from pieces
 
 
 class JsonTranscripts:

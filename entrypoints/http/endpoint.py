@@ -75,7 +75,12 @@ class Endpoint:
                     scope["state"][ENDLESS] = True
                     await _send_until_gone(stream, receive, send)
                 return
-            response = _response(answer)
+            has_length = "Content-Length" in answer.headers
+            if request.method == "HEAD" and isinstance(answer.body, Stream) and has_length:
+                # The headers say everything: nothing is read only to be discarded.
+                response = Response(None, answer.status, answer.headers, answer.media_type)
+            else:
+                response = _response(answer)
             if operation.method == "OPTIONS":
                 response.headers.update(self._allow)
         await response(scope, receive, send)

@@ -265,8 +265,10 @@ FIELDS: Mapping[str, str] = {
 PARAMETERS: Mapping[str, str] = {
     "Idempotency-Key": "Any text; a repeated request with the same key gets the first answer again.",
     "If-Match": "The ETag that was read; a newer version answers 412.",
+    "If-Range": "The ETag that is known; the range of another content answers the whole content.",
     "If-None-Match": "The ETag that is known; an unchanged content answers 304.",
     "Last-Event-ID": "The id of the last event that was received.",
+    "Range": "One range of bytes, such as `bytes=0-1023`.",
     "Stripe-Signature": "The signature of the event.",
     "slug": "The last part of the address of the public page.",
     "token": "The token of the link.",

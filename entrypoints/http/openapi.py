@@ -231,6 +231,8 @@ def _header_parameters(operation: Operation) -> list[JsonObject]:
         headers["If-Match"] = _TEXT
     if operation.revalidates:
         headers["If-None-Match"] = _TEXT
+    if operation.ranges:
+        headers |= {"Range": _TEXT, "If-Range": _TEXT}
     if EventStream.MEDIA_TYPE in operation.media_types:
         headers["Last-Event-ID"] = _TEXT
     if operation.body_kind is BodyKind.WEBHOOK:
@@ -294,6 +296,8 @@ def _responses(operation: Operation, response_schema: JsonObject | None) -> Json
         responses.setdefault("303", {"description": "A browser is led to the page where one signs in."})
     if operation.revalidates:
         responses["304"] = {"description": "The client has the current content already."}
+    if operation.ranges:
+        responses["206"] = success | {"description": "The part of the content that `Range` asks for."}
     for status, media_type in operation.other_responses.items():
         if status == 303:
             responses["303"] = {"description": "The form of the page was accepted."}
@@ -317,6 +321,8 @@ def _problem_names(operation: Operation) -> list[str]:
         names.append("insufficient-storage")
     if "{" in operation.path:
         names.append("not-found")
+    if operation.ranges:
+        names.append("range-not-satisfiable")
     if operation.body_kind is not BodyKind.NONE:
         names += ["malformed", "too-large", "unsupported-media-type"]
     if operation.body_model is not None or not (operation.accepts_any_query or operation.monitoring):

@@ -235,8 +235,8 @@ class Operation:
     With `idempotency_key` the header Idempotency-Key is honoured; the field `shown_once` of its answer is replayed to a
     visitor only with proof. `other_responses` maps every status besides `status`
     to its media type. A `monitoring` operation (health, metrics) runs on the event loop without access checks and rate
-    limits. An operation that `revalidates` answers 304 to a matching If-None-Match. A `hidden` operation is not in the
-    OpenAPI document.
+    limits. An operation that `revalidates` answers 304 to a matching If-None-Match, and one with `ranges` answers 206
+    to the header Range. A `hidden` operation is not in the OpenAPI document.
     """
 
     method: str
@@ -257,6 +257,7 @@ class Operation:
     other_responses: Mapping[int, str] = field(default_factory=dict)
     monitoring: bool = False
     revalidates: bool = False
+    ranges: bool = False
     # The headers of every response, whether it is an answer or a problem.
     response_headers: Mapping[str, str] = field(default_factory=dict)
     # Reads the path's ticket, once, for the access check and for the handler.

@@ -97,6 +97,7 @@ PROBLEM_TYPES = {
         ),
         ("too-large", 413, "Too large", "The body is larger or the recording is longer than the limit."),
         ("unsupported-media-type", 415, "Unsupported media type", "This operation does not accept this media type."),
+        ("range-not-satisfiable", 416, "Range not satisfiable", "The content has no byte in the range of `Range`."),
         ("invalid", 422, "Invalid request", "The request is well-formed but has invalid values; `errors` lists them."),
         ("too-many-requests", 429, "Too many requests", "Wait for the number of seconds in `Retry-After`."),
         (

@@ -29,7 +29,24 @@ _EXAMPLES: JsonObject = {
 _BY_FORMAT = {"uuid": "0192f0c1-7e51-7cc4-8d09-1f3b5c0a9e77", "date-time": "2026-05-01T12:00:00Z"}
 _BY_TYPE: JsonObject = {"string": "text", "integer": 1, "number": 1, "boolean": True, "null": None}
 # Every operation may answer with these; they are shown once.
-_SHARED = ("400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429", "431", "500", "503", "507")
+_SHARED = (
+    "400",
+    "401",
+    "403",
+    "404",
+    "405",
+    "409",
+    "412",
+    "413",
+    "415",
+    "416",
+    "422",
+    "429",
+    "431",
+    "500",
+    "503",
+    "507",
+)
 
 
 def contents(document: JsonObject) -> dict[str, object]:

@@ -384,6 +384,10 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             )
             and None
         ),
+        ("GET", f"{TICKET_PATH}/recordings"): planter.get("/recordings"),
+        ("GET", f"{TICKET_PATH}/recordings/{{recording_id}}"): planter.as_admin(
+            "GET", "/api/tickets/{ticket}/recordings/{canary}", 404
+        ),
         ("POST", f"{TICKET_PATH}/process"): planter.process,
         ("POST", f"{TICKET_PATH}/retry"): lambda: planter.main.post("/retry", {planter.canary("field"): 1}) and None,
         ("POST", f"{TICKET_PATH}/provide-info"): planter.info,

@@ -38,6 +38,7 @@ from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.public_pages import StoryLanguages
 from entrypoints.http.handlers.publish_page import PublishPageHandlers
 from entrypoints.http.handlers.question_pages import QuestionPageHandlers
+from entrypoints.http.handlers.recording_files import RecordingFileHandlers
 from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
@@ -96,6 +97,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         TellHandlers(tickets, recordings, campaigns, ticket_reader, site, lambda: service.settings.intake == "open"),
         tickets,
         recordings,
+        RecordingFileHandlers(contents),
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),
         WaitPageHandlers(recordings, cipher, page_url, site, not service.settings.mail_is_off, paths),

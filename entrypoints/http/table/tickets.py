@@ -6,6 +6,7 @@ from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
+from entrypoints.http.handlers.recording_files import RECORDING_SUFFIXES, RecordingFileHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.tickets import INCLUDES, TicketHandlers
 from entrypoints.http.handlers.transcripts import TRANSCRIPT_FORMATS, TranscriptHandlers
@@ -58,6 +59,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{TICKET}/upload-audio", "Upload a recording of at most 50 MB", RecordingHandlers.upload, WRITE,
         BodyKind.AUDIO, idempotency_key=True,
+    ),
+    Operation(
+        "GET", f"{TICKET}/recordings", "List the recordings of a ticket, oldest first",
+        RecordingFileHandlers.list_recordings, READ_UNMASKED,
+    ),
+    Operation(
+        "GET", f"{TICKET}/recordings/{{recording_id}}", "Play a recording, whole or a part of it",
+        RecordingFileHandlers.play, READ_UNMASKED, media_types=tuple(RECORDING_SUFFIXES), revalidates=True, ranges=True,
     ),
     Operation(
         "POST", f"{TICKET}/process", "Start to transcribe the recording and to draft the campaign",

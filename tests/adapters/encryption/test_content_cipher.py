@@ -17,6 +17,7 @@ from adapters.encryption.content_cipher import (
     TamperedError,
     seal,
     unseal,
+    unseal_range,
     unsealed_file,
 )
 from domain.errors import DomainError
@@ -211,3 +212,28 @@ def test_memory_stays_small_for_large_content() -> None:
         assert tracemalloc.get_traced_memory()[1] < 10 * CHUNK_BYTES
     finally:
         tracemalloc.stop()
+
+
+# Ranges.
+
+
+def opened_range(stored: bytes, size: int, start: int, stop: int) -> bytes:
+    return b"".join(unseal_range(io.BytesIO(stored), KEY, CONTEXT, size, start, stop))
+
+
+@given(sizes_around_borders, st.data())
+def test_every_range_is_the_slice_of_the_content(size: int, data: st.DataObject):
+    plain = content(size)
+    start = data.draw(st.integers(0, size))
+    stop = data.draw(st.integers(start, size))
+    assert opened_range(sealed(plain), size, start, stop) == plain[start:stop]
+
+
+def test_a_range_of_changed_or_shortened_content_is_refused():
+    plain = content(3 * CHUNK_BYTES)
+    stored = sealed(plain)
+    changed = stored[:-1] + bytes([stored[-1] ^ 1])
+    assert opened_range(changed, len(plain), 0, 10) == plain[:10]
+    for damaged in (changed, stored[:-SEALED_CHUNK]):
+        with pytest.raises(TamperedError):
+            opened_range(damaged, len(plain), 0, len(plain))

@@ -115,6 +115,29 @@ def test_an_erased_ticket_has_no_content_and_accepts_none(contents: Contents, ne
     assert read(contents, grace, content) == SOUND
 
 
+@given(st.data())
+def test_a_range_of_content_is_the_slice_of_its_bytes(
+    contents: Contents, new_ticket: Callable[[], UUID], data: st.DataObject
+):
+    ticket = new_ticket()
+    content = contents.keep(ticket, BytesIO(SOUND))
+    start = data.draw(st.integers(0, len(SOUND)))
+    stop = data.draw(st.integers(start, len(SOUND)))
+    assert b"".join(contents.read(ticket, content, start, stop)) == SOUND[start:stop]
+
+
+def test_a_range_of_content_that_is_not_there_is_refused_before_it_is_read(
+    contents: Contents, new_ticket: Callable[[], UUID]
+):
+    ticket = new_ticket()
+    with pytest.raises(NotFoundError):
+        contents.read(ticket, Content("0" * 64, 1), 0, 1)
+    content = contents.keep(ticket, BytesIO(SOUND))
+    contents.erase(ticket)
+    with pytest.raises(NotFoundError):
+        contents.read(ticket, content, 0, 1)
+
+
 # Encrypted files.
 
 

@@ -63,6 +63,8 @@ TICKET_RULES = {
     ("POST", f"{TICKET_PATH}/upload-audio"): Rule(
         200, {"files": {"audio": ("a.webm", RECORDING.read_bytes())}}, **WRITE
     ),
+    ("GET", f"{TICKET_PATH}/recordings"): Rule(200, auditor=False, **READ),
+    ("GET", f"{TICKET_PATH}/recordings/{{recording_id}}"): Rule(404, auditor=False, **READ),
     ("POST", f"{TICKET_PATH}/process"): Rule(202, {"json": {}}, **WRITE),
     ("POST", f"{TICKET_PATH}/retry"): Rule(409, {"json": {}}, **WRITE),
     ("GET", f"{TICKET_PATH}/status"): Rule(200, **READ),
