@@ -49,7 +49,7 @@ def test_a_donor_who_cancels_returns_to_the_page_without_thanks(live: LiveServic
     page = ticket.publish()
     session = live.service.payments.sandbox.session(ticket.pay(25)["checkoutSessionId"])
     assert session is not None
-    assert session["cancel_url"] == page
+    assert session["cancel_url"] == f"{page}?cancelled"
 
 
 def test_a_checkout_that_stripe_refuses_is_recorded_as_failed(live: LiveService):
