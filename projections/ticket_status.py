@@ -12,7 +12,7 @@ from domain.values import Actor, ConsentHow, ConsentScope, ContentStatus, Draft,
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 6
+VERSION = 7
 # The events of donations and support tickets do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
