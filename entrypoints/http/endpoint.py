@@ -75,12 +75,10 @@ class Endpoint:
                     scope["state"][ENDLESS] = True
                     await _send_until_gone(stream, receive, send)
                 return
-            has_length = "Content-Length" in answer.headers
-            if request.method == "HEAD" and isinstance(answer.body, Stream) and has_length:
-                # The headers say everything: nothing is read only to be discarded.
-                response = Response(None, answer.status, answer.headers, answer.media_type)
-            else:
-                response = _response(answer)
+            if request.method == "HEAD" and isinstance(answer.body, Stream):
+                # Nothing is read only to be discarded.
+                answer.body = Stream(())
+            response = _response(answer)
             if operation.method == "OPTIONS":
                 response.headers.update(self._allow)
         await response(scope, receive, send)

@@ -60,7 +60,7 @@ class RateLimit(Enum):
     LOGIN_CODE = "code"
     # The requests of uploads in parts, of which one recording needs many.
     UPLOAD = "upload"
-    # Checks of proofs, each of which takes up to seconds of a processor.
+    # Checks of proofs and archives of tickets, each of which takes up to seconds of a processor.
     CHECK = "check"
     # Requests for campaigns that this process did not find public before.
     CAMPAIGN = "campaign"

@@ -417,6 +417,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             planter.main.post("/consents/withdraw", {"scopes": [planter.canary("scope")]}) and None
         ),
         ("GET", f"{TICKET_PATH}/consents"): planter.get("/consents"),
+        ("GET", f"{TICKET_PATH}/export"): planter.get("/export"),
         ("GET", "/api/consent-texts/{version}"): planter.as_admin("GET", "/api/consent-texts/{canary}", 404),
         ("POST", f"{TICKET_PATH}/publish"): planter.publish,
         ("POST", "/d/{slug}/report"): planter.report,

@@ -46,6 +46,7 @@ from entrypoints.http.handlers.site_pages import SitePageHandlers, operator_of
 from entrypoints.http.handlers.status_events import StatusEventHandlers, StatusReader
 from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
 from entrypoints.http.handlers.tell_pages import TellHandlers
+from entrypoints.http.handlers.ticket_exports import TicketExportHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
@@ -98,6 +99,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         tickets,
         recordings,
         RecordingFileHandlers(contents),
+        TicketExportHandlers(contents, content.transcripts, cipher, public_url),
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),
         WaitPageHandlers(recordings, cipher, page_url, site, not service.settings.mail_is_off, paths),

@@ -45,7 +45,7 @@ class _Counter:
             RateLimit.REPORT: parse(settings.rate_limit_create),
             # As many as views of a page: a recording of 50 MB is sent in a hundred parts.
             RateLimit.UPLOAD: parse(settings.rate_limit_page),
-            # A check of a proof is as rare and as costly as a payment.
+            # A check of a proof or an archive of a ticket is as rare and as costly as a payment.
             RateLimit.CHECK: parse(settings.rate_limit_payment),
             RateLimit.CAMPAIGN: parse(settings.rate_limit_default),
             RateLimit.PAGE: parse(settings.rate_limit_page),

@@ -8,6 +8,7 @@ from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.recording_files import RECORDING_SUFFIXES, RecordingFileHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
+from entrypoints.http.handlers.ticket_exports import TicketExportHandlers
 from entrypoints.http.handlers.tickets import INCLUDES, TicketHandlers
 from entrypoints.http.handlers.transcripts import TRANSCRIPT_FORMATS, TranscriptHandlers
 from entrypoints.http.handlers.updates import NewUpdate, UpdateHandlers
@@ -67,6 +68,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", f"{TICKET}/recordings/{{recording_id}}", "Play a recording, whole or a part of it",
         RecordingFileHandlers.play, READ_UNMASKED, media_types=tuple(RECORDING_SUFFIXES), revalidates=True, ranges=True,
+    ),
+    Operation(
+        "GET", f"{TICKET}/export", "Download everything that is kept of a ticket, as one zip archive",
+        TicketExportHandlers.export, READ_UNMASKED, media_types=("application/zip",), rate_limit=RateLimit.CHECK,
     ),
     Operation(
         "POST", f"{TICKET}/process", "Start to transcribe the recording and to draft the campaign",
