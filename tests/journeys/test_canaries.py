@@ -201,6 +201,13 @@ class Planter:
         wrong = form | {"textVersion": self.canary("version"), "version": self.canary("seen")}
         assert self.main.http.post(path, data=wrong).status_code == 422
 
+    def photo_by_page(self) -> None:
+        """Choose a photo with a description, and send a form without a photo."""
+        path, described = f"/t/{self.main.id}/photo", {"description": self.canary("description")}
+        files = {"file": (self.canary("file name"), photo(64, 48))}
+        assert self.main.http.post(path, files=files, data=described).status_code == 303
+        assert self.main.http.post(path, files={"file": ("x", b"")}, data=described).status_code == 422
+
     def report(self) -> None:
         """Report the page as a program does and with the form, and send an invalid form."""
         path = f"/d/{self.slug}/report"
@@ -541,6 +548,15 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ),
         ("GET", "/t/{ticket_id}/publish"): planter.page("/publish?{canary}"),
         ("POST", "/t/{ticket_id}/publish"): planter.publish_by_page,
+        ("GET", "/t/{ticket_id}/consent"): planter.page("/consent?done={canary}"),
+        ("POST", "/t/{ticket_id}/consent"): planter.as_admin(
+            "POST", "/t/{ticket}/consent", 403, data={"scope": planter.canary("scope")}
+        ),
+        ("GET", "/t/{ticket_id}/photo"): planter.page("/photo?done={canary}"),
+        ("POST", "/t/{ticket_id}/photo"): planter.photo_by_page,
+        ("POST", "/t/{ticket_id}/photo/change"): planter.as_admin(
+            "POST", "/t/{ticket}/photo/change", 403, data={"description": planter.canary("description")}
+        ),
         ("GET", "/t/{ticket_id}"): planter.page(""),
         ("POST", "/t/{ticket_id}/start"): planter.page("/start", {"button": "{canary}"}),
         ("POST", "/t/{ticket_id}/retry"): planter.page("/retry", {"button": "{canary}"}),

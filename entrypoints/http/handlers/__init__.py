@@ -22,6 +22,7 @@ from entrypoints.http.handlers.audit_pages import AuditPageHandlers
 from entrypoints.http.handlers.campaign_files import CampaignFileHandlers
 from entrypoints.http.handlers.campaign_page import CampaignPageHandlers
 from entrypoints.http.handlers.campaigns import CampaignHandlers
+from entrypoints.http.handlers.consent_page import ConsentPageHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
@@ -34,6 +35,7 @@ from entrypoints.http.handlers.login_codes import LoginCodeHandlers
 from entrypoints.http.handlers.manage_pages import ManagePageHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
 from entrypoints.http.handlers.page_reports import PageReportHandlers
+from entrypoints.http.handlers.photo_page import PhotoPageHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.public_pages import StoryLanguages
 from entrypoints.http.handlers.publish_page import PublishPageHandlers
@@ -94,6 +96,16 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         draft_safety,
     )
     campaigns = CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety)
+    attachments = AttachmentHandlers(
+        commands.attachments,
+        ticket_reader,
+        cipher,
+        contents,
+        content.attachment_inspector,
+        content.inspection_slots,
+        content.quotas,
+        public_url,
+    )
     return [
         TellHandlers(tickets, recordings, campaigns, ticket_reader, site, lambda: service.settings.intake == "open"),
         tickets,
@@ -108,16 +120,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         campaigns,
         UpdateHandlers(commands.tickets, cipher),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
-        AttachmentHandlers(
-            commands.attachments,
-            ticket_reader,
-            cipher,
-            contents,
-            content.attachment_inspector,
-            content.inspection_slots,
-            content.quotas,
-            public_url,
-        ),
+        attachments,
         PictureHandlers(database, draft_safety, contents),
         DocumentHandlers(
             commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
@@ -144,6 +147,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             site,
             paths,
         ),
+        ConsentPageHandlers(commands.tickets, cipher, site),
+        PhotoPageHandlers(attachments, cipher, site),
         PublishPageHandlers(commands.tickets, cipher, draft_safety, site),
         SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),

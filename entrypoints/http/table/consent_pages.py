@@ -1,5 +1,7 @@
-"""The pages on which holders agree to what is shown."""
+"""The pages on which holders agree to what is shown, and choose its photo."""
 
+from entrypoints.http.handlers.consent_page import ConsentPageHandlers
+from entrypoints.http.handlers.photo_page import PhotoPageHandlers
 from entrypoints.http.handlers.publish_page import PublishPageHandlers
 from entrypoints.http.operations import BodyKind, Operation
 from entrypoints.http.table.access import HOLDER_PAGE
@@ -16,6 +18,26 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", f"{PAGE}/publish", "Agree to what is shown, and publish the story", PublishPageHandlers.publish,
+        HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=FAULTS, tag=TAG,
+    ),
+    Operation(
+        "GET", f"{PAGE}/consent", "Show what the person agreed to", ConsentPageHandlers.show, HOLDER_PAGE,
+        media_types=HTML, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/consent", "Take a consent back on the page", ConsentPageHandlers.withdraw, HOLDER_PAGE,
+        BodyKind.FORM, None, 303, media_types=HTML, other_responses=FAULTS, tag=TAG,
+    ),
+    Operation(
+        "GET", f"{PAGE}/photo", "Show the photo of the campaign page, and the form for another",
+        PhotoPageHandlers.show, HOLDER_PAGE, media_types=HTML, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/photo", "Add a photo on the page, and make it the picture", PhotoPageHandlers.add,
+        HOLDER_PAGE, BodyKind.ATTACHMENT, None, 303, media_types=HTML, other_responses=FAULTS, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/photo/change", "Choose, take off or delete a photo on the page", PhotoPageHandlers.change,
         HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=FAULTS, tag=TAG,
     ),
 )  # fmt: skip

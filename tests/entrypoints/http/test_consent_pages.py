@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from tests.client import Client, LiveService, Ticket
-from tests.entrypoints.http.test_attachments import with_picture
+from tests.entrypoints.http.test_attachments import PHOTO, attached, with_picture
 from tests.entrypoints.http.test_findings import STORY, decide
 from tests.entrypoints.http.test_manage_pages import browser_of, page
+from tests.fakes.photos import PDF
 
 AGREED = {"story": "yes", "name": "yes"}
 
@@ -109,3 +110,83 @@ def test_a_page_that_was_taken_down_cannot_be_published(live: LiveService, admin
     with browser_of(live, ticket.token) as browser:
         assert "taken this page down" in browser.get(page(ticket, "publish")).text
         assert browser.post(page(ticket, "publish"), data=AGREED).status_code == 422
+
+
+def test_a_consent_is_taken_back_with_its_consequence(live: LiveService, client: Client, ticket: Ticket):
+    url = ticket.publish()
+    with browser_of(live, ticket.token) as browser:
+        shown = browser.get(page(ticket, "consent")).text
+        assert "You agreed on" in shown
+        assert "Your name is taken out of your page" in shown
+        answer = browser.post(page(ticket, "consent"), data={"scope": "name"})
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/t/{ticket.id}/consent?done=name")
+        assert "taken back" in browser.get(answer.headers["location"]).text
+        assert "Lovelace" not in client.get(url).text
+        browser.post(page(ticket, "consent"), data={"scope": "story"})
+        assert client.get(url).status_code == 404
+        assert browser.post(page(ticket, "consent"), data={"scope": "everything"}).status_code == 422
+    assert given(ticket) == ["place"]
+
+
+def test_a_page_of_consents_says_that_nothing_was_agreed_to(live: LiveService, ticket: Ticket):
+    with browser_of(live, ticket.token) as browser:
+        assert "We may show nothing of you." in browser.get(page(ticket, "consent")).text
+
+
+def change(browser: Client, ticket: Ticket, **form: str) -> int:
+    return browser.post(page(ticket, "photo/change"), data=form).status_code
+
+
+def test_a_photo_is_sent_described_chosen_taken_off_and_deleted(live: LiveService, client: Client, ticket: Ticket):
+    url = ticket.publish()
+    with browser_of(live, ticket.token) as browser:
+        sent = browser.post(
+            page(ticket, "photo"), files={"file": ("roof.jpg", PHOTO)}, data={"description": "Our house"}
+        )
+        assert (sent.status_code, sent.headers["location"]) == (303, f"/t/{ticket.id}/photo?done=chosen")
+        shown = browser.get(sent.headers["location"]).text
+        assert 'alt="Our house"' in shown
+        assert f'href="/t/{ticket.id}/publish"' in shown
+        assert client.get(f"{url}/picture").status_code == 404
+        browser.post(page(ticket, "publish"), data=AGREED | {"photo": "yes"})
+        assert client.get(f"{url}/picture").status_code == 200
+        [photo] = ticket.get("/attachments").json()
+        assert change(browser, ticket, do="remove") == 303
+        assert client.get(f"{url}/picture").status_code == 404
+        assert change(browser, ticket, do="choose", id=photo["id"], description="The roof") == 303
+        assert ticket.get("/attachments").json()[0]["description"] == "The roof"
+        assert change(browser, ticket, do="delete", id=photo["id"]) == 303
+        assert change(browser, ticket, do="delete", id=photo["id"]) == 422
+    assert ticket.get("/attachments").json() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "description", "place"),
+    [
+        (b"", "Our house", "#file"),
+        (b"MZ" + bytes(100), "Our house", "#file"),
+        (PHOTO, "", "#description"),
+        (PHOTO, "x" * 301, "#description"),
+    ],
+)
+def test_a_photo_that_is_refused_is_not_kept(
+    live: LiveService, ticket: Ticket, data: bytes, description: str, place: str
+):
+    with browser_of(live, ticket.token) as browser:
+        answer = browser.post(
+            page(ticket, "photo"), files={"file": ("roof.jpg", data)}, data={"description": description}
+        )
+    assert answer.status_code == 422
+    assert f'href="{place}"' in answer.text
+    assert ticket.get("/attachments").json() == []
+
+
+def test_a_kept_photo_is_chosen_only_with_a_description(live: LiveService, ticket: Ticket):
+    photo = attached(ticket)
+    with browser_of(live, ticket.token) as browser:
+        answer = browser.post(page(ticket, "photo/change"), data={"do": "choose", "id": photo, "description": ""})
+        assert answer.status_code == 422
+        assert f'href="#description-{photo}"' in answer.text
+        letter = attached(ticket, PDF, "letter.pdf")
+        assert change(browser, ticket, do="choose", id=letter, description="A letter") == 422
+        assert change(browser, ticket, do="choose", id="none", description="A roof") == 422
