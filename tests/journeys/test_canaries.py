@@ -546,6 +546,15 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/t/{ticket_id}/erase"): planter.as_admin(
             "POST", "/t/{ticket}/erase", 403, data={"word": planter.canary("word")}
         ),
+        ("GET", "/t/{ticket_id}/story"): planter.page("/story?{canary}"),
+        ("POST", "/t/{ticket_id}/story"): planter.as_admin(
+            "POST", "/t/{ticket}/story", 403, data={"title": planter.canary("title")}
+        ),
+        ("POST", "/t/{ticket_id}/story/transcript"): planter.as_admin(
+            "POST", "/t/{ticket}/story/transcript", 403, data={"text": planter.canary("text")}
+        ),
+        ("POST", "/t/{ticket_id}/story/restore"): planter.as_admin("POST", "/t/{ticket}/story/restore?{canary}", 403),
+        ("POST", "/t/{ticket_id}/story/document"): planter.page("/story/document", {"format": "{canary}"}),
         ("GET", "/t/{ticket_id}/publish"): planter.page("/publish?{canary}"),
         ("POST", "/t/{ticket_id}/publish"): planter.publish_by_page,
         ("GET", "/t/{ticket_id}/consent"): planter.page("/consent?done={canary}"),

@@ -46,6 +46,7 @@ from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
 from entrypoints.http.handlers.site_pages import SitePageHandlers, operator_of
 from entrypoints.http.handlers.status_events import StatusEventHandlers, StatusReader
+from entrypoints.http.handlers.story_pages import StoryPageHandlers
 from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
 from entrypoints.http.handlers.tell_pages import TellHandlers
 from entrypoints.http.handlers.ticket_exports import TicketExportHandlers
@@ -106,6 +107,12 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         content.quotas,
         public_url,
     )
+    documents = DocumentHandlers(
+        commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
+    )
+    transcripts = TranscriptHandlers(
+        commands.transcripts, ticket_reader, contents, content.transcripts, content.printer, cipher
+    )
     return [
         TellHandlers(tickets, recordings, campaigns, ticket_reader, site, lambda: service.settings.intake == "open"),
         tickets,
@@ -122,10 +129,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         attachments,
         PictureHandlers(database, draft_safety, contents),
-        DocumentHandlers(
-            commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
-        ),
-        TranscriptHandlers(commands.transcripts, ticket_reader, contents, content.transcripts, content.printer, cipher),
+        documents,
+        transcripts,
+        StoryPageHandlers(commands.tickets, transcripts, documents, ticket_reader, cipher, site),
         VersionHandlers(commands.tickets, ticket_reader, cipher, draft_safety),
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
         HistoryHandlers(cipher),

@@ -68,7 +68,7 @@ class QuestionPageHandlers:
             if problem.name != "invalid":
                 raise
             _ = translations(self._language(call)).gettext
-            errors = {"amount" if question == "goal" else question: _sentence(problem.errors[0].code, question, _)}
+            errors = {"amount" if question == "goal" else question: fault_sentence(problem.errors[0].code, question, _)}
             return self._page(call, form, errors, 422)
         if "check" in form:
             return see_other(f"/t/{call.ticket_id}/answers")
@@ -135,7 +135,7 @@ class QuestionPageHandlers:
             offered=question in missing and not errors and bool(answers.get(question)),
             left=len(missing),
             longest=LONGEST.get(question, MAX_AMOUNT_LENGTH),
-            currencies=_currencies(language) if question == "goal" else (),
+            currencies=currency_choices(language) if question == "goal" else (),
             checks=checks,
             back=_back(row, before, checks=checks),
         )
@@ -165,14 +165,14 @@ def _offered_title(row: Row, draft: Draft) -> str:
     return (_("Help for %(name)s") % {"name": draft.beneficiary})[: LONGEST["title"]]
 
 
-def _currencies(language: str) -> list[tuple[str, str]]:
+def currency_choices(language: str) -> list[tuple[str, str]]:
     """Return each currency with its name in the reader's language, the common ones first."""
     locale = Locale.parse(language, sep="-")
     others = sorted(CURRENCIES - {*COMMON_CURRENCIES})
     return [(code, get_currency_name(code, locale=locale)) for code in (*COMMON_CURRENCIES, *others)]
 
 
-def _sentence(code: FaultCode, question: str, _: Callable[[str], str]) -> str:
+def fault_sentence(code: FaultCode, question: str, _: Callable[[str], str]) -> str:
     """Return what to do about a fault, in plain words."""
     if question == "goal":
         match code:
@@ -195,7 +195,7 @@ def _sentence(code: FaultCode, question: str, _: Callable[[str], str]) -> str:
                 "beneficiary": _("Write who the money is for."),
                 "title": _("Write a title for your page."),
             }
-            return empty[question]
+            return empty.get(question, _("Please write something here."))
         case FaultCode.TOO_LONG:
             return _("This is too long. Please make it shorter.")
         case FaultCode.SEVERAL_LINES:

@@ -8,7 +8,7 @@ from uuid import UUID
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.transcripts import TranscriptCommands
-from domain.corrections import corrected
+from domain.corrections import CorrectedSegment, corrected, corrected_segments
 from domain.errors import FaultCode, RefusedError
 from domain.ports import Contents, Printer, Transcripts, TranscriptSheet
 from domain.values import Content, DocumentFormat, Transcript
@@ -73,6 +73,13 @@ class TranscriptHandlers:
     def restore(self, call: Call, body: Restoration) -> Answer[Transcription]:
         self.commands.restore(call.principal.actor, call.ticket_id, body.version, if_match(call))
         return self._shown(call, current_row(self.ticket_reader, call.ticket_id))
+
+    def segments(self, call: Call, ticket: Row) -> list[CorrectedSegment]:
+        """Return the segments of the latest transcript as they read now."""
+        row = _latest(ticket)
+        original = self._transcript(call.ticket_id, row)
+        corrections = call.personal_data(self.cipher).corrections(ticket)
+        return corrected_segments(UUID(row["recording_id"]), original, corrections)
 
     def _shown(self, call: Call, ticket: Row) -> Answer[Transcription]:
         row = _latest(ticket)

@@ -1,10 +1,16 @@
 """Operations that correct a transcript, and on earlier versions of a transcript and of a draft."""
 
 from entrypoints.http import bodies
+from entrypoints.http.handlers.story_pages import StoryPageHandlers
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.versions import VersionHandlers
-from entrypoints.http.operations import Operation
-from entrypoints.http.table.access import CURSOR, JSON, LIMIT, PATCH, READ, READ_UNMASKED, TICKET, WRITE
+from entrypoints.http.operations import BodyKind, Operation
+from entrypoints.http.table.access import CURSOR, HOLDER_PAGE, JSON, LIMIT, PATCH, READ, READ_UNMASKED, TICKET, WRITE
+
+PAGE = "/t/{ticket_id}/story"
+HTML = ("text/html",)
+# What was typed is shown again, with its faults or beside what somebody else saved meanwhile.
+AGAIN = {409: "text/html", 422: "text/html"}
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -26,5 +32,25 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{TICKET}/draft/restore", "Write the draft as it was at an earlier version",
         VersionHandlers.restore_draft, WRITE, JSON, bodies.Restoration,
+    ),
+    Operation(
+        "GET", PAGE, "Show the draft and the transcript, to correct them", StoryPageHandlers.show, HOLDER_PAGE,
+        media_types=HTML, tag="Pages",
+    ),
+    Operation(
+        "POST", PAGE, "Save the draft from the page", StoryPageHandlers.save, HOLDER_PAGE, BodyKind.FORM, None, 303,
+        media_types=HTML, other_responses=AGAIN, tag="Pages",
+    ),
+    Operation(
+        "POST", f"{PAGE}/transcript", "Correct a segment of the transcript from the page", StoryPageHandlers.correct,
+        HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=AGAIN, tag="Pages",
+    ),
+    Operation(
+        "POST", f"{PAGE}/restore", "Bring back an earlier draft from the page", StoryPageHandlers.restore,
+        HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=AGAIN, tag="Pages",
+    ),
+    Operation(
+        "POST", f"{PAGE}/document", "Make a document of the draft from the page", StoryPageHandlers.print,
+        HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, tag="Pages",
     ),
 )  # fmt: skip
