@@ -145,9 +145,15 @@ def _used_again(connection: psycopg.Connection[Any], server_url: str, template: 
         _used.remove(database)
         if reusable:
             # The new name keeps out whoever may still connect from the earlier test.
-            connection.execute(
-                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(database.name), sql.Identifier(name))
+            rename = sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                sql.Identifier(database.name), sql.Identifier(name)
             )
+            try:
+                connection.execute(rename)
+            except psycopg.errors.ObjectInUse:
+                # Somebody of the earlier test has connected since the look for connections.
+                _drop_by(connection, [database.name])
+                continue
             if reset(at(server_url, name), _contents[template]):
                 reused = _Database(name, template, database.resets + 1)
             else:
