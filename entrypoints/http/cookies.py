@@ -1,4 +1,4 @@
-"""The cookies of pages: the credential of whoever signed in, and the reader's language.
+"""The cookies of pages: the credential of a person who signed in, and the reader's language.
 
 A cookie is sent by the browser with every request to us, also with one that a page of another site caused. A request
 that may change something is therefore made with the cookie's credential only if the browser says that it comes from

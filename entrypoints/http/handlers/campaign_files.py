@@ -51,7 +51,7 @@ class CampaignFileHandlers:
         return Answer(self.qr_codes.svg(url), 200, dict(CODE_CACHE), "image/svg+xml")
 
     def receipt(self, call: Call) -> Answer[bytes]:
-        """Return the receipt to whoever knows the checkout session; Stripe tells it only to the donor."""
+        """Return the receipt to a person who knows the checkout session, which Stripe tells only the donor."""
         row, session_id = page_row(self.database, call), call.query.get("session_id", "")
         if row is None or row["erased"] or not SESSION_ID.fullmatch(session_id):
             raise NotFoundError(NO_PAGE)
