@@ -10,11 +10,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx2
 
 from tests.client import UNLIMITED, Client, eventually, free_port
+from tests.forks import Fork
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
 # Generous limits, because the machine may be busy.
@@ -52,12 +53,12 @@ def environment(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def serving_without_port(only: str, log: Path, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
+def serving_without_port(only: str, log: Path, **settings: Any) -> Iterator[Fork]:
     """Run `storyledger serve --only …` without a PORT inside `with`, and yield the process once it has started."""
     env = environment(settings)
     env.pop("PORT", None)
     with log.open("wb") as output:
-        process = subprocess.Popen([STORYLEDGER, "serve", "--only", only], env=env, stdout=output, stderr=output)
+        process = Fork(["serve", "--only", only], env, output)
 
     def started() -> bool:
         assert process.poll() is None, log.read_text()
@@ -103,18 +104,22 @@ class Serving:
 
     def start(self) -> None:
         """Start the process, and wait until its web part is ready if it has one."""
-        command: list[str | Path] = [STORYLEDGER, "serve", *(["--only", self._only] if self._only else [])]
-        fds = self._pass_fds
+        arguments = ["serve", *(["--only", self._only] if self._only else [])]
+        with (self._log or Path(os.devnull)).open("ab") as output:
+            self.process = self._started(arguments, output)
+        if self._only is None or "web" in self._only:
+            self.wait_until_ready()
+
+    def _started(self, arguments: list[str], output: IO[bytes]) -> subprocess.Popen[bytes] | Fork:
+        env = environment(self.settings)
+        command, fds = [STORYLEDGER, *arguments], self._pass_fds
         if self._listener is not None:
             number = self._listener.fileno()
             command = [sys.executable, "-c", _EXEC_WITH_SOCKET, str(number), *command]
             fds += (number,)
-        with (self._log or Path(os.devnull)).open("ab") as output:
-            self.process = subprocess.Popen(
-                command, env=environment(self.settings), stdout=output, stderr=output, pass_fds=fds
-            )
-        if self._only is None or "web" in self._only:
-            self.wait_until_ready()
+        if fds:
+            return subprocess.Popen(command, env=env, stdout=output, stderr=output, pass_fds=fds)
+        return Fork(arguments, env, output)
 
     def wait_until_ready(self) -> None:
         eventually(lambda: self.status("/health/ready") == 200, READY_SECONDS)

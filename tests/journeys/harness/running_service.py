@@ -17,6 +17,7 @@ import httpx2
 from adapters.postgres.embedded import EmbeddedPostgres
 from tests.client import UNLIMITED, WAIT_SECONDS, eventually, free_port
 from tests.commands import run_here
+from tests.forks import Fork
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
 READY_SECONDS = 300
@@ -55,7 +56,7 @@ class RunningService:
         self.env = os.environ | {"DATA_DIR": str(self.data), "BASE_URL": self.url} | variables
         self._urls = urls or {}
         self.env.pop("DATABASE_URL", None)
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Fork] = {}
         self.start(*parts)
         self.secrets: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
 
@@ -66,9 +67,8 @@ class RunningService:
     def start(self, *parts: str) -> None:
         """Start these processes, and wait until they are ready."""
         for part in parts:
-            command = [STORYLEDGER, "serve", "--only", part]
             with self._log(part).open("ab") as log:
-                self.processes[part] = subprocess.Popen(command, env=self._env(part), stdout=log, stderr=log)
+                self.processes[part] = Fork(["serve", "--only", part], self._env(part), log)
         eventually(lambda: self.ready(*parts), READY_SECONDS)
 
     def _log(self, part: str) -> Path:
