@@ -74,11 +74,9 @@ def shown_draft(draft: Draft, display_name: str | None, scopes: Collection[Conse
     if ConsentScope.STORY not in scopes:
         return Draft(goal=draft.goal, currency=draft.currency)
     named, placed = ConsentScope.NAME in scopes, ConsentScope.PLACE in scopes
-    hidden = [] if named else list(_names(display_name, draft.beneficiary))
-    hidden += [] if placed else list(_places(draft.location))
     if named and placed:
         return draft
-    pattern = _pattern(hidden)
+    pattern = _hidden(draft, display_name, scopes)
     return replace(
         draft,
         title=_without(pattern, draft.title),
@@ -88,6 +86,18 @@ def shown_draft(draft: Draft, display_name: str | None, scopes: Collection[Conse
         location=_without(pattern, draft.location) if placed else None,
         breakdown=tuple(_without(pattern, line) or "" for line in draft.breakdown),
     )
+
+
+def shown_text(text: str, draft: Draft, display_name: str | None, scopes: Collection[ConsentScope]) -> str:
+    """Return a text that belongs to the story of the draft without a name and a place that may not be shown."""
+    return _without(_hidden(draft, display_name, scopes), text) or ""
+
+
+def _hidden(draft: Draft, display_name: str | None, scopes: Collection[ConsentScope]) -> re.Pattern[str] | None:
+    """Return the pattern of what is taken out of texts."""
+    names = () if ConsentScope.NAME in scopes else _names(display_name, draft.beneficiary)
+    places = () if ConsentScope.PLACE in scopes else _places(draft.location)
+    return _pattern((*names, *places))
 
 
 # Words with a capital that are no name, before or in the words for the person who is helped.

@@ -65,7 +65,10 @@ Page = tuple[list[Item], End | None]
 
 _TICKET = "LEFT JOIN read.ticket_status t ON t.ticket_id = m.ticket_id"
 _HAS_ENTRIES = "EXISTS (SELECT FROM read.ledger_entries e WHERE e.donation_id = m.donation_id)"
-_CAMPAIGN = {"workspace": "t.workspace", "campaign": "t.draft->>'title'"}
+# What says which parts of the title may be shown, where the person took something back or limited it in time.
+_HIDING = """CASE WHEN t.consents @> '[{"withdrawn": []}]' OR t.consents @? '$[*] ? (@.valid_until != null)'
+ THEN jsonb_build_object('consents', t.consents, 'display_name', t.display_name, 'draft', t.draft) END"""
+_CAMPAIGN = {"workspace": "t.workspace", "campaign": "t.draft->>'title'", "hiding": _HIDING}
 _ENTRY = {name: f"m.{name}" for name in ENTRIES.columns} | {"donor_last_name": "d.donor_last_name"} | _CAMPAIGN
 _SETTLEMENT = {name: f"m.{name}" for name in FEES.columns}
 _DONATION = {name: f"m.{name}" for name in DONATIONS.columns} | _CAMPAIGN

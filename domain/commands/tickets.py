@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.consent import Consent, shown_draft
-from domain.errors import AmountError, FaultCode, InvalidError
+from domain.errors import AmountError, FaultCode, InvalidError, StaleVersionError
 from domain.ports import Erasure, SafetyReviewer, Tickets
 from domain.public_material import require_consent
 from domain.safety import SafetyReview
@@ -32,6 +32,25 @@ class TicketCommands:
     ) -> None:
         """Write the draft's fields; `goal_amount` and `currency` together make the goal, and None clears a field."""
         self.store.change(ticket_id, lambda ticket: ticket.edit_draft(actor, _with_goal(ticket, changes)), if_match)
+
+    def answer(self, actor: Actor, ticket_id: UUID, changes: Mapping[str, Any], seen: int) -> None:
+        """Write the draft's fields as `edit_draft` does, for somebody who saw them at the version `seen`.
+
+        StaleVersionError if one of them has become something else since. A change of other fields is no conflict.
+        """
+        try:
+            before = self.store.at(ticket_id, seen).draft
+        except InvalidError:
+            raise StaleVersionError("The ticket never had this version.") from None
+
+        def decide(ticket: RecordingTicket) -> None:
+            fields = _with_goal(ticket, changes)
+            for name, value in fields.items():
+                if getattr(ticket.draft, name) not in (getattr(before, name), value):
+                    raise StaleVersionError("Somebody else has written this since you read it.")
+            ticket.edit_draft(actor, fields)
+
+        self.store.change(ticket_id, decide)
 
     def restore_draft(self, actor: Actor, ticket_id: UUID, version: int, if_match: int | None = None) -> None:
         """Write the draft as it was at an earlier version of the ticket."""

@@ -68,6 +68,8 @@ class RateLimit(Enum):
     # many people may share an address.
     PAGE = "page"
     GIFT = "gift"
+    # The images that such a page loads, counted in the same way, so that a view of the page counts once.
+    IMAGE = "image"
     NONE = "none"
 
 
@@ -258,6 +260,8 @@ class Operation:
     monitoring: bool = False
     revalidates: bool = False
     ranges: bool = False
+    # Gives out what a person said, so that every read by somebody else is in the access log.
+    logs_reads: bool = False
     # The headers of every response, whether it is an answer or a problem.
     response_headers: Mapping[str, str] = field(default_factory=dict)
     # Reads the path's ticket, once, for the access check and for the handler.

@@ -6,19 +6,21 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
 from msgspec.structs import fields
 
+from domain.consent import shown_draft
 from domain.values import DonationStatus
 from entrypoints.presentation.donations import net_minor
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time, encode, major, rfc3339, utc, utc_or_none
 from projections.fee_ledger import EXCHANGE
 from projections.model import Row
+from projections.ticket_status import consents_of, draft_of
 
 CSV_CHUNK_CHARACTERS = 64 * 1024
 
@@ -153,7 +155,7 @@ class MovementLine(ResponseBody):
             movement=movement,
             amount=major(minor, row["currency"]),
             currency=row["currency"],
-            campaign=personal.text_or_none(ticket_id, row["campaign"]),
+            campaign=_campaign(row, personal),
             donor=personal.donor(row),
             donation_id=row["donation_id"],
             ticket_id=ticket_id,
@@ -162,6 +164,16 @@ class MovementLine(ResponseBody):
             moved_at=moved_at,
             recorded_at=recorded_at,
         )
+
+
+def _campaign(row: Row, personal: PersonalData) -> str | None:
+    """Return the title of the campaign without what its person took back."""
+    hiding, ticket_id = row["hiding"], row["ticket_id"]
+    if not hiding or personal.masked:
+        return personal.text_or_none(ticket_id, row["campaign"])
+    shown = consents_of(hiding).not_withdrawn(datetime.now(UTC))
+    draft = personal.opened_draft(ticket_id, draft_of(hiding))
+    return shown_draft(draft, personal.text_or_none(ticket_id, hiding["display_name"]), shown).title
 
 
 def columns(kind: type[ResponseBody]) -> dict[str, str]:

@@ -1,22 +1,23 @@
 """What in a draft may endanger somebody, as responses, and the draft as strangers see it."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
 from adapters.encryption.field_cipher import FieldCipher
 from domain import safety
-from domain.consent import USUAL_SCOPES, shown_draft
+from domain.consent import USUAL_SCOPES, shown_draft, shown_text
 from domain.ports import SafetyReviewer
 from domain.safety import SafetyReview
 from domain.values import ConsentScope, Draft, FindingDecision, FindingKind
 from entrypoints.presentation.personal_data import MASKED, PersonalData
 from entrypoints.presentation.responses import ResponseBody
 from projections.model import Row
-from projections.ticket_status import shown_scopes
+from projections.ticket_status import consents_of, is_public, shown_scopes
 
 REMEMBERED_REVIEWS = 1_000
 
@@ -102,6 +103,17 @@ class DraftSafety:
         if ConsentScope.NAME not in shown:
             row = row | {"display_name": None}
         return row if ConsentScope.PHOTO in shown else row | {"picture": None}
+
+    def shown_text(self, row: Row) -> Callable[[str], str]:
+        """Return a function that takes out of a text beside the draft what the person does not agree to show.
+
+        These are updates, and the words of donors. Before the page is public, only what was taken back is left out.
+        """
+        shown = shown_scopes(row) if is_public(row) else consents_of(row).not_withdrawn(datetime.now(UTC))
+        if shown.issuperset(USUAL_SCOPES):
+            return str
+        draft, name = self._draft(row), self._name(row)
+        return lambda text: shown_text(text, draft, name, shown)
 
     def _review(self, row: Row) -> SafetyReview:
         return self.reviewer.review(self._draft(row), self._name(row))

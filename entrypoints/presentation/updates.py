@@ -1,5 +1,6 @@
 """Updates on a campaign page as responses."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -17,10 +18,10 @@ class Update(ResponseBody):
     created_at: Time
 
     @classmethod
-    def from_row(cls, ticket_id: UUID, row: Row, personal: PersonalData) -> Self:
-        return cls(
-            UUID(row["id"]), personal.text(ticket_id, row["text"]), utc(datetime.fromisoformat(row["created_at"]))
-        )
+    def from_row(cls, ticket_id: UUID, row: Row, personal: PersonalData, shown: Callable[[str], str] = str) -> Self:
+        """Make the response; `shown` takes out of the text what is not shown."""
+        text = shown(personal.text(ticket_id, row["text"]))
+        return cls(UUID(row["id"]), text, utc(datetime.fromisoformat(row["created_at"])))
 
 
 class Updates(ResponseBody):

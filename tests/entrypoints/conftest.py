@@ -169,6 +169,15 @@ def donate_in_sandbox(
     return donation
 
 
+def give_with_words(live: LiveService, donor: Client, url: str, *, name: str, message: str) -> None:
+    """Pay a donation on the campaign page whose words the donor agrees to show, and wait until the page shows them."""
+    checkout = donor.post(url, data={"amount": "20", "name": name, "message": message, "shown": "yes"})
+    assert checkout.status_code == 303, checkout.text
+    form = {"outcome": "paid", "email": "grace@example.com", "name": "Grace Hopper", "country": "US"}
+    assert donor.post(checkout.headers["location"], data=form).status_code == 303
+    wait_until_delivered(live)
+
+
 def wait_until_delivered(live: LiveService) -> None:
     """Wait until the sandbox has delivered all events and the ledger shows them."""
     assert live.service.payments.sandbox is not None

@@ -125,7 +125,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         QuestionPageHandlers(commands.tickets, ticket_reader, cipher, draft_safety, site, paths),
         FindingPageHandlers(commands.tickets, cipher, draft_safety, site),
         campaigns,
-        UpdateHandlers(commands.tickets, cipher),
+        UpdateHandlers(commands.tickets, cipher, draft_safety),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         attachments,
         PictureHandlers(database, draft_safety, contents),

@@ -134,6 +134,7 @@ class CampaignPageHandlers:
                 page_words.updates(cursor, row["ticket_id"]),
             )
         )
+        shown_text = self.safety.shown_text(row)
         own_gift, thanks = self._own_gift(call, row), "thanks" in call.query
         all_totals = DonationTotals.from_rows(row, totals, None, None, personal)
         currency, url = all_totals.currency, self.page_url(row["slug"])
@@ -160,11 +161,11 @@ class CampaignPageHandlers:
             operator=self.site.operator,
             currency=currency,
             total=page_total(all_totals, goal_of(draft), own_gift, language),
-            gifts=recent_gifts(gifts, row, personal, language),
+            gifts=recent_gifts(gifts, row, personal, shown_text, language),
             updates=[
                 {
                     "on": page_date(datetime.fromisoformat(update["created_at"]), language),
-                    "paragraphs": personal.text(row["ticket_id"], update["text"]).splitlines(),
+                    "paragraphs": shown_text(personal.text(row["ticket_id"], update["text"])).splitlines(),
                 }
                 for update in updates
             ],

@@ -1,6 +1,6 @@
 """What a campaign page shows of the money: the totals, recent gifts, and the donor's own gift."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -76,12 +76,17 @@ def gift_state(row: Row | None) -> GiftState:
     return _STATES.get(row["status"], "failed") if row else "unknown"
 
 
-def recent_gifts(rows: Sequence[Row], row: Row, personal: PersonalData, language: str) -> list[RecentGift]:
-    """Return the gifts with the name and the message of those donors who agreed that they are shown."""
+def recent_gifts(
+    rows: Sequence[Row], row: Row, personal: PersonalData, shown_text: Callable[[str], str], language: str
+) -> list[RecentGift]:
+    """Return the gifts with the name and the message of those donors who agreed that they are shown.
+
+    `shown_text` takes out of a message what the person of the story does not agree to show.
+    """
 
     def words(text: str | None, gift: Row) -> str | None:
         shown = personal.text_or_none(row["ticket_id"], text) if gift["shown"] else None
-        return None if shown == ERASED else shown
+        return None if shown is None or shown == ERASED else shown_text(shown)
 
     return [
         RecentGift(

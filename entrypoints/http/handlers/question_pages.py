@@ -1,8 +1,10 @@
 """Handlers for the questions about what a draft still lacks: one on each page, and at the end a list of the answers."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from babel import Locale
 from babel.numbers import get_currency_name
@@ -11,7 +13,7 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.languages import translations
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
-from domain.errors import FaultCode, InvalidError
+from domain.errors import FaultCode, InvalidError, StaleVersionError
 from domain.lifecycle import missing_fields
 from domain.tickets import DEFAULT_CURRENCY
 from domain.values import CURRENCIES, Draft, FindingDecision, Kind
@@ -30,6 +32,7 @@ from projections.ticket_status import draft_of
 QUESTIONS = ("story", "goal", "beneficiary", "title")
 # The most characters of each answer.
 LONGEST = {"story": 10_000, "beneficiary": 120, "title": 120}
+VERSION = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 # The currencies that are listed first.
 COMMON_CURRENCIES = ("USD", "EUR", "MXN", "GBP", "CAD")
 
@@ -62,7 +65,11 @@ class QuestionPageHandlers:
         try:
             body = validated(DraftChange, self._change(call, question, form))
             changes = {name: getattr(body, name) for name in body.model_fields_set}
-            self.commands.edit_draft(call.principal.actor, call.ticket_id, changes)
+            self._write(call, changes, form.get("version"))
+        except StaleVersionError:
+            # What both have written is on the next page, and saving there replaces it knowingly.
+            call.ticket = current_row(self.ticket_reader, call.ticket_id)
+            return self._page(call, form, status=409)
         except (Problem, InvalidError) as error:
             problem = problem_of(error)
             if problem.name != "invalid":
@@ -73,6 +80,16 @@ class QuestionPageHandlers:
         if "check" in form:
             return see_other(f"/t/{call.ticket_id}/answers")
         return see_other(_next_page(current_row(self.ticket_reader, call.ticket_id)))
+
+    def _write(self, call: Call, changes: Mapping[str, Any], seen: str | None) -> None:
+        """Write the changes, unless somebody else has answered since the version that the form was made of."""
+        actor, ticket_id = call.principal.actor, call.ticket_id
+        if seen is None:
+            self.commands.edit_draft(actor, ticket_id, changes)
+        elif VERSION.fullmatch(seen):
+            self.commands.answer(actor, ticket_id, changes, int(seen))
+        else:
+            raise StaleVersionError("This is no version.")
 
     def answers(self, call: Call) -> Answer[bytes]:
         row, personal = call.ticket, call.personal_data(self.cipher)
@@ -124,14 +141,20 @@ class QuestionPageHandlers:
         missing = missing_fields(Kind(row["kind"]), draft_of(row))
         before = QUESTIONS[: QUESTIONS.index(question)]
         checks = "check" in call.query or "check" in answers
+        draft = call.personal_data(self.cipher).draft(row)
+        goal = format_amount(draft.goal, language) if draft.goal else None
         return self.site.page(
             call,
             "question.html",
             status,
             ticket_id=row["ticket_id"],
             question=question,
+            # After a fault, the answer is still one to what was read first.
+            version=answers.get("version", row["version"]) if errors else row["version"],
             answers=answers,
             errors=errors,
+            conflict=status == 409,
+            theirs=goal if question == "goal" else getattr(draft, question),
             offered=question in missing and not errors and bool(answers.get(question)),
             left=len(missing),
             longest=LONGEST.get(question, MAX_AMOUNT_LENGTH),

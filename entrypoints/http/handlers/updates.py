@@ -11,6 +11,7 @@ from domain.commands.tickets import TicketCommands
 from domain.errors import NotFoundError
 from entrypoints.http.bodies import Body, Text
 from entrypoints.http.operations import Answer, Call
+from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.updates import Update, Updates
 from projections import page_words
 
@@ -25,6 +26,7 @@ class NewUpdate(Body):
 class UpdateHandlers:
     commands: TicketCommands
     cipher: FieldCipher
+    safety: DraftSafety
 
     def list_updates(self, call: Call) -> Updates:
         return self._updates(call)
@@ -42,5 +44,5 @@ class UpdateHandlers:
 
     def _updates(self, call: Call) -> Updates:
         rows = call.reads.ask(lambda cursor: page_words.updates(cursor, call.ticket_id))
-        personal = call.personal_data(self.cipher)
-        return Updates([Update.from_row(call.ticket_id, row, personal) for row in rows])
+        personal, shown = call.personal_data(self.cipher), self.safety.shown_text(call.ticket)
+        return Updates([Update.from_row(call.ticket_id, row, personal, shown) for row in rows])

@@ -1,4 +1,4 @@
-"""Audit: the access log records the acts of administrators, and denied writes."""
+"""Audit: the access log records the acts of administrators, who heard a recording, and denied writes."""
 
 from collections.abc import Callable
 
@@ -17,16 +17,18 @@ logger = structlog.get_logger()
 
 
 class AuditTrail:
-    """Writes to the access log before an admin's act begins, and before a denied write is answered."""
+    """Writes to the access log before an admin's act or a logged read begins, and before a denied write is answered."""
 
     def __init__(self, access_log: AccessLog, credentials: Credentials) -> None:
         self._access_log = access_log
         self._credentials = credentials
 
     def answer(self, call: Call, get_answer: Callable[[], Answer]) -> Answer:
-        """Return the answer of the handler, and log an admin's act or a write that the handler denies."""
+        """Return the answer of the handler; log an admin's act, a read that is logged, and a write that is denied."""
         if call.principal.role is Role.ADMIN and _is_audited(call.operation):
             return self._answer_admin(call, get_answer)
+        if call.operation.logs_reads and call.principal.role is not Role.HOLDER:
+            self._log(call, LOOKED)
         try:
             return get_answer()
         except Problem as problem:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # The length of the network prefix by which an IPv6 client is counted, because it may use any address of its network.
 IPV6_CLIENT_BITS = 64
-LIMITS_OF_CAMPAIGN = (RateLimit.PAGE, RateLimit.GIFT)
+LIMITS_OF_CAMPAIGN = (RateLimit.PAGE, RateLimit.IMAGE, RateLimit.GIFT)
 # Longer ones name no campaign; they are counted together and take no memory.
 LONGEST_COUNTED_SLUG = 2 * SLUG_LENGTH
 MAX_KNOWN_CAMPAIGNS = 100_000
@@ -49,6 +49,7 @@ class _Counter:
             RateLimit.CHECK: parse(settings.rate_limit_payment),
             RateLimit.CAMPAIGN: parse(settings.rate_limit_default),
             RateLimit.PAGE: parse(settings.rate_limit_page),
+            RateLimit.IMAGE: parse(settings.rate_limit_page),
             RateLimit.GIFT: parse(settings.rate_limit_gift),
         }
         self.limit_of_key = lru_cache(parse)
@@ -93,7 +94,9 @@ class RateLimiter:
         campaign = _campaign(call)
         with self._lock:
             if not exists:
-                self._known_campaigns.discard(campaign)
+                # A page without a photo is a page, too.
+                if call.operation.rate_limit is not RateLimit.IMAGE:
+                    self._known_campaigns.discard(campaign)
             elif len(self._known_campaigns) < MAX_KNOWN_CAMPAIGNS:
                 self._known_campaigns.add(campaign)
 

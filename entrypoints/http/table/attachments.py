@@ -41,7 +41,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/d/{slug}/picture", "Get the picture of a campaign page", PictureHandlers.show, OPEN,
-        media_types=(PHOTO_MEDIA_TYPE,), rate_limit=RateLimit.PAGE, other_responses=NOT_FOUND, tag="Public page",
+        media_types=(PHOTO_MEDIA_TYPE,), rate_limit=RateLimit.IMAGE, other_responses=NOT_FOUND, tag="Public page",
         query=(Parameter("v", "Names the picture, so that browsers keep it."),),
     ),
 )  # fmt: skip

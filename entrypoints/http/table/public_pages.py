@@ -35,12 +35,12 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/d/{slug}/picture.png", "Get the picture that other sites show with a link to the campaign",
-        CampaignFileHandlers.picture, OPEN, media_types=("image/png",), rate_limit=RateLimit.PAGE,
+        CampaignFileHandlers.picture, OPEN, media_types=("image/png",), rate_limit=RateLimit.IMAGE,
         other_responses=NOT_FOUND, tag="Public page",
     ),
     Operation(
         "GET", "/d/{slug}/qr.svg", "Get the QR code of a campaign page", CampaignFileHandlers.qr_code, OPEN,
-        media_types=("image/svg+xml",), rate_limit=RateLimit.PAGE, other_responses=NOT_FOUND, tag="Public page",
+        media_types=("image/svg+xml",), rate_limit=RateLimit.IMAGE, other_responses=NOT_FOUND, tag="Public page",
     ),
     Operation(
         "GET", "/d/{slug}/receipt", "Get the receipt of a gift, whose checkout session only its donor knows",

@@ -68,10 +68,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", f"{TICKET}/recordings/{{recording_id}}", "Play a recording, whole or a part of it",
         RecordingFileHandlers.play, READ_UNMASKED, media_types=tuple(RECORDING_SUFFIXES), revalidates=True, ranges=True,
+        logs_reads=True,
     ),
     Operation(
         "GET", f"{TICKET}/export", "Download everything that is kept of a ticket, as one zip archive",
         TicketExportHandlers.export, READ_UNMASKED, media_types=("application/zip",), rate_limit=RateLimit.CHECK,
+        logs_reads=True,
     ),
     Operation(
         "POST", f"{TICKET}/process", "Start to transcribe the recording and to draft the campaign",

@@ -41,7 +41,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", f"{PAGE}/questions/{{question}}", "Answer a question about what the draft lacks",
-        QuestionPageHandlers.answer, HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=FAULTS,
+        QuestionPageHandlers.answer, HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML,
+        other_responses={**FAULTS, 409: "text/html"},
         tag=TAG,
     ),
     Operation(

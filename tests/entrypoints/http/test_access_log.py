@@ -13,7 +13,7 @@ from adapters.ids import uuid7
 from domain.errors import UnavailableError
 from domain.values import Role
 from entrypoints.composition.service import Parts
-from tests.client import Client, LiveService, Ticket
+from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.http.contract import problem
 from tests.fakes.databases import recorded_statements
 
@@ -119,6 +119,40 @@ def test_acts_of_holders_and_clients_are_not_in_the_access_log(live: LiveService
     with live.client_with_key(Role.CLIENT, "tickets:write") as client:
         client.open_ticket()
     assert new_records() == []
+
+
+def test_whoever_hears_a_recording_other_than_its_person_is_logged(
+    live: LiveService, admin_key: Any, ticket: Ticket, new_records: Any
+):
+    admin_actor, admin = admin_key
+    recording_id = ticket.upload(RECORDING.read_bytes()).json()["audioId"]
+    heard, archive = f"{ticket.path}/recordings/{recording_id}", f"{ticket.path}/export"
+    key, secret = live.service.access.credentials.create(Role.CLIENT, scopes=["tickets:read"])
+    with live.client(secret) as client:
+        assert client.get(heard, headers={"Range": "bytes=0-9"}).status_code == 206
+        assert client.get(archive).status_code == 200
+        assert client.get(f"{ticket.path}/recordings").status_code == 200
+    assert admin.get(heard).status_code == 200
+    assert ticket.http.get(heard).status_code == ticket.http.get(archive).status_code == 200
+    play = "GET /api/tickets/{ticket_id}/recordings/{recording_id}"
+    assert new_records() == [
+        (f"client:{key.id}", play, f"{ticket.id}/{recording_id}", "looked"),
+        (f"client:{key.id}", "GET /api/tickets/{ticket_id}/export", ticket.id, "looked"),
+        (admin_actor, play, f"{ticket.id}/{recording_id}", "looked"),
+    ]
+
+
+def test_a_recording_is_not_heard_if_that_cannot_be_logged(
+    live: LiveService, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+):
+    def away(*_: object) -> None:
+        raise UnavailableError("away")
+
+    recording_id = ticket.upload(RECORDING.read_bytes()).json()["audioId"]
+    monkeypatch.setattr(live.service.access.log, "append", away)
+    with live.client_with_key(Role.CLIENT, "tickets:read") as client:
+        problem(client.get(f"{ticket.path}/recordings/{recording_id}"), 503, "unavailable")
+    assert ticket.get(f"/recordings/{recording_id}").status_code == 200
 
 
 # Denied writes.

@@ -9,9 +9,10 @@ from typing import Any
 import docx
 import pytest
 
+from domain.values import Role
 from projections import ticket_status
 from tests.client import Client, LiveService, Ticket
-from tests.entrypoints.conftest import donate_in_sandbox
+from tests.entrypoints.conftest import donate_in_sandbox, give_with_words
 from tests.entrypoints.http.contract import pointers, problem
 
 GIVEN = {"scopes": ["story", "photo"], "textVersion": "1", "language": "es", "how": "spoken"}
@@ -179,3 +180,28 @@ def test_the_words_are_there_in_english_and_spanish(client: Client):
         assert all(words["label"] and words["words"] for words in text["scopes"])
     assert client.get("/api/consent-texts/1", params={"language": "tlh"}).json()["language"] == "en"
     problem(client.get("/api/consent-texts/0"), 404, "not-found")
+
+
+def test_a_name_taken_back_leaves_updates_donors_words_and_exports(ticket: Ticket, client: Client, live: LiveService):
+    url = published(ticket)
+    assert ticket.post("/updates", {"text": "Ada sleeps at home again."}).status_code == 201
+    give_with_words(live, client, url, name="Grace", message="Stay strong, Ada!")
+    assert "Ada sleeps" in client.get(f"{ticket.path}/updates").text
+    page = client.get(url).text
+    assert "Ada sleeps" in page
+    assert "Stay strong, Ada!" in page
+    with live.client_with_key(Role.CLIENT, "exports:read") as accountant:
+
+        def exported() -> str:
+            return accountant.get("/api/exports/donations", params={"format": "movements", "ticket": ticket.id}).text
+
+        assert "Help Ada" in exported()
+        withdraw(ticket, "name")
+        assert "Help […]" in exported()
+        assert "Ada" not in exported()
+    page = client.get(url).text
+    assert "[…] sleeps at home again." in page
+    assert "Stay strong, […]!" in page
+    assert "Ada" not in page
+    for reader in (client, ticket.http):
+        assert reader.get(f"{ticket.path}/updates").json()["updates"][0]["text"] == "[…] sleeps at home again."

@@ -169,6 +169,16 @@ def test_a_campaign_is_limited_apart_from_other_campaigns_and_from_the_api(limit
         assert statuses(10, lambda: client.get("/openapi.json")) == [200] * 9 + [429]
 
 
+def test_a_view_of_a_page_with_its_images_counts_once(limited: Callable[..., LiveService]):
+    with limited(rate_limit_default="9/minute").client() as client:
+        url = client.open_ticket().publish()
+        assert statuses(4, lambda: client.get(url)) == [200] * 4
+        # There is no photo, but the request for it counts.
+        assert statuses(3, lambda: client.get(f"{url}/picture")) == [404] * 3
+        assert statuses(2, lambda: client.get(f"{url}/qr.svg")) == [200, 429]
+        assert client.get(url).status_code == 429
+
+
 def test_a_person_above_the_limit_gets_a_page_and_a_program_gets_json(limited: Callable[..., LiveService]):
     with limited(rate_limit_gift="1/hour").client() as client:
         url = client.open_ticket().publish()

@@ -191,6 +191,36 @@ def test_an_answer_with_a_fault_is_shown_again_with_what_to_do(
     assert ticket.get("?include=draft").json()["donationDraft"] is None
 
 
+def version_in(page: httpx2.Response) -> str:
+    match = re.search(r'name="version" value="([0-9]+)"', page.text)
+    assert match is not None, page.text
+    return match[1]
+
+
+def test_of_two_answers_to_one_question_none_is_lost_silently(holder: Client, ticket: Ticket):
+    path = f"/t/{ticket.id}/questions/title"
+    first = version_in(holder.get(path))
+    assert answer(holder, ticket, "title", title="A roof for Ada", version=first).status_code == 200
+    # An answer to another question is no conflict, and neither is the same answer.
+    assert answer(holder, ticket, "story", story="The roof fell in.", version=first).status_code == 200
+    assert answer(holder, ticket, "title", title="A roof for Ada", version=first).status_code == 200
+    assert answer(holder, ticket, "title", title=" ", version=first).status_code == 422
+    conflict = answer(holder, ticket, "title", title="Help us", version=first)
+    assert conflict.status_code == 409
+    assert "Somebody else answered this at the same time" in conflict.text
+    assert '<blockquote dir="auto">A roof for Ada</blockquote>' in conflict.text
+    assert 'value="Help us"' in conflict.text
+    assert ticket.get("?include=draft").json()["donationDraft"]["title"] == "A roof for Ada"
+    assert answer(holder, ticket, "title", title="Help us", version=version_in(conflict)).status_code == 200
+    assert ticket.get("?include=draft").json()["donationDraft"]["title"] == "Help us"
+
+
+@pytest.mark.parametrize("version", ["", "0", "999999", "9" * 40, "x"])
+def test_an_answer_to_a_version_that_never_was_is_shown_again(holder: Client, ticket: Ticket, version: str):
+    ticket.write_draft()
+    assert answer(holder, ticket, "title", title="Help us", version=version).status_code == 409
+
+
 def test_an_unknown_question_is_not_found(holder: Client, ticket: Ticket):
     assert holder.get(f"/t/{ticket.id}/questions/age").status_code == 404
     assert answer(holder, ticket, "age").status_code == 404
