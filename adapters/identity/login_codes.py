@@ -13,6 +13,7 @@ token follows from the code's id and the pepper, as the code does, so that neith
 import hmac
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,19 +23,21 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.contacts import ContactIndex
+from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.identity import sessions
+from adapters.mail.holders import mail_language
 from adapters.mail.limits import UnverifiedMailLimits
-from adapters.mail.messages import mail_language
 from adapters.mail.outbox import Outbox
 from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
-from domain.errors import UnavailableError
+from domain.errors import NotFoundError, UnavailableError
 from domain.ports import Mail
 from domain.values import Contact, ContactType
 from projections import contact_index, ticket_status
+from projections.model import Row
 
 # The purpose of the keyring that seals the contacts of requests.
 REQUEST_KEYRING = "access requests"
@@ -109,6 +112,7 @@ class LoginCodes(StepLoop):
         limits: UnverifiedMailLimits,
         peppers: tuple[str, ...],
         public_url: str,
+        cipher: FieldCipher,
     ) -> None:
         super().__init__("login codes", self.answer_one, POLL_SECONDS)
         self._database = database
@@ -119,6 +123,7 @@ class LoginCodes(StepLoop):
         self._codes = KeyedHashes(peppers, "access code")
         self._links = KeyedHashes(peppers, "access link")
         self._public_url = public_url
+        self._cipher = cipher
 
     def request(self, request_id: UUID, contact: Contact, language: str | None = None) -> None:
         """Store a request for a code to this contact; storing the same request again changes nothing.
@@ -209,12 +214,28 @@ class LoginCodes(StepLoop):
             "code": self._text(code),
             "expires": f"{expires_at:%H:%M} UTC",
             "link": f"{self._public_url}/sign-in/{self._link_token(code)}",
-            "language": request.language or mail_language(row and row["analysis"]),
+            **self._holder(row, request.language),
         }
         # The mail belongs to the newest ticket, and is deleted when that ticket is erased.
         mail = Mail("access_code", value, values, f"access-code:{request.id}", newest[0][0])
         self._outbox.queue(cursor.connection, mail)
         return code, True
+
+    def _holder(self, row: Row | None, language: str | None) -> dict[str, str]:
+        """Return the name to greet, and the language of the page on which the code was asked for, or of the story."""
+        if row is None:
+            return {"language": language or ""}
+        analysed = (row["analysis"] or {}).get("language")
+        story = self._opened(row, row["draft"]["story"])
+        return {
+            "name": self._opened(row, row["display_name"]),
+            "language": language or mail_language(analysed, story),
+        }
+
+    def _opened(self, row: Row, sealed: str | None) -> str:
+        with suppress(NotFoundError):
+            return self._cipher.open(row["ticket_id"], sealed) if sealed else ""
+        return ""
 
     def _counts(self, cursor: Cursor[TupleRow], request: CodeRequest) -> Counts:
         cursor.execute(

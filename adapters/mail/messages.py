@@ -10,10 +10,11 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Any
 
 from adapters import contacts
-from adapters.languages import DEFAULT_LANGUAGE, offered_language
+from adapters.languages import DEFAULT_LANGUAGE, offered_language, text_direction
+from adapters.localisation import format_date, format_moment, supported_language
+from adapters.mail.letterhead import Letterhead
 from adapters.templates import Templates, Unwritable
 from domain.errors import InvalidError
 from domain.ports import Mail
@@ -25,8 +26,26 @@ LONGEST_VALUE = 2_000
 LONGEST_HEADER = 998
 SUBJECT = "Subject: "
 
-templates = Templates(TEMPLATES)
 _KIND = re.compile(r"[a-z][a-z_]{0,63}")
+LONGEST_NAME = 60
+MAX_NAME_WORDS = 6
+_SIGNS_IN_NAMES = "'’-"
+
+
+def _shown_day(moment: str, language: str) -> str:
+    """Return the day of an ISO 8601 date as its readers write it."""
+    return format_date(datetime.fromisoformat(moment), supported_language(language))
+
+
+def _shown_moment(moment: str, language: str) -> str:
+    """Return an ISO 8601 time as its readers write it. Mails of earlier versions have it written out already."""
+    try:
+        return format_moment(datetime.fromisoformat(moment), supported_language(language))
+    except ValueError:
+        return moment
+
+
+templates = Templates(TEMPLATES, filters={"day": _shown_day, "moment": _shown_moment})
 
 
 def load() -> None:
@@ -64,17 +83,19 @@ def address_of(sender: str) -> str:
     return parseaddr(sender)[1]
 
 
-def compose(mail: Mail, sender: str, dated: datetime) -> EmailMessage:
+def compose(mail: Mail, letterhead: Letterhead, dated: datetime) -> EmailMessage:
     """Return the message to send; composing a mail again gives the same bytes."""
-    subject, text, html = _render(mail.kind, mail.values)
+    subject, text, html = _render(mail.kind, mail.values, letterhead.operator)
     username, _, domain = mail.to.rpartition("@")
     policy = SMTP if mail.to.isascii() else SMTPUTF8
     message = EmailMessage(policy=policy.clone(cte_type="7bit"))
-    message["From"] = sender
+    message["From"] = letterhead.sender
+    if letterhead.answers_to:
+        message["Reply-To"] = letterhead.answers_to
     message["To"] = Address(username=username, domain=domain)
     message["Subject"] = subject
     message["Date"] = dated
-    message["Message-ID"] = message_id(mail.key, sender)
+    message["Message-ID"] = message_id(mail.key, letterhead.sender)
     # Keeps automatic replies away (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     if link := mail.values.get("unsubscribe"):
@@ -90,19 +111,37 @@ def compose(mail: Mail, sender: str, dated: datetime) -> EmailMessage:
     return message
 
 
-def mail_language(analysis: Mapping[str, Any] | None) -> str:
-    """Return the language of mails to a person whose story's analysis is this, or the default."""
-    return offered_language((analysis or {}).get("language")) or DEFAULT_LANGUAGE
+def name_to_greet(name: str) -> str:
+    """Return the name if it looks like one, otherwise an empty text.
+
+    The address may be that of somebody else: nobody may use our mails to send strangers a text or a link.
+    """
+    words = name.split(" ")
+    fits = len(name) <= LONGEST_NAME and len(words) <= MAX_NAME_WORDS and all(map(_is_of_letters, words))
+    return name if fits else ""
 
 
-def _render(kind: str, values: Mapping[str, str]) -> tuple[str, str, str]:
+def _is_of_letters(word: str) -> bool:
+    """Return True for letters in any script with the signs that names have, such as O’Neill or J."""
+    letters = word.removesuffix(".")
+    return letters[:1].isalpha() and all(c in _SIGNS_IN_NAMES or unicodedata.category(c)[0] in "LM" for c in letters)
+
+
+def _render(kind: str, values: Mapping[str, str], operator: str | None = None) -> tuple[str, str, str]:
     """Return subject, text and HTML; InvalidError if there is no such template, or it lacks a value.
 
-    The value `language` is that of the mail.
+    The value `language` is that of the mail, and `name` is that of its reader.
     """
     if not _KIND.fullmatch(kind):
         raise InvalidError("is not a kind of mail")
-    translated = {**values, "language": offered_language(values.get("language")) or DEFAULT_LANGUAGE}
+    language = offered_language(values.get("language")) or DEFAULT_LANGUAGE
+    translated = {
+        **values,
+        "language": language,
+        "direction": text_direction(language),
+        "name": name_to_greet(values.get("name", "")),
+        "operator": one_line(operator or ""),
+    }
     try:
         rendered = templates.render(f"{kind}.txt", **translated)
         html = templates.render(f"{kind}.html", **translated)

@@ -18,6 +18,7 @@ from adapters.encryption.field_cipher import FieldCipher, FieldContext
 from adapters.encryption.keyring import Keyring
 from adapters.ids import uuid7
 from adapters.mail import messages
+from adapters.mail.letterhead import Letterhead
 from adapters.mail.subscriptions import OPTIONAL_KINDS, Subscriptions
 from adapters.mail.transports import MailTransport
 from adapters.observability import tracing
@@ -52,13 +53,18 @@ class Outbox:
     """Queues mails; the mail sender takes them out."""
 
     def __init__(
-        self, keyring: Keyring, cipher: FieldCipher, transport: MailTransport, sender: str, subscriptions: Subscriptions
+        self,
+        keyring: Keyring,
+        cipher: FieldCipher,
+        transport: MailTransport,
+        letterhead: Letterhead,
+        subscriptions: Subscriptions,
     ) -> None:
         self._keyring = keyring
         self._cipher = cipher
         self._transport = transport
         self._subscriptions = subscriptions
-        self.sender = sender
+        self.letterhead = letterhead
 
     def queue(self, connection: Connection[TupleRow], mail: Mail) -> None:
         """Have the mail sent after the connection's transaction is committed; once for each key.
@@ -90,7 +96,7 @@ class Outbox:
 
     def recall(self, key: str) -> None:
         """Delete the sent mail if it is still in our own folder."""
-        self._transport.recall(messages.message_id(key, self.sender))
+        self._transport.recall(messages.message_id(key, self.letterhead.sender))
 
     def is_unwanted(self, connection: Connection[TupleRow], mail: Mail) -> bool:
         """Return True if the mail is optional and its address unsubscribed."""

@@ -69,7 +69,7 @@ class MailSender(StepLoop):
             if self._is_unwanted(mail):
                 self._delete(queued)
                 return "unwanted"
-            self._transport.deliver(compose(mail, self._outbox.sender, queued.created_at))
+            self._transport.deliver(compose(mail, self._outbox.letterhead, queued.created_at))
         except NotFoundError:
             self._delete(queued)
             return "dropped"

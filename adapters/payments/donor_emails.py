@@ -236,7 +236,7 @@ class DonorEmails(StepLoop):
             if gift.paid_at is None:
                 return None
             return common | {
-                "donor": name or gift.donor.last_name or "Anonymous",
+                "donor": name or gift.donor.last_name or "",
                 "receipt": self._receipt_url(ticket, gift),
                 "beneficiary": (draft.beneficiary or "")[:LONGEST_TITLE],
                 "day": _day(gift.paid_at, language),

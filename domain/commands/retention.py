@@ -1,5 +1,6 @@
 """The retention policy: an inactive ticket's erasure is announced, and later the ticket is erased."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -69,13 +70,16 @@ class RetentionCommands:
         return due
 
 
-def erasure_notice(ticket: RecordingTicket, event: ErasureAnnounced) -> Mail:
-    """Return the mail that announces the erasure; its key allows one mail for each period of inactivity."""
+def erasure_notice(ticket: RecordingTicket, event: ErasureAnnounced, values: Mapping[str, str]) -> Mail:
+    """Return the mail that announces the erasure; its key allows one mail for each period of inactivity.
+
+    `values` is what every mail to the holder says, and the `page` on which the story is kept.
+    """
     day = datetime.fromtimestamp(event.erase_after, UTC).date().isoformat()
     return Mail(
         "retention_notice",
         ticket.contact.value,
-        {"day": day, "title": (ticket.draft.title or "")[:200]},
+        {**values, "day": day, "title": (ticket.draft.title or "")[:200]},
         f"retention:{ticket.id}:{event.inactive_since}",
         ticket.id,
     )

@@ -1,6 +1,6 @@
 """Commands for support tickets, and for a holder who lost access to their contact address."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -43,7 +43,8 @@ class ContactReset:
 class SupportCommands:
     """`contact_indexes` returns all keyed hashes that a contact may be stored under.
 
-    `home_url` is the URL of the service, which the mails name.
+    `home_url` is the URL of the service, which the mails name. `holder_values` returns what every mail to the holder of
+    a ticket says.
     """
 
     tickets: Tickets
@@ -51,6 +52,7 @@ class SupportCommands:
     contents: Contents
     contact_indexes: Callable[[Contact], Iterable[str]]
     home_url: str
+    holder_values: Callable[[RecordingTicket], Mapping[str, str]]
 
     def open(self, actor: Actor, request: HelpRequest) -> None:
         """Open a support ticket, encrypted with the key of the ticket that the author belongs to, or with its own."""
@@ -82,13 +84,13 @@ class SupportCommands:
         """
         require_mail(reset.contact.type)
 
-        def change_contact(ticket: RecordingTicket) -> Contact:
+        def change_contact(ticket: RecordingTicket) -> tuple[Contact, Mapping[str, str]]:
             old_contact = ticket.contact
             ticket.change_contact(actor, reset.contact, reset.contact_index, reset.token_digest)
-            return old_contact
+            return old_contact, self.holder_values(ticket)
 
         self.tickets.change(
-            ticket_id, change_contact, if_match, lambda old_contact: self._mails(ticket_id, reset, old_contact, now)
+            ticket_id, change_contact, if_match, lambda changed: self._mails(ticket_id, reset, *changed, now)
         )
         for support_id in self._concerning(self.tickets.get(ticket_id)):
             if self.support.get(support_id).asks_to_reset(ticket_id):
@@ -102,26 +104,34 @@ class SupportCommands:
         If the old contact is another e-mail address, a mail to it says that the contact was changed.
         """
 
-        def change(ticket: RecordingTicket) -> Contact:
+        def change(ticket: RecordingTicket) -> tuple[Contact, Mapping[str, str]]:
             old_contact = ticket.contact
             ticket.change_contact(actor, contact, contact_index, ticket.token_digest)
-            return old_contact
+            return old_contact, self.holder_values(ticket)
 
         self.tickets.change(
-            ticket_id, change, None, lambda old: list(self._notices(ticket_id, change_id, contact, old, now))
+            ticket_id, change, None, lambda changed: list(self._notices(ticket_id, change_id, contact, *changed, now))
         )
 
     def _notices(
-        self, ticket_id: UUID, change_id: UUID, contact: Contact, old_contact: Contact, now: datetime
+        self,
+        ticket_id: UUID,
+        change_id: UUID,
+        contact: Contact,
+        old_contact: Contact,
+        holder: Mapping[str, str],
+        now: datetime,
     ) -> Iterator[Mail]:
         if old_contact.type is ContactType.EMAIL and old_contact != contact:
-            values = {"changed": f"{now:%Y-%m-%d %H:%M} UTC", "home": self.home_url}
+            values = {**holder, "changed": now.isoformat(), "home": self.home_url}
             yield Mail("contact_changed", old_contact.value, values, f"contact-changed:{change_id}", ticket_id)
 
-    def _mails(self, ticket_id: UUID, reset: ContactReset, old_contact: Contact, now: datetime) -> list[Mail]:
-        values = {"token": reset.token, "home": self.home_url}
+    def _mails(
+        self, ticket_id: UUID, reset: ContactReset, old_contact: Contact, holder: Mapping[str, str], now: datetime
+    ) -> list[Mail]:
+        values = {**holder, "token": reset.token, "home": self.home_url}
         mails = [Mail("new_access", reset.contact.value, values, f"new-access:{reset.reset_id}", ticket_id)]
-        return [*mails, *self._notices(ticket_id, reset.reset_id, reset.contact, old_contact, now)]
+        return [*mails, *self._notices(ticket_id, reset.reset_id, reset.contact, old_contact, holder, now)]
 
     def erase(self, ticket_id: UUID) -> None:
         """Make every support ticket about an erased ticket unreadable, and those from a contact that it ever had."""

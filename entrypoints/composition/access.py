@@ -31,6 +31,7 @@ class Access:
             mails.limits,
             peppers,
             foundation.settings.public_url,
+            history.cipher,
         )
         self.recovery_links = RecoveryLinks(database, foundation.settings.public_url)
         self.contact_changes = ContactChanges(database, mails.outbox, mails.limits, self.contact_index, peppers)

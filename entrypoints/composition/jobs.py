@@ -2,6 +2,7 @@
 
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
+from adapters.mail.holders import holder_values
 from adapters.payments.open_checkouts import CheckoutExpirer
 from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.privacy.epoch_rotation import EpochRotation
@@ -47,6 +48,7 @@ class Jobs:
             contents=content.contents,
             contact_indexes=access.contact_index.all_of,
             home_url=settings.public_url,
+            holder_values=holder_values,
         )
         erasure_steps = [content.erase, mail.erase, support.erase]
         if payments.sandbox is not None:

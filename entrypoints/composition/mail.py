@@ -9,6 +9,8 @@ from psycopg.rows import TupleRow
 from adapters.contacts import ContactIndex
 from adapters.mail import messages
 from adapters.mail.dead_mails import DeadMails
+from adapters.mail.holders import holder_values
+from adapters.mail.letterhead import Letterhead
 from adapters.mail.limits import UnverifiedMailLimits
 from adapters.mail.outbox import OUTBOX_KEY_PURPOSE, Outbox
 from adapters.mail.sender import MailSender
@@ -41,7 +43,8 @@ class MailDelivery:
         self.contact_index = ContactIndex(foundation.secrets.peppers)
         self.limits = UnverifiedMailLimits(foundation.database, self.contact_index, foundation.secrets.peppers)
         keyring = foundation.keyring(OUTBOX_KEY_PURPOSE)
-        self.outbox = Outbox(keyring, history.cipher, transport, settings.sender, self.subscriptions)
+        letterhead = Letterhead(settings.sender, settings.reply_to, settings.operator_name)
+        self.outbox = Outbox(keyring, history.cipher, transport, letterhead, self.subscriptions)
         self.loads = [messages.load]
         self.sender = MailSender(foundation.database, self.outbox, transport)
         self.dead = DeadMails(foundation.database)
@@ -55,12 +58,13 @@ class MailDelivery:
         """Queue a mail about the announced erasure, if the ticket has an e-mail address."""
         assert isinstance(event, ErasureAnnounced)
         if ticket.contact.type is ContactType.EMAIL:
-            self.outbox.queue(cursor.connection, erasure_notice(ticket, event))
+            values = {**holder_values(ticket), "page": f"{self._home}/t/{ticket.id}"}
+            self.outbox.queue(cursor.connection, erasure_notice(ticket, event, values))
 
     def tell_published(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
         """Queue a mail about the first publication, if the ticket has an e-mail address and it got few such mails.
 
-        It contains no text of the ticket, because the address need not be verified.
+        It contains no text of the ticket but a name, because the address need not be verified.
         """
         del event
         if ticket.contact.type is not ContactType.EMAIL:
@@ -72,7 +76,7 @@ class MailDelivery:
     def tell_finished(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
         """Queue a mail that the work on a recording has ended, if the ticket has an e-mail address that got few mails.
 
-        It contains no text of the ticket, because the address need not be verified.
+        It contains no text of the ticket but a name, because the address need not be verified.
         """
         if ticket.contact.type is not ContactType.EMAIL:
             return
@@ -99,7 +103,7 @@ class MailDelivery:
         self, cursor: Cursor[TupleRow], ticket: RecordingTicket, kind: str, values: dict[str, str], key: str
     ) -> None:
         if ticket.contact.type is ContactType.EMAIL:
-            values = {**values, "language": (ticket.analysis.language if ticket.analysis else None) or ""}
+            values = {**values, **holder_values(ticket)}
             with suppress(InvalidError):
                 self.outbox.queue(cursor.connection, Mail(kind, ticket.contact.value, values, key, ticket.id))
 

@@ -87,6 +87,7 @@ class Settings(ModelSettings):
     intake: Literal["open", "closed"] = "open"
     smtp_url: Secret = None
     mail_from: Optional = None
+    reply_to: Optional = None
     operator_name: Optional = None
     operator_address: Optional = None
     operator_contact: Optional = None
@@ -167,7 +168,7 @@ class Settings(ModelSettings):
                 raise ValueError("must be an smtp:// or smtps:// URL")
         return value
 
-    @field_validator("mail_from")
+    @field_validator("mail_from", "reply_to")
     @classmethod
     def _sender(cls, value: str | None) -> str | None:
         if value is not None:

@@ -35,6 +35,7 @@ def helpdesk() -> SupportCommands:
         contents=MemoryContents(),
         contact_indexes=lambda contact: [index(contact)],
         home_url="https://story.example",
+        holder_values=lambda ticket: {"name": ticket.display_name or ""},
     )
 
 
@@ -117,7 +118,7 @@ def test_the_new_token_goes_to_the_new_contact_and_a_notice_without_it_to_the_ol
     new, old = mails(helpdesk)
     assert (new.kind, new.to, new.values["token"], new.ticket_id) == ("new_access", GRACE.value, "tkt_new", ada)
     assert (old.kind, old.to, old.ticket_id) == ("contact_changed", CONTACT.value, ada)
-    assert old.values == {"changed": "2026-05-01 12:00 UTC", "home": "https://story.example"}
+    assert old.values == {"name": "Ada", "changed": "2026-05-01T12:00:00+00:00", "home": "https://story.example"}
     assert all("@" not in mail.key for mail in (new, old))
 
 

@@ -107,7 +107,7 @@ def test_the_notice_names_the_day_and_has_the_tickets_id_in_its_key():
     retention.review(17 * DAY)
     ticket = retention.commands.tickets.store.get(TICKET)
     assert ticket.erasure_announced is not None
-    mail = erasure_notice(ticket, ticket.erasure_announced)
+    mail = erasure_notice(ticket, ticket.erasure_announced, {"page": "https://s.example/t/1"})
     assert mail.to == ticket.contact.value
     assert mail.values["day"] == (retention.start + 31 * DAY).date().isoformat()
     assert str(TICKET) in mail.key

@@ -136,5 +136,6 @@ def fake_commands(**parts: Any) -> Commands:
             ports["contents"],
             lambda contact: [contact.value],
             "https://stories.example",
+            lambda _: {},
         ),
     )

@@ -19,7 +19,6 @@ from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.personal_data import PersonalData
-from entrypoints.presentation.problems import InvalidField
 from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.support import OpenedSupportTicket
 from entrypoints.presentation.tickets import Draft
@@ -27,6 +26,7 @@ from projections import ticket_status
 from projections.model import Row
 
 LONGEST_REASON = 2_000
+_FIELDS = ("reason", "contact")
 
 
 class PageReport(Body):
@@ -56,14 +56,16 @@ class PageReportHandlers:
         if body is not None:
             return Answer(self._open(call, row, body), 201)
         # The browser sends an empty field for none, and ends lines with both characters.
-        form = {name: text.replace("\r\n", "\n") for name, text in form_fields(call.raw_body).items() if text.strip()}
+        sent = form_fields(call.raw_body)
+        form = {name: sent[name].replace("\r\n", "\n") for name in _FIELDS if sent.get(name, "").strip()}
         try:
             self._open(call, row, validated(PageReport, form))
         except (Problem, InvalidError) as error:
             problem = problem_of(error)
             if problem.name != "invalid":
                 raise
-            return self._page(call, row, error=_sentence(problem.errors[0]), form=form, status=422)
+            faults = {fault.pointer.removeprefix("/"): str(fault.code) for fault in reversed(problem.errors)}
+            return self._page(call, row, faults=faults, form=form, status=422)
         return Answer(None, 303, {"Location": f"/d/{row['slug']}/report?sent"})
 
     def _open(self, call: Call, row: Row, report: PageReport) -> OpenedSupportTicket:
@@ -75,7 +77,7 @@ class PageReportHandlers:
         row: Row,
         *,
         sent: bool = False,
-        error: str | None = None,
+        faults: Mapping[str, str] = MappingProxyType({}),
         form: Mapping[str, str] = MappingProxyType({}),
         status: int = 200,
     ) -> Answer[bytes]:
@@ -86,13 +88,9 @@ class PageReportHandlers:
             title=Draft.from_row(self.safety.public_row(row), PersonalData(self.cipher)).title or f"/d/{row['slug']}",
             page_path=f"/d/{row['slug']}",
             sent=sent,
-            error=error,
+            faults=faults,
             reason=form.get("reason", ""),
             contact=form.get("contact", ""),
             longest_reason=LONGEST_REASON,
             longest_contact=contacts.LONGEST,
         )
-
-
-def _sentence(field: InvalidField) -> str:
-    return f"{'The contact' if field.pointer == '/contact' else 'The text'} {field.detail}."

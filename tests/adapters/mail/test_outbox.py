@@ -17,6 +17,7 @@ from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.mail import sender as sending
 from adapters.mail.dead_mails import DeadMails
+from adapters.mail.letterhead import Letterhead
 from adapters.mail.outbox import Outbox
 from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import Subscriptions
@@ -62,7 +63,7 @@ class Office:
         self.database, self.post = database, post
         self.keys = TicketKeys(database, Keyring(MASTER, TICKET_KEYRING))
         subscriptions = Subscriptions(database, ("p" * 40,), "https://storyledger.example")
-        self.outbox = Outbox(Keyring(MASTER, "outbox"), FieldCipher(self.keys), post, FROM, subscriptions)
+        self.outbox = Outbox(Keyring(MASTER, "outbox"), FieldCipher(self.keys), post, Letterhead(FROM), subscriptions)
         self.sender = MailSender(database, self.outbox, post)
 
     def queue(self, key: str = "k-1", ticket: UUID | None = None, to: str = "ada@example.com", **values: str) -> None:

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.mail import messages
+from adapters.mail.letterhead import Letterhead
 from domain.ports import Mail
 from tests.fakes.mailbox import read, text_of
 
-SENDER = "Storyledger <hello@storyledger.example>"
+LETTERHEAD = Letterhead("Storyledger <hello@storyledger.example>", "help@aid.example", "Aid")
 LINK = "https://storyledger.example/unsubscribe/" + "0123456789abcdef" * 7
 COMMON = {
     "name": "Grace Hopper",
@@ -27,16 +28,27 @@ COMMON = {
     "day": "1 May 2026",
 }
 VALUES = {
+    "access_code": {"name": "Ada Lovelace", "code": "1234 5678", "expires": "12:10 UTC", "link": "https://s.example/l"},
+    "contact_changed": {"name": "Ada", "changed": "2026-05-01T12:00:00+00:00", "home": "https://s.example"},
+    "contact_code": {"code": "1234 5678", "expires": "12:10 UTC"},
+    "new_access": {"name": "Ada", "token": "tkt_1", "home": "https://s.example"},
+    "retention_notice": {"name": "Ada", "day": "2026-05-28", "title": "A roof", "page": "https://s.example/t/1"},
+    "suspended": {"name": "Ada", "reason": "A question.", "page": "https://s.example/t/1/manage"},
+    "reinstated": {"name": "Ada", "page": "https://s.example/t/1/manage"},
+    "draft_ready": {"name": "Ada", "page": "https://s.example/t/1", "unsubscribe": LINK},
+    "draft_questions": {"name": "Ada", "page": "https://s.example/t/1", "unsubscribe": LINK},
+    "recording_failed": {"name": "Ada", "page": "https://s.example/t/1", "unsubscribe": LINK},
+    "thanks": COMMON | {"message": "You mended our roof.", "holder": "Ada", "unsubscribe": LINK},
     "receipt": COMMON | {"receipt": "https://storyledger.example/r", "donor": "Hopper", "beneficiary": "Ada"},
     "refund": COMMON | {"refunded": "$20.00\xa0USD", "refund": "re_1"},
-    "published": {"page": "https://storyledger.example/d/roof", "unsubscribe": LINK},
+    "published": {"name": "Ada", "page": "https://storyledger.example/d/roof", "unsubscribe": LINK},
 }
 HOSTILE = "</td><b>bold</b>\r\nBcc: all@example.com\r\n\r\n{{ paid }}"
 
 
 def composed(kind: str, **values: str):
     mail = messages.checked(Mail(kind, "grace@example.com", VALUES[kind] | values, f"{kind}:1", None))
-    return read(messages.compose(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes())
+    return read(messages.compose(mail, LETTERHEAD, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes())
 
 
 def html_of(message) -> str:
@@ -44,6 +56,66 @@ def html_of(message) -> str:
     assert part is not None
     html: str = part.get_content()
     return html
+
+
+def texts_of(message) -> list[str]:
+    return [text_of(message), html_of(message)]
+
+
+def test_every_kind_of_mail_is_looked_at_here():
+    assert {file.stem for file in messages.TEMPLATES.glob("[a-z]*.txt")} == set(VALUES)
+
+
+@pytest.mark.parametrize("kind", sorted(VALUES))
+def test_every_mail_is_whole_in_spanish(kind: str):
+    english, spanish = composed(kind, language="en"), composed(kind, language="es")
+    assert english["Subject"] != spanish["Subject"]
+    for text in texts_of(spanish):
+        assert "Hola" in text
+        assert "preguntas" in text
+    same = set(text_of(english).splitlines()) & set(text_of(spanish).splitlines())
+    # Only links and the values are the same in both.
+    values = set(VALUES[kind].values())
+    assert {line for line in same if line and line not in values and "https://" not in line} == set()
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, values in VALUES.items() if "name" in values))
+def test_a_mail_greets_its_reader_by_name(kind: str):
+    name = VALUES[kind]["name"]
+    assert all(f"Hello {name}," in text for text in texts_of(composed(kind)))
+    assert all("Hello," in text for text in texts_of(composed(kind, name="")))
+
+
+@pytest.mark.parametrize("kind", sorted(VALUES))
+def test_a_mail_says_who_runs_the_service_and_answers_reach_a_person(kind: str):
+    message = composed(kind)
+    assert message["Reply-To"] == "help@aid.example"
+    assert all("run by Aid" in text and "A person reads it." in text for text in texts_of(message))
+
+
+@pytest.mark.parametrize("name", ["Ada", "María José de la Cruz", "Jo O’Neill-Ríos", "J. R. Ama", "آدا", "अदिति राव"])
+def test_a_name_in_any_script_is_greeted(name: str):
+    assert f"Hello {name}," in text_of(composed("published", name=name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Win at evil.example",
+        "http://evil.example",
+        "Call 0900 123",
+        "a@b.co",
+        "W" * 61,
+        "You won a prize so call us",
+        "<b>",
+    ],
+)
+def test_nobody_sends_a_message_in_a_name(name: str):
+    assert all("Hello," in text and name not in text for text in texts_of(composed("published", name=name)))
+
+
+def test_a_mail_in_arabic_is_written_from_right_to_left():
+    assert '<html lang="ar" dir="rtl">' in html_of(composed("published", language="ar"))
 
 
 class Tags(HTMLParser):
@@ -110,5 +182,5 @@ def test_an_optional_mail_has_an_unsubscribe_link_and_header():
 
 def test_the_unsubscribe_header_has_the_encoded_link():
     mail = messages.checked(Mail("published", "grace@example.com", VALUES["published"], "p", None))
-    raw = messages.compose(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes()
+    raw = messages.compose(mail, LETTERHEAD, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes()
     assert re.search(rb"List-Unsubscribe:(\r\n)? <" + LINK.encode() + rb">\r\n", raw)

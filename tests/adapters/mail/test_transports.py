@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from adapters.mail import messages
+from adapters.mail.letterhead import Letterhead
 from adapters.mail.transports import FileTransport, MailTransport, SmtpTransport
 from domain.errors import RefusedError, UnavailableError
 from domain.ports import Mail
@@ -33,7 +34,7 @@ def message(key: str = "k-1", to: str = "ada@example.com", second: int = 0, **va
             "access_code", to, {"code": "123456", "expires": "soon", "link": "https://s.example/l"} | values, key, None
         )
     )
-    return messages.compose(mail, SENDER, datetime(2026, 5, 1, 12, 0, second, tzinfo=UTC))
+    return messages.compose(mail, Letterhead(SENDER), datetime(2026, 5, 1, 12, 0, second, tzinfo=UTC))
 
 
 @dataclass

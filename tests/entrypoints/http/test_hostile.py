@@ -15,6 +15,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from adapters.mail.letterhead import Letterhead
 from adapters.mail.messages import checked, compose
 from domain.commands.retention import erasure_notice
 from domain.values import SYSTEM
@@ -193,10 +194,11 @@ def test_a_title_cannot_write_a_header_or_a_tag_into_the_notice(live: LiveServic
     )
     aggregate = service.aggregates.tickets.get(UUID(ticket.id))
     assert aggregate.erasure_announced is not None
-    mail = compose(checked(erasure_notice(aggregate, aggregate.erasure_announced)), "us@example.org", datetime.now(UTC))
+    notice = erasure_notice(aggregate, aggregate.erasure_announced, {"page": "https://s.example/t/1"})
+    mail = compose(checked(notice), Letterhead("us@example.org"), datetime.now(UTC))
     assert mail["Bcc"] is None
     assert mail["To"] == "ada@example.com"
-    assert "2026-05-28" in mail["Subject"]
+    assert "28 May 2026" in mail["Subject"]
     html = mail.get_body(("html",))
     assert html is not None
     assert "<script>" not in html.get_content()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from adapters.mail import messages
-from domain.values import Role
-from tests.client import Client, LiveService, Ticket, eventually
-from tests.entrypoints.conftest import donate_in_sandbox
+from domain.commands.retention import NOTICE_PERIOD
+from domain.errors import StepFailed
+from domain.values import SYSTEM, Draft, Role
+from tests.client import RECORDING, Client, LiveService, Ticket, eventually
+from tests.entrypoints.conftest import JobRunner, donate_in_sandbox
 from tests.entrypoints.http.test_login_codes import address, mails, request_code
+from tests.fakes.drafting import DRAFT
 from tests.fakes.mailbox import files, text_of
 
 LINK = re.compile(r"https?://[^\s\"<>]+")
-# What the mails of these tests are about; each kind of mail belongs here or to the kinds without a test of their own.
-ELSEWHERE = {"refund", "retention_notice", "draft_ready", "draft_questions", "recording_failed"}
 
 
 def links_of(mail: EmailMessage) -> set[str]:
@@ -56,6 +60,53 @@ def test_the_links_of_mails_to_a_holder_work(live: LiveService, client: Client, 
     for mail in sent:
         statuses = follow(live, mail)
         assert set(statuses.values()) <= {200}, (mail["Subject"], statuses)
+
+
+@pytest.mark.parametrize(
+    ("subject", "outcome"),
+    [
+        ("We have a question for you", {"draft": Draft(title="A roof")}),
+        ("Your page is ready to read", {"draft": DRAFT}),
+        ("We could not write your page yet", {"outcome": StepFailed("no_speech", "Silence.", retryable=False)}),
+    ],
+)
+def test_the_links_of_mails_about_the_work_on_a_recording_work(
+    live: LiveService, work: JobRunner, holder: tuple[str, Ticket], subject: str, outcome: dict[str, Any]
+):
+    email, ticket = holder
+    assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+    assert ticket.post("/process", {}).status_code == 202
+    work.do(ticket, **outcome)
+    [mail] = mails(live, email)
+    assert mail["Subject"] == subject
+    statuses = follow(live, mail, ticket.token)
+    assert set(statuses.values()) == {200}, statuses
+    assert any(link.endswith(f"/t/{ticket.id}") for link in statuses)
+
+
+def test_the_link_of_the_notice_of_erasure_opens_the_story(live: LiveService, holder: tuple[str, Ticket]):
+    email, ticket = holder
+    live.service.aggregates.tickets.change(
+        UUID(ticket.id), lambda t: t.announce_erasure(SYSTEM, datetime.now(UTC) + NOTICE_PERIOD, datetime.now(UTC))
+    )
+    [notice] = mails(live, email)
+    statuses = follow(live, notice, ticket.token)
+    assert statuses == {f"{live.base_url}/t/{ticket.id}": 200}
+    # Without a session, the link leads to the page where one signs in.
+    assert set(follow(live, notice).values()) == {200}
+
+
+def test_a_mail_about_a_refund_has_no_link_that_fails(live: LiveService, ticket: Ticket):
+    donation = donate_in_sandbox(live, ticket, 50)
+    admin = live.client_with_key(Role.ADMIN)
+    assert admin.post(f"/admin/donations/{donation}/refund", json={"reason": "Asked."}).status_code == 202
+    eventually(lambda: ticket.get("/donations/total").json()["counts"]["refunded"] == 1)
+    live.service.payments.donor_emails.run_all()
+    live.service.mail.sender.run_all()
+    [refund] = [
+        mail for mail in files(live.settings.outbox) if donation in text_of(mail) and "Refund number" in text_of(mail)
+    ]
+    assert set(follow(live, refund).values()) <= {200}
 
 
 def test_the_links_of_a_receipt_work_and_one_is_the_pdf(live: LiveService, ticket: Ticket):
@@ -111,8 +162,13 @@ def test_no_kind_of_mail_is_forgotten():
         "reinstated",
         "new_access",
         "contact_changed",
+        "draft_questions",
+        "draft_ready",
+        "recording_failed",
+        "retention_notice",
         "receipt",
+        "refund",
         "thanks",
     }
     without_links = {"contact_code"}
-    assert kinds == followed | ELSEWHERE | without_links
+    assert {kind for kind in kinds if not kind.startswith("_")} == followed | without_links

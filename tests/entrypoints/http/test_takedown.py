@@ -271,10 +271,27 @@ def test_a_refused_form_keeps_what_was_typed_as_text(client: Client, page: str):
     hostile = "</textarea><script>alert(1)</script>"
     answer = client.post(f"{page}/report", data={"reason": hostile, "contact": '"><b>'}, headers=BROWSER)
     assert answer.status_code == 422
-    assert "The contact is neither" in answer.text
+    assert "This is not an e-mail address or a phone number." in answer.text
     assert "<script" not in answer.text
     assert "<b>" not in answer.text
     assert "&lt;/textarea&gt;" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "language", "sentence"),
+    [
+        ({"reason": " "}, "en", '<a href="#reason">Write what is wrong with this page.</a>'),
+        ({"reason": " "}, "es", '<a href="#reason">Escriba qué está mal en esta página.</a>'),
+        ({"reason": "x" * 2_001}, "es", '<a href="#reason">Su texto es demasiado largo. Escriba como máximo 2000 car'),
+        ({"reason": "No", "contact": "?"}, "es", '<a href="#contact">Esto no es un correo electrónico ni un número'),
+    ],
+)
+def test_a_mistake_in_the_form_is_named_in_the_readers_language(
+    client: Client, page: str, body: dict[str, str], language: str, sentence: str
+):
+    answer = client.post(f"{page}/report?lang={language}", data=body, headers=BROWSER)
+    assert answer.status_code == 422
+    assert sentence in answer.text
 
 
 @pytest.mark.browser
