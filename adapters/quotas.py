@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -88,6 +88,15 @@ class QuotaStatus:
     ends_at: datetime
 
 
+@dataclass(frozen=True)
+class Reservation:
+    """What was counted on a day, under the names of its owners."""
+
+    day: date
+    owners: tuple[str, ...]
+    use: Use
+
+
 class QuotaExceeded(DomainError):
     """The request is more than is left of a quota."""
 
@@ -134,11 +143,34 @@ class Quotas:
 
         Raise QuotaExceeded, or FullError if there is too little free space.
         """
-        with self._free_space.reserved(use.bytes) if use.bytes else nullcontext(), self._counted(owners, use):
+        with self.held(owners, use):
             yield
 
     @contextmanager
-    def _counted(self, owners: Owners, use: Use) -> Iterator[None]:
+    def held(self, owners: Owners, use: Use) -> Iterator[Reservation]:
+        """Count the use like `reserved`, and yield what was counted, which can be given back after the block."""
+        with (
+            self._free_space.reserved(use.bytes) if use.bytes else nullcontext(),
+            self._counted(owners, use) as counted,
+        ):
+            yield counted
+
+    def give_back(self, reservation: Reservation) -> None:
+        """Count a use no longer. Of a day that is over, nothing is left to give back."""
+        if reservation.day == self._now().date():
+            self._add(reservation.day, reservation.owners, _difference(Use(), reservation.use))
+
+    def take_again(self, reservation: Reservation) -> None:
+        """Count a use that was given back too early, also beyond the quotas."""
+        if reservation.day == self._now().date():
+            self._add(reservation.day, reservation.owners, reservation.use)
+
+    def _add(self, day: date, owners: Sequence[str], use: Use) -> None:
+        with self._database.transaction() as cursor:
+            cursor.execute(_ADD, self._values(day, owners, use))
+
+    @contextmanager
+    def _counted(self, owners: Owners, use: Use) -> Iterator[Reservation]:
         day, kinds = self._now().date(), self._kinds(owners)
         with self._database.transaction() as cursor:
             cursor.execute(_ADD, self._values(day, kinds, use))
@@ -149,11 +181,11 @@ class Quotas:
                         QuotaStatus(kind, _difference(totals[owner], use), self._quotas[kind], _end_of(day))
                     )
         try:
-            yield
+            yield Reservation(day, tuple(kinds), use)
         except BaseException:
             # If this fails too, a little more counts as used until the day ends.
-            with suppress(UnavailableError), self._database.transaction() as cursor:
-                cursor.execute(_ADD, self._values(day, kinds, _difference(Use(), use)))
+            with suppress(UnavailableError):
+                self._add(day, tuple(kinds), _difference(Use(), use))
             raise
 
     def name_of_address(self, owners: Owners) -> str | None:
@@ -174,7 +206,7 @@ class Quotas:
             kinds[address] = OwnerKind.ADDRESS
         return kinds
 
-    def _values(self, day: date, owners: Sequence[str] | Mapping[str, object], use: Use) -> dict[str, object]:
+    def _values(self, day: date, owners: Iterable[str], use: Use) -> dict[str, object]:
         return {"day": day, "owners": list(owners), **asdict(use)}
 
 

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import BinaryIO
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from adapters.encryption.field_cipher import FieldCipher, FieldContext
 from adapters.encryption.ticket_keys import TicketKeys
 from adapters.ids import uuid7
 from adapters.postgres.database import Database
+from adapters.quotas import Quotas, Reservation, Use
 from adapters.storage.protocol import Storage
 from domain.errors import NotFoundError, RefusedError
 
@@ -24,6 +25,11 @@ UNFINISHED_PER_TICKET = 5
 # A part that follows a smaller one is joined to it, so that many small parts never become many objects.
 JOINED_BYTES = 1024 * 1024
 SWEPT_AT_ONCE = 1000
+
+
+def use_of(length: int) -> Use:
+    """Return what an upload of so many bytes counts as."""
+    return Use(recordings=1, bytes=length)
 
 
 class OffsetConflict(RefusedError):
@@ -40,6 +46,8 @@ class Upload:
     length: int
     received: int
     expires_at: datetime
+    # What it counts as in the quotas; None for one that an earlier version of the service began.
+    reservation: Reservation | None = None
 
     @property
     def finished(self) -> bool:
@@ -55,21 +63,34 @@ class Uploads:
         storage: Storage,
         keys: TicketKeys,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        quotas: Quotas | None = None,
     ) -> None:
         self._database = database
         self._storage = storage
         self._keys = keys
         self._cipher = FieldCipher(keys)
         self._now = now
+        self._quotas = quotas
 
-    def create(self, ticket_id: UUID, length: int, metadata: str) -> Upload:
-        upload = Upload(uuid7(), ticket_id, metadata, length, 0, self._now() + KEPT)
+    def create(self, ticket_id: UUID, length: int, metadata: str, reservation: Reservation | None = None) -> Upload:
+        """Begin an upload. If it ends without a recording, what it reserved of the quotas is given back."""
+        upload = Upload(uuid7(), ticket_id, metadata, length, 0, self._now() + KEPT, reservation)
         sealed = self._cipher.seal(ticket_id, _context(ticket_id, upload.id), metadata)
         with self._database.transaction() as cursor:
             cursor.execute(
-                "INSERT INTO uploads (id, ticket_id, metadata, length, created_at, expires_at)"
-                " VALUES (%s, %s, %s, %s, %s, %s)",
-                (upload.id, ticket_id, sealed, length, self._now(), upload.expires_at),
+                "INSERT INTO uploads (id, ticket_id, metadata, length, created_at, expires_at, quota_day, quota_owners)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    upload.id,
+                    ticket_id,
+                    sealed,
+                    length,
+                    self._now(),
+                    upload.expires_at,
+                    reservation.day if reservation else None,
+                    list(reservation.owners) if reservation else None,
+                ),
             )
             cursor.execute(
                 "SELECT id FROM uploads WHERE ticket_id = %s AND received < length"
@@ -84,15 +105,15 @@ class Uploads:
     def get(self, ticket_id: UUID, upload_id: UUID | None) -> Upload:
         """Return the upload; NotFoundError if there is none or it has expired."""
         row = self._database.row(
-            "SELECT metadata, length, received, expires_at FROM uploads"
+            "SELECT metadata, length, received, expires_at, quota_day, quota_owners FROM uploads"
             " WHERE id = %s AND ticket_id = %s AND expires_at > %s",
             (upload_id, ticket_id, self._now()),
         )
         if row is None or upload_id is None:
             raise NotFoundError("There is no such upload, or it has expired.")
-        metadata, length, received, expires_at = row
+        metadata, length, received, expires_at, day, owners = row
         opened = self._cipher.open(ticket_id, metadata, _context(ticket_id, upload_id))
-        return Upload(upload_id, ticket_id, opened, length, received, expires_at)
+        return Upload(upload_id, ticket_id, opened, length, received, expires_at, _reservation(length, day, owners))
 
     def append(self, upload: Upload, part: BinaryIO, size_bytes: int) -> Upload:
         """Keep the bytes that follow those that have arrived; OffsetConflict if others arrived since it was read."""
@@ -157,18 +178,36 @@ class Uploads:
         """Note that the recording is stored, and delete its parts. Until it expires, its state can be asked for."""
         with self._database.transaction() as cursor:
             cursor.execute("UPDATE uploads SET received = length WHERE id = %s", (upload.id,))
+            ended_meanwhile = cursor.rowcount == 0
             cursor.execute("DELETE FROM upload_parts WHERE upload_id = %s", (upload.id,))
+        if ended_meanwhile and self._quotas is not None and upload.reservation is not None:
+            self._quotas.take_again(upload.reservation)
         self._storage.delete_prefix(_folder(upload.ticket_id, upload.id))
         return replace(upload, received=upload.length)
 
     def delete(self, ticket_id: UUID, upload_id: UUID) -> None:
-        """End the upload and delete what has arrived of it."""
+        """End the upload and delete what has arrived of it.
+
+        What it reserved of today's quotas is given back, unless it has become a recording.
+        """
         # Without its row, nothing more is added to an upload.
-        self._database.execute("DELETE FROM uploads WHERE id = %s AND ticket_id = %s", (upload_id, ticket_id))
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "DELETE FROM uploads WHERE id = %s AND ticket_id = %s"
+                " RETURNING length, received < length, quota_day, quota_owners",
+                (upload_id, ticket_id),
+            )
+            rows = cursor.fetchall()
+        for length, unfinished, day, owners in rows:
+            if unfinished and self._quotas is not None and (reservation := _reservation(length, day, owners)):
+                self._quotas.give_back(reservation)
         self._storage.delete_prefix(_folder(ticket_id, upload_id))
 
     def purge(self) -> None:
-        """Delete the expired uploads. The row goes last, so that an interrupted purge is repeated."""
+        """Delete the expired uploads. The row goes last, so that an interrupted purge is repeated.
+
+        The day whose quotas they used is over.
+        """
         with self._database.reading() as cursor:
             cursor.execute(
                 "SELECT id, ticket_id FROM uploads WHERE expires_at <= %s ORDER BY expires_at LIMIT %s",
@@ -207,6 +246,10 @@ class Uploads:
     @staticmethod
     def _key(upload: Upload, name: UUID) -> str:
         return f"{_folder(upload.ticket_id, upload.id)}/{name}"
+
+
+def _reservation(length: int, day: date | None, owners: list[str] | None) -> Reservation | None:
+    return Reservation(day, tuple(owners), use_of(length)) if day and owners else None
 
 
 def _folder(ticket_id: UUID, upload_id: UUID) -> str:

@@ -59,7 +59,7 @@ class SealedContents:
     def read(self, ticket_id: UUID, content: Content, start: int, stop: int) -> Iterator[bytes]:
         key = storage_key(ticket_id, content.sha256)
         ticket_key = self._keys.get(ticket_id)
-        sealed = self._storage.open(key)
+        sealed = self._storage.open_parts(key)
         return _closing(sealed, unseal_range(sealed, ticket_key, key.encode(), content.size_bytes, start, stop))
 
     def erase(self, ticket_id: UUID) -> None:

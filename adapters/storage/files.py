@@ -62,6 +62,9 @@ class FileStorage:
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 raise NotFoundError("no such object") from None
 
+    def open_parts(self, key: str) -> BinaryIO:
+        return self.open(key)
+
     def exists(self, key: str) -> bool:
         path = self._path(key)
         with _as_storage_errors():

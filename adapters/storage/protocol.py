@@ -27,6 +27,12 @@ class Storage(Protocol):
     def open(self, key: str) -> BinaryIO:
         """Open the object, readable to its end even if it is replaced or deleted; NotFoundError if absent."""
 
+    def open_parts(self, key: str) -> BinaryIO:
+        """Open the object to read parts of it, and fetch little more than these; NotFoundError if absent.
+
+        If it is replaced or deleted meanwhile, a read may raise UnavailableError or NotFoundError.
+        """
+
     def exists(self, key: str) -> bool:
         """Return True if there is such an object."""
 

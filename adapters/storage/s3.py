@@ -6,6 +6,7 @@ AWS_REGION and AWS_ENDPOINT_URL, or from the role of the machine or container.
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,12 +23,18 @@ from adapters.storage.protocol import checked_key, chunks_of, verify_storage
 from domain.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from obstore import GetOptions
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
 # Two parts of an upload are in memory at a time. S3 accepts no smaller part, except the last one.
 PART_BYTES = 5 * 2**20
 PARTS_AT_ONCE = 2
 READ_BYTES = 2**20
+# The part that is fetched first, at the beginning and wherever a reader moves to.
+FIRST_WINDOW_BYTES = 2**16
+# Whoever reads on gets windows of up to this size.
+LARGEST_WINDOW_BYTES = 4 * 2**20
 # Larger objects are buffered in a temporary file.
 IN_MEMORY_BYTES = 2**20
 DELETED_AT_ONCE = 1000
@@ -83,6 +90,10 @@ class S3Storage:
             raise
         return cast(BinaryIO, whole)
 
+    def open_parts(self, key: str) -> BinaryIO:
+        checked_key(key)
+        return cast(BinaryIO, _Parts(self._store, key))
+
     def exists(self, key: str) -> bool:
         checked_key(key)
         try:
@@ -123,6 +134,68 @@ class S3Storage:
 
     def check(self) -> None:
         verify_storage(self)
+
+
+class _Parts(io.RawIOBase):
+    """An object of which windows are fetched as they are read. No connection is held between two reads."""
+
+    def __init__(self, store: S3Store, key: str) -> None:
+        super().__init__()
+        self._store = store
+        self._key = key
+        self._position = 0
+        self._window = memoryview(b"")
+        self._window_start = 0
+        self._window_bytes = FIRST_WINDOW_BYTES
+        self._version: str | None = None
+        with _as_storage_errors(absent=True):
+            try:
+                self._fetch(0)
+            except BaseError:
+                # The store has no range of an empty object.
+                self._size = obstore.head(store, key)["size"]
+                if self._size:
+                    raise
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer).cast("B")
+        if self._position >= self._size or not target:
+            return 0
+        offset = self._position - self._window_start
+        if not 0 <= offset < len(self._window):
+            # Whoever reads on gets larger windows, and a reader who has moved gets a small one.
+            reads_on = offset == len(self._window)
+            self._window_bytes = min(LARGEST_WINDOW_BYTES, self._window_bytes * 2) if reads_on else FIRST_WINDOW_BYTES
+            with _as_storage_errors(absent=True):
+                self._fetch(self._position)
+            offset = 0
+        part = self._window[offset : offset + len(target)]
+        target[: len(part)] = part
+        self._position += len(part)
+        return len(part)
+
+    def _fetch(self, start: int) -> None:
+        options: GetOptions = {"range": (start, start + self._window_bytes)}
+        if self._version is not None:
+            # Parts of two objects are never mixed.
+            options["if_match"] = self._version
+        answer = obstore.get(self._store, self._key, options=options)
+        self._size, self._version = answer.meta["size"], answer.meta["e_tag"]
+        self._window, self._window_start = memoryview(answer.bytes()), start
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class Content:
         self.quotas = Quotas(
             foundation.database, foundation.secrets.peppers, foundation.settings.quotas, self.free_space
         )
-        self.uploads = Uploads(foundation.database, self.storage, history.keys)
+        self.uploads = Uploads(foundation.database, self.storage, history.keys, quotas=self.quotas)
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
         self.inspection_slots = InspectionSlots()

@@ -16,11 +16,13 @@ from domain.ports import Contents, Transcripts
 from domain.values import Content, Role
 from entrypoints.http.handlers.attachments import PHOTO_MEDIA_TYPE
 from entrypoints.http.handlers.recording_files import file_name, recordings
+from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.presentation.attachments import Attachment
 from entrypoints.presentation.consents import Consents
 from entrypoints.presentation.documents import Document
 from entrypoints.presentation.donations import Donation
+from entrypoints.presentation.export_guide import guide
 from entrypoints.presentation.history import HistoryEvent
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import ResponseBody, encode
@@ -33,30 +35,6 @@ from projections.model import Row
 
 # The number of donations or events that are in memory at a time.
 PAGE = 200
-
-README = """\
-This archive has everything that Storyledger keeps of one story.
-
-ticket.json        your name, your contact, and how far the story is
-recordings/        what you said
-recordings.json    when each recording arrived, and how long it is
-transcripts/       your words as text; a .json file also has the time of each word
-draft.json         the story as it is, or would be, on the campaign page
-documents/         the documents that were made of the story
-documents.json     when each document was made
-attachments/       your photos and letters
-attachments.json   the name of each photo and letter, and the words that describe the picture
-consents.json      what you allowed to show, what you took back, and when
-updates.json       what you told those who gave
-donations.json     the gifts, and what became of them
-history.json       everything that happened, in its order
-missing.txt        if there is such a file, it names what is no longer stored
-
-A file that has nothing to say may be missing. A key of an organisation may not see gifts without leave, and never the
-history, so these may be missing too.
-
-Keep this archive in a safe place. Whoever has it can read and hear all of this.
-"""
 
 Files = Iterator[tuple[str, Iterable[bytes]]]
 
@@ -77,7 +55,8 @@ class TicketExportHandlers:
 
     def _files(self, call: Call) -> Files:
         personal, missing = call.personal_data(self.cipher), list[str]()
-        yield "README.txt", [README.encode()]
+        language = page_language(call, (call.ticket["analysis"] or {}).get("language"))
+        yield "README.txt", [guide(language).encode()]
         yield from self._words(call, personal, missing)
         yield from self._binaries(call, personal, missing)
         yield from self._ledgers(call, personal)

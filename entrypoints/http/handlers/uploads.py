@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from adapters import ids
 from adapters.disk import FreeSpace
-from adapters.quotas import Quotas, Use
-from adapters.uploads import Upload, Uploads
+from adapters.quotas import Quotas
+from adapters.uploads import Upload, Uploads, use_of
 from domain.errors import AudioTooLongError, BusyError, FullError, NotAudioError, UnavailableError
 from entrypoints.http import tus
 from entrypoints.http.handlers.quotas import owners_of
@@ -36,8 +36,8 @@ class UploadHandlers:
             _require_fits(call.upload, length)
             tus.require_checksum(call.headers.get("upload-checksum"), call.upload.file)
         # An upload counts when it begins, because what has arrived of it takes space from then on.
-        with self.quotas.reserved(owners_of(call), Use(recordings=1, bytes=length)):
-            upload = self.uploads.create(call.ticket_id, length, described)
+        with self.quotas.held(owners_of(call), use_of(length)) as reservation:
+            upload = self.uploads.create(call.ticket_id, length, described, reservation)
         location = {"Location": f"/api/uploads/{call.ticket_id}/{upload.id}"}
         if call.upload is not None and call.upload.size_bytes:
             upload = self._append(call, upload, call.upload)

@@ -15,7 +15,9 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ from hypothesis import strategies as st
 from adapters.storage.factory import open_storage
 from adapters.storage.files import FileStorage
 from adapters.storage.protocol import KEY, Storage
-from adapters.storage.s3 import S3Storage
+from adapters.storage.s3 import FIRST_WINDOW_BYTES, S3Storage
 from domain.errors import NotFoundError, UnavailableError
 from tests.client import free_port
 from tests.fakes.s3.server import CREDENTIALS, LISTED_AT_ONCE, S3Server, s3_server
@@ -101,12 +103,69 @@ def test_an_open_object_can_be_read_to_its_end_after_it_was_deleted(storage: Sto
         assert file.read() == b"spoken"
 
 
+CONTENT = secrets.token_bytes(3 * 2**20 + 7)
+
+
+def test_parts_of_an_object_are_read_wherever_they_are(storage: Storage) -> None:
+    storage.put(A_KEY, [CONTENT])
+    with storage.open_parts(A_KEY) as file:
+        for start, size in ((2**21, 10), (0, 40), (40, 2**17), (len(CONTENT) - 3, 10), (len(CONTENT) + 5, 10)):
+            file.seek(start)
+            assert b"".join(iter(lambda size=size: file.read(size), b""))[:size] == CONTENT[start : start + size]
+        file.seek(0)
+        assert file.read() == CONTENT
+
+
+def test_parts_of_an_empty_object_are_empty(storage: Storage) -> None:
+    storage.put(A_KEY, [])
+    with storage.open_parts(A_KEY) as file:
+        assert file.read(10) == b""
+
+
+def test_little_more_is_fetched_of_an_object_in_a_bucket_than_is_read(
+    bucket: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put(A_KEY, [CONTENT])
+    fetched, get = [], obstore.get
+
+    def counting(*place: Any, options: Any) -> Any:
+        answer = get(*place, options=options)
+        fetched.append(answer.range[1] - answer.range[0])
+        return answer
+
+    monkeypatch.setattr(obstore, "get", counting)
+    with bucket.open_parts(A_KEY) as file:
+        file.read(40)
+        file.seek(2**21)
+        assert file.read(100) == CONTENT[2**21 : 2**21 + 100]
+    assert fetched == [FIRST_WINDOW_BYTES] * 2
+
+
+def test_parts_of_two_objects_are_never_mixed(bucket: S3Storage) -> None:
+    bucket.put(A_KEY, [CONTENT])
+    with bucket.open_parts(A_KEY) as file:
+        bucket.put(A_KEY, [CONTENT[::-1]])
+        file.seek(2**21)
+        with pytest.raises(UnavailableError):
+            file.read(10)
+
+
+def test_a_part_of_a_deleted_object_is_not_found(bucket: S3Storage) -> None:
+    bucket.put(A_KEY, [CONTENT])
+    with bucket.open_parts(A_KEY) as file:
+        bucket.delete(A_KEY)
+        file.seek(2**21)
+        with pytest.raises(NotFoundError):
+            file.read(10)
+
+
 @pytest.mark.parametrize("key", ["tickets/none", "tickets", A_KEY + "/below"])
 def test_an_absent_object_is_not_found(storage: Storage, key: str) -> None:
     storage.put(A_KEY, [b"spoken"])
     assert not storage.exists(key)
-    with pytest.raises(NotFoundError):
-        storage.open(key)
+    for open_object in (storage.open, storage.open_parts):
+        with pytest.raises(NotFoundError):
+            open_object(key)
 
 
 def test_deleting_an_absent_object_is_not_an_error(storage: Storage) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
+import tracemalloc
 import zipfile
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import repeat
 from typing import Any
 
 import httpx2
@@ -43,6 +46,30 @@ def test_what_was_zipped_is_unzipped(files: dict[str, list[bytes]]):
         assert {name: archive.read(name) for name in archive.namelist()} == {
             name: b"".join(parts) for name, parts in files.items()
         }
+
+
+def test_an_archive_of_any_length_takes_little_memory():
+    part = random.Random(1).randbytes(64 * 1024)
+    files = ((f"{number}.bin", repeat(part, 64)) for number in range(4))
+    archive = zipped(files, datetime.now(UTC))
+    tracemalloc.start()
+    try:
+        sizes = [len(piece) for piece in archive]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(sizes) > 16 * 1024 * 1024
+    assert peak < 2 * 1024 * 1024
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Keep this archive"), ("es", "Guarde este archivo")])
+def test_the_archive_explains_itself_in_the_language_of_the_person(ticket: Ticket, language: str, words: str):
+    archive = opened(ticket.get("/export", headers={"Accept-Language": language}))
+    guide = archive.read("README.txt").decode()
+    assert words in guide
+    assert "recordings/ " in guide
+    chosen = opened(ticket.get("/export", headers={"Accept-Language": "fr", "Cookie": f"language={language}"}))
+    assert chosen.read("README.txt").decode() == guide
 
 
 def test_the_archive_has_what_the_operations_show(ticket: Ticket, work: JobRunner, monkeypatch: pytest.MonkeyPatch):

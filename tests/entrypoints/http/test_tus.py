@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from adapters.disk import FreeSpace
 from adapters.quotas import OwnerKind, Quota
 from adapters.speech.inspection_slots import InspectionSlots
-from adapters.uploads import UNFINISHED_PER_TICKET, Uploads
+from adapters.uploads import UNFINISHED_PER_TICKET, Upload, Uploads
 from domain.errors import BusyError
 from entrypoints.http.uploads import receive_part
 from tests.client import RECORDING, Client, LiveService, Ticket, eventually
@@ -367,6 +367,49 @@ def test_uploads_use_the_quota_from_their_beginning(ticket: Ticket, client: Clie
     other = client.open_ticket()
     big = VERSION | {"Upload-Length": str(2**21), "Upload-Metadata": encoded(ticket=other.id)}
     problem(other.http.post("/api/uploads", headers=big), 429, "too-many-requests")
+
+
+@pytest.mark.usefixtures("few_recordings")
+def test_an_upload_that_becomes_no_recording_gives_its_quota_back(live: LiveService, ticket: Ticket):
+    Sender(ticket)
+    for _ in range(2):
+        refused = Sender(ticket, length=3000)
+        problem(refused.send(0, bytes(3000)), 415, "unsupported-media-type")
+    for _ in range(2):
+        assert Sender(ticket).end().status_code == 204
+    whole = PART | {"Upload-Length": "9", "Upload-Metadata": encoded(ticket=ticket.id)}
+    for _ in range(2):
+        problem(ticket.http.post("/api/uploads", content=bytes(9), headers=whole), 415, "unsupported-media-type")
+    assert used(live, ticket) == (1, len(SPEECH))
+
+
+@pytest.mark.usefixtures("few_recordings")
+def test_an_upload_that_became_a_recording_keeps_its_quota(live: LiveService, sender: Sender):
+    sender.send(0, SPEECH)
+    assert sender.end().status_code == 204
+    assert used(live, sender.ticket) == (1, len(SPEECH))
+
+
+def test_an_upload_that_is_ended_while_it_becomes_a_recording_keeps_its_quota(
+    live: LiveService, sender: Sender, monkeypatch: pytest.MonkeyPatch
+):
+    finish = Uploads.finish
+
+    def ended_first(uploads: Uploads, upload: Upload) -> Upload:
+        assert sender.end().status_code == 204
+        return finish(uploads, upload)
+
+    monkeypatch.setattr(Uploads, "finish", ended_first)
+    assert sender.send(0, SPEECH).status_code == 204
+    assert recorded(live, sender.ticket) is not None
+    assert used(live, sender.ticket) == (1, len(SPEECH))
+
+
+def used(live: LiveService, ticket: Ticket) -> tuple[int, int] | None:
+    """Return the recordings and the bytes that the ticket has used today."""
+    return live.service.database.row(
+        "SELECT recordings, bytes FROM quota_use WHERE owner = %s ORDER BY day DESC LIMIT 1", (f"ticket:{ticket.id}",)
+    )
 
 
 def test_a_page_of_another_site_cannot_use_the_cookie(live: LiveService, ticket: Ticket):
