@@ -550,6 +550,9 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/t/{ticket_id}/story"): planter.as_admin(
             "POST", "/t/{ticket}/story", 403, data={"title": planter.canary("title")}
         ),
+        ("PUT", "/t/{ticket_id}/story"): planter.as_admin(
+            "PUT", "/t/{ticket}/story", 403, data={"title": planter.canary("title")}
+        ),
         ("POST", "/t/{ticket_id}/story/transcript"): planter.as_admin(
             "POST", "/t/{ticket}/story/transcript", 403, data={"text": planter.canary("text")}
         ),

@@ -1,7 +1,8 @@
 """The page on which a holder reads and corrects a draft, beside the transcript of the recording."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import islice
 from typing import NamedTuple
 
@@ -12,9 +13,7 @@ from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.corrections import CorrectedSegment
 from domain.errors import InvalidError, StaleVersionError
-from domain.tickets import DEFAULT_CURRENCY
-from domain.values import Draft, Role
-from entrypoints.http.amounts import read_amount
+from domain.values import Role
 from entrypoints.http.bodies import (
     DocumentOrder,
     DraftChange,
@@ -24,26 +23,22 @@ from entrypoints.http.bodies import (
     validated,
 )
 from entrypoints.http.handlers.documents import DocumentHandlers
-from entrypoints.http.handlers.question_pages import currency_choices, fault_sentence
+from entrypoints.http.handlers.question_pages import currency_choices
+from entrypoints.http.handlers.story_form import GOAL, LONGEST, StoryForm, faults_of, texts_of
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, reader_language, see_other
-from entrypoints.http.problems import Problem, problem_of
-from entrypoints.presentation.versions import draft_at, past_drafts
+from entrypoints.http.problems import Problem
+from entrypoints.presentation.responses import ResponseBody
+from entrypoints.presentation.versions import PastDraft, draft_at, past_drafts
 from projections.model import Row
 
-# The fields of the form, and the most characters of each.
-LONGEST = {
-    "title": 120,
-    "story": 10_000,
-    "beneficiary": 120,
-    "location": 120,
-    "amount": 40,
-    "currency": 3,
-    "breakdown": 4_000,
-}
 SHOWN_VERSIONS = 10
+# What a person writes with shorter pauses is shown as one version, because it is saved while it is written.
+SITTING = timedelta(minutes=15)
+# How often a save begins again because somebody else saved at the same moment.
+ATTEMPTS = 5
 MAX_DIGITS = 9
 
 
@@ -71,6 +66,28 @@ class Attempt:
         return 409 if self.stale else 422 if self.errors else 200
 
 
+class KeptTexts(ResponseBody):
+    """What became of the texts that a page saved while they were written.
+
+    `theirs` is what others wrote since the page's version. If the same fields were typed too, these are the conflicts,
+    and nothing was saved.
+    """
+
+    version: int
+    errors: dict[str, str]
+    conflicts: list[str]
+    theirs: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The ticket after a form was saved, as far as it could be."""
+
+    row: Row
+    form: StoryForm
+    errors: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class StoryPageHandlers:
     commands: TicketCommands
@@ -84,40 +101,35 @@ class StoryPageHandlers:
         return self._page(call, call.ticket, Attempt())
 
     def save(self, call: Call) -> Answer[bytes | None]:
-        """Write the fields that the person changed, or show both texts if somebody else changed the draft since."""
-        form = _form(call)
-        now = _texts(call.personal_data(self.cipher).draft(call.ticket))
-        typed = {name: form.get(name, now[name]) for name in LONGEST}
-        version = _version(form)
-        if version != call.ticket["version"]:
-            return self._conflict(call, typed, version)
-        try:
-            body = validated(DraftChange, self._changes(call, typed, now))
-            changes = {name: getattr(body, name) for name in body.model_fields_set}
-            if "breakdown" in changes:
-                changes["breakdown"] = tuple(changes["breakdown"] or ())
-            if changes:
-                self.commands.edit_draft(call.principal.actor, call.ticket_id, changes, version)
-        except StaleVersionError:
-            return self._conflict(call, typed, version)
-        except (Problem, InvalidError) as error:
-            errors = self._errors(call, error)
-            return self._page(call, call.ticket, Attempt(typed, errors))
+        """Write the fields that the person changed, or show both texts if somebody else wrote into the same fields."""
+        saved = self._save(call, _form(call), partly=False)
+        if saved.form.conflicts:
+            attempt = Attempt(saved.form.texts, theirs=saved.form.conflicts, stale=True)
+            return self._page(call, saved.row, attempt)
+        if saved.errors:
+            return self._page(call, saved.row, Attempt(saved.form.texts, saved.errors))
         return see_other(f"/t/{call.ticket_id}/story?done=saved")
 
+    def keep(self, call: Call) -> Answer[KeptTexts]:
+        """Save what was typed so far: of invalid fields nothing, and nothing at all if there is a conflict."""
+        saved = self._save(call, _form(call), partly=True)
+        kept = KeptTexts(saved.row["version"], dict(saved.errors), list(saved.form.conflicts), saved.form.theirs)
+        return Answer(kept, 200, {"Cache-Control": "no-store"})
+
     def correct(self, call: Call) -> Answer[bytes | None]:
-        """Correct one segment of the transcript, or keep what was typed if the segment cannot be saved."""
-        form, version = _form(call), _version(_form(call))
+        """Correct one segment of the transcript, or show again what was typed if it cannot be saved."""
+        form, version = _form(call), call.ticket["version"]
         segment_id, text = form.get("segment", ""), " ".join(form.get("text", "").split())
-        attempt = Attempt(segments={segment_id: text}, stale=True)
-        if version != call.ticket["version"]:
-            return self._page(call, call.ticket, attempt)
+        conflict = Attempt(segments={segment_id: text}, stale=True)
+        present = {str(each.place): each.segment.text for each in self._segments(call, call.ticket)}
+        if form.get("before") != present.get(segment_id, "").strip():
+            return self._page(call, call.ticket, conflict)
         try:
             body = validated(TranscriptCorrections, {"corrections": [{"segmentId": segment_id, "text": text}]})
             texts = [(corrected.segment_id, corrected.text) for corrected in body.corrections]
             self.transcripts.commands.correct(call.principal.actor, call.ticket_id, texts, version)
         except StaleVersionError:
-            return self._page(call, current_row(self.ticket_reader, call.ticket_id), attempt)
+            return self._page(call, current_row(self.ticket_reader, call.ticket_id), conflict)
         except (Problem, InvalidError) as error:
             errors = {f"segment-{segment_id}": next(iter(self._errors(call, error).values()))}
             return self._page(call, call.ticket, Attempt(segments={segment_id: text}, errors=errors))
@@ -141,40 +153,54 @@ class StoryPageHandlers:
         made = self.documents.generate(call, validated(DocumentOrder, {"docType": "GOFUNDME_DRAFT", "format": format}))
         return see_other(f"/api/tickets/{call.ticket_id}/documents/{made.body.document_id}/download")
 
-    def _changes(self, call: Call, typed: Mapping[str, str], now: Mapping[str, str]) -> dict[str, object]:
-        """Return the change of the draft, as a client of the API would send it; an empty field is cleared."""
-        changed = {name for name in LONGEST if typed[name] != now[name]}
-        changes: dict[str, object] = {
-            name: typed[name] or None for name in ("title", "story", "beneficiary", "location") if name in changed
-        }
-        if "breakdown" in changed:
-            changes["breakdown"] = [line.strip() for line in typed["breakdown"].splitlines() if line.strip()] or None
-        if "amount" in changed or ("currency" in changed and typed["amount"]):
-            goal = read_amount(typed["amount"], typed["currency"], self._language(call)) if typed["amount"] else None
-            changes |= {"goalAmount": str(goal.major), "currency": goal.currency} if goal else {"goalAmount": None}
-        return changes
+    def _save(self, call: Call, form: Mapping[str, str], *, partly: bool) -> Saved:
+        """Save the form on top of what the draft says now, whatever else of the ticket has changed."""
+        row, personal = call.ticket, call.personal_data(self.cipher)
+        for _ in range(ATTEMPTS):
+            now = texts_of(personal.draft(row))
+            compared = StoryForm.of(self._before(call, row, _version(form), now), now, form)
+            changes, errors = self._changes(call, compared)
+            if compared.conflicts or not changes or (errors and not partly):
+                return Saved(row, compared, errors)
+            try:
+                self.commands.edit_draft(call.principal.actor, call.ticket_id, changes, row["version"])
+            except StaleVersionError:
+                row = current_row(self.ticket_reader, call.ticket_id)
+                continue
+            except InvalidError as error:
+                # The fields are right, but together they are no goal.
+                return Saved(row, compared, {**errors, **self._errors(call, error)})
+            return Saved(current_row(self.ticket_reader, call.ticket_id), compared, errors)
+        raise StaleVersionError("The ticket has changed since you read it.")
 
-    def _conflict(self, call: Call, typed: Mapping[str, str], version: int) -> Answer[bytes]:
-        """Show what the person typed, and beside it what the draft says by now."""
-        row, personal = current_row(self.ticket_reader, call.ticket_id), call.personal_data(self.cipher)
-        now = _texts(personal.draft(row))
-        before = _texts(draft_at(call.reads.ticket_history(call.ticket_id), version, call.ticket_id, personal))
-        texts = {name: typed[name] if typed[name] != before[name] else now[name] for name in LONGEST}
-        theirs = {name: now[name] for name in LONGEST if now[name] not in (texts[name], before[name])}
-        return self._page(call, row, Attempt(texts, theirs=theirs, stale=True))
+    def _before(self, call: Call, row: Row, version: int, now: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the texts that the form was filled with."""
+        if version == row["version"]:
+            return now
+        personal = call.personal_data(self.cipher)
+        return texts_of(draft_at(call.reads.ticket_history(call.ticket_id), version, call.ticket_id, personal))
+
+    def _changes(self, call: Call, form: StoryForm) -> tuple[dict[str, object], dict[str, str]]:
+        """Return the changes of the valid fields, and what is wrong with the others."""
+        names, errors = form.changed, dict[str, str]()
+        while names:
+            try:
+                body = validated(DraftChange, form.changes(names, self._language(call)))
+            except (Problem, InvalidError) as error:
+                faults = self._errors(call, error)
+                invalid = names & (faults.keys() | (GOAL if GOAL & faults.keys() else frozenset()))
+                if not invalid:
+                    raise
+                names, errors = names - invalid, errors | faults
+                continue
+            changes = {name: getattr(body, name) for name in body.model_fields_set}
+            if "breakdown" in changes:
+                changes["breakdown"] = tuple(changes["breakdown"] or ())
+            return changes, errors
+        return {}, errors
 
     def _errors(self, call: Call, error: Problem | InvalidError) -> dict[str, str]:
-        problem = problem_of(error)
-        if problem.name != "invalid":
-            raise error
-        _ = translations(self._language(call)).gettext
-        errors = {}
-        for invalid_field in problem.errors:
-            name = invalid_field.pointer.split("/")[1] if "/" in invalid_field.pointer else ""
-            name = "amount" if name in ("goalAmount", "amount") else name
-            question = "goal" if name in ("amount", "currency") else name
-            errors[name] = fault_sentence(invalid_field.code, question, _)
-        return errors
+        return faults_of(error, translations(self._language(call)).gettext)
 
     def _page(self, call: Call, row: Row, attempt: Attempt) -> Answer[bytes]:
         personal, language = call.personal_data(self.cipher), self._language(call)
@@ -186,7 +212,7 @@ class StoryPageHandlers:
             version=row["version"],
             published=row["published"],
             drafting=row["content_status"] == "PROCESSING",
-            texts=_texts(personal.draft(row)) | dict(attempt.typed),
+            texts=texts_of(personal.draft(row)) | dict(attempt.typed),
             attempt=attempt,
             longest=LONGEST,
             currencies=currency_choices(language),
@@ -201,31 +227,37 @@ class StoryPageHandlers:
     def _versions(self, call: Call, language: str) -> list[ShownVersion]:
         """Return the latest versions of the draft before the present one, newest first."""
         personal = call.personal_data(self.cipher)
-        history = reversed(list(past_drafts(call.reads.ticket_history(call.ticket_id))))
+        history = _sittings(past_drafts(call.reads.ticket_history(call.ticket_id)))
         shown = []
-        for past in islice(history, 1, 1 + SHOWN_VERSIONS):
+        for past in islice(reversed(history), 1, 1 + SHOWN_VERSIONS):
             at, draft = past.recorded.recorded_at, personal.opened_draft(call.ticket_id, past.draft)
             when = format_moment(at, supported_language(language))
             event = past.recorded.event
-            by_person = event.actor.role is not Role.SYSTEM
-            shown.append(ShownVersion(event.originator_version, when, by_person, draft.title, draft.story))
+            shown.append(ShownVersion(event.originator_version, when, _by_person(past), draft.title, draft.story))
         return shown
 
     def _language(self, call: Call) -> str:
         return reader_language(call.headers, call.query.get("lang"))
 
 
-def _texts(draft: Draft) -> dict[str, str]:
-    """Return the draft as it stands in the form."""
-    return {
-        "title": draft.title or "",
-        "story": draft.story or "",
-        "beneficiary": draft.beneficiary or "",
-        "location": draft.location or "",
-        "amount": format(draft.goal.major, "f") if draft.goal else "",
-        "currency": draft.goal.currency if draft.goal else draft.currency or DEFAULT_CURRENCY,
-        "breakdown": "\n".join(draft.breakdown),
-    }
+def _sittings(versions: Iterable[PastDraft]) -> list[PastDraft]:
+    """Return the versions, oldest first; of what one person wrote without a long pause, only the last."""
+    kept: list[PastDraft] = []
+    for version in versions:
+        before = kept[-1] if kept else None
+        if (
+            before is not None
+            and _by_person(version)
+            and before.recorded.event.actor == version.recorded.event.actor
+            and version.recorded.recorded_at - before.recorded.recorded_at < SITTING
+        ):
+            kept.pop()
+        kept.append(version)
+    return kept
+
+
+def _by_person(version: PastDraft) -> bool:
+    return version.recorded.event.actor.role is not Role.SYSTEM
 
 
 def _form(call: Call) -> dict[str, str]:

@@ -42,6 +42,10 @@ OPERATIONS: tuple[Operation, ...] = (
         media_types=HTML, other_responses=AGAIN, tag="Pages",
     ),
     Operation(
+        "PUT", PAGE, "Save what was typed so far, for the script of the page", StoryPageHandlers.keep, HOLDER_PAGE,
+        BodyKind.FORM, tag="Pages",
+    ),
+    Operation(
         "POST", f"{PAGE}/transcript", "Correct a segment of the transcript from the page", StoryPageHandlers.correct,
         HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=AGAIN, tag="Pages",
     ),

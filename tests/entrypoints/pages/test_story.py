@@ -94,18 +94,75 @@ def test_a_conflict_shows_both_texts_and_the_next_save_decides(holder: Client, t
     assert (draft["title"], draft["story"], draft["location"]) == ("Mine", "My story.", "Quito")
 
 
+def test_a_change_elsewhere_is_no_conflict_and_both_changes_stay(holder: Client, ticket: Ticket, work: JobRunner):
+    ticket.patch("/draft", {"title": "First", "story": "Old story."})
+    page = holder.get(f"/t/{ticket.id}/story")
+    drafted(ticket, work)
+    ticket.patch("/draft", {"title": "Theirs"})
+    assert save(holder, ticket, page, title="First", story="My story.").status_code == 200
+    draft = draft_of(ticket)
+    assert (draft["title"], draft["story"], draft["location"]) == ("Theirs", "My story.", DRAFT.location)
+
+
+def test_a_change_of_the_currency_elsewhere_is_a_conflict_with_a_new_amount(holder: Client, ticket: Ticket):
+    ticket.patch("/draft", {"goalAmount": 100, "currency": "USD"})
+    page = holder.get(f"/t/{ticket.id}/story")
+    ticket.patch("/draft", {"currency": "JPY"})
+    assert save(holder, ticket, page, amount="120", currency="USD").status_code == 409
+    assert draft_of(ticket)["goalAmount"] == 100
+
+
+def test_an_empty_field_is_cleared(holder: Client, ticket: Ticket):
+    texts = {"title": "Help Ada", "story": "The roof fell in.", "location": "Lima"}
+    more = {"beneficiary": "Ada", "goalAmount": 100, "currency": "EUR", "breakdown": ["Tiles", "Work"]}
+    ticket.patch("/draft", {**texts, **more})
+    page = holder.get(f"/t/{ticket.id}/story")
+    assert save(holder, ticket, page, **dict.fromkeys([*texts, "amount", "breakdown"], "")).status_code == 200
+    draft = draft_of(ticket)
+    assert [draft[name] for name in (*texts, "goalAmount", "breakdown")] == [None, None, None, None, []]
+
+
+def test_what_is_typed_is_kept_as_far_as_it_is_valid(holder: Client, ticket: Ticket):
+    ticket.patch("/draft", {"title": "First", "location": "Lima"})
+    version = hidden(holder.get(f"/t/{ticket.id}/story"), "version")[0]
+    kept = holder.put(f"/t/{ticket.id}/story", data={"version": version, "story": "My story.", "amount": "a lot"})
+    assert kept.json() | {"version": 0} == {
+        "version": 0, "errors": {"amount": "Write the amount in digits, like 1500."}, "conflicts": [], "theirs": {}
+    }  # fmt: skip
+    ticket.patch("/draft", {"title": "Theirs", "location": "Quito"})
+    version = str(kept.json()["version"])
+    refused = holder.put(f"/t/{ticket.id}/story", data={"version": version, "title": "Mine", "story": "Better."}).json()
+    assert refused["conflicts"] == ["title"]
+    assert refused["theirs"] == {"title": "Theirs", "location": "Quito"}
+    draft = draft_of(ticket)
+    assert (draft["title"], draft["story"], draft["goalAmount"]) == ("Theirs", "My story.", None)
+
+
+def test_what_is_saved_while_it_is_written_is_one_version(holder: Client, ticket: Ticket, work: JobRunner):
+    drafted(ticket, work)
+    for title in ("Our", "Our new", "Our new roof"):
+        version = hidden(holder.get(f"/t/{ticket.id}/story"), "version")[0]
+        assert holder.put(f"/t/{ticket.id}/story", data={"version": version, "title": title}).status_code == 200
+    assert len(hidden(holder.get(f"/t/{ticket.id}/story"), "earlier")) == 1
+
+
 def test_a_sentence_is_corrected_and_an_earlier_text_comes_back(holder: Client, ticket: Ticket, work: JobRunner):
     drafted(ticket, work)
     page = holder.get(f"/t/{ticket.id}/story")
     first, _ = hidden(page, "segment")
-    stale = holder.post(f"/t/{ticket.id}/story/transcript", data={"version": "1", "segment": first, "text": "My roof."})
+    before = HEARD.segments[0].text
+    stale = save(holder, ticket, page, "/transcript", segment=first, before="My tooth fell out.", text="My roof.")
     assert stale.status_code == 409
     assert "My roof." in stale.text
-    corrected = save(holder, ticket, page, "/transcript", segment=first, text="My roof\nfell in.")
+    # A change elsewhere in the ticket does not matter.
+    ticket.patch("/draft", {"location": "Quito"})
+    corrected = save(holder, ticket, page, "/transcript", segment=first, before=before, text="My roof\nfell in.")
     assert corrected.status_code == 200
     assert "We heard:" in corrected.text
     assert ticket.get("/transcript").json()["segments"][0]["text"] == "My roof fell in."
-    too_long = save(holder, ticket, corrected, "/transcript", segment=first, text="x" * 5_001)
+    too_long = save(
+        holder, ticket, corrected, "/transcript", segment=first, before="My roof fell in.", text="x" * 5_001
+    )
     assert too_long.status_code == 422
     assert f'href="#segment-{first}"' in too_long.text
     work.do(ticket, replace(DRAFT, title="Another title"), outcome=HEARD)
@@ -133,6 +190,43 @@ def test_a_person_corrects_a_story_on_a_phone_in_spanish(
         page = tab.open(f"/t/{ticket.id}/story")
         tab.check("story")
         page.locator("#title").fill("Un techo nuevo")
-        page.locator("form[action$='/story'] button").click()
-        expect(page.get_by_role("status")).to_be_visible()
+        page.locator(".save-bar button").click()
+        expect(page.locator(".notice[role=status]")).to_be_visible()
         expect(page.locator("#title")).to_have_value("Un techo nuevo")
+
+
+def test_what_is_typed_is_saved_by_itself_and_survives_a_lost_connection_and_another_editor(
+    browser: Browser, live: LiveService, ticket: Ticket
+):
+    ticket.write_draft()
+    # Instead of the pause in which nobody types.
+    pause = "dispatchEvent(new Event('online'))"
+    with checked(browser, live.base_url, credential=ticket.token) as tab:
+        page = tab.open(f"/t/{ticket.id}/story")
+        page.locator("#title").fill("A new roof")
+        page.evaluate(pause)
+        expect(page.locator("#state")).to_have_text("Saved")
+        assert draft_of(ticket)["title"] == "A new roof"
+        page.route("**/story", lambda route: route.abort() if route.request.method == "PUT" else route.continue_())
+        page.locator("#story").fill("The roof fell in at night.")
+        page.evaluate(pause)
+        expect(page.locator("#state")).to_contain_text("no connection")
+        tab.accessible()
+        page.reload()
+        expect(page.locator("#story")).to_have_value("The roof fell in at night.")
+        page.unroute("**/story")
+        page.evaluate(pause)
+        expect(page.locator("#state")).to_have_text("Saved")
+        assert page.evaluate("sessionStorage.length") == 0
+        assert draft_of(ticket)["story"] == "The roof fell in at night."
+        ticket.patch("/draft", {"title": "Theirs"})
+        page.locator("#title").fill("Mine")
+        page.evaluate(pause)
+        expect(page.locator("#state")).to_contain_text("Press Save to see both texts")
+        page.locator(".save-bar button").click()
+        expect(page.locator(".kept-lines")).to_have_text("Theirs")
+        expect(page.locator("#title")).to_have_value("Mine")
+        page.locator(".save-bar button").click()
+        expect(page.locator(".notice[role=status]")).to_be_visible()
+        tab.complaints.clear()
+    assert draft_of(ticket)["title"] == "Mine"
