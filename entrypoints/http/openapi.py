@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from domain.values import Role
+from entrypoints.http.examples import add_examples, problem_example
 from entrypoints.http.field_descriptions import describe_fields, parameter_description
 from entrypoints.http.operation_ids import operation_id
 from entrypoints.http.operations import Access, Answer, BodyKind, EventStream, JsonStream, Operation, RateLimit, Stream
@@ -21,6 +22,8 @@ JsonObject = dict[str, Any]
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 REFERENCE = "#/components/schemas/{name}"
+# The problems of pages, which browsers get as pages too, are responses of their own.
+FOR_BROWSERS = "-page"
 _BODY_TYPES = {
     BodyKind.JSON: JSON,
     BodyKind.JSON_OR_FORM: JSON,
@@ -73,7 +76,7 @@ def document(operations: Iterable[Operation], version: str, base_url: str) -> Js
         methods = paths.setdefault(operation.path, {})
         methods[operation.method.lower()] = _operation_object(operation, response_schema, components)
     describe_fields(components)
-    return {
+    described: JsonObject = {
         "openapi": "3.1.0",
         "info": {
             "title": "Storyledger",
@@ -92,17 +95,24 @@ def document(operations: Iterable[Operation], version: str, base_url: str) -> Js
             "headers": {
                 name: {"description": description, "schema": _TEXT} for name, description in RATE_LIMIT_HEADERS.items()
             },
-            "responses": {name: _problem_response(name) for name in PROBLEM_TYPES},
+            "responses": {name: _problem_response(name) for name in PROBLEM_TYPES}
+            | {name + FOR_BROWSERS: _problem_response(name, for_browsers=True) for name in PROBLEM_TYPES},
         },
     }
+    add_examples(described)
+    return described
 
 
-def _problem_response(name: str) -> JsonObject:
+def _problem_response(name: str, *, for_browsers: bool = False) -> JsonObject:
     type = PROBLEM_TYPES[name]
     response: JsonObject = {
         "description": f"{type.title}: {type.description}",
         "content": {PROBLEM_MEDIA_TYPE: _problem_content()},
     }
+    if for_browsers:
+        response["content"]["text/html"] = {}
+    else:
+        response["content"][PROBLEM_MEDIA_TYPE]["example"] = problem_example(type)
     if name == "too-many-requests":
         response["headers"] = _rate_limit_headers()
     return response
@@ -287,11 +297,8 @@ def _responses(operation: Operation, response_schema: JsonObject | None) -> Json
             success["content"] |= content(media_type)
     responses: JsonObject = {str(operation.status): success}
     for name in _problem_names(operation):
-        response: JsonObject = {"$ref": f"#/components/responses/{name}"}
-        if operation.is_for_browsers:
-            response = _problem_response(name)
-            response["content"].update(content("text/html"))
-        responses[str(PROBLEM_TYPES[name].status)] = response
+        suffix = FOR_BROWSERS if operation.is_for_browsers else ""
+        responses[str(PROBLEM_TYPES[name].status)] = {"$ref": f"#/components/responses/{name}{suffix}"}
     if operation.is_for_browsers and operation.method == "GET" and "unauthenticated" in _problem_names(operation):
         responses.setdefault("303", {"description": "A browser is led to the page where one signs in."})
     if operation.revalidates:

@@ -100,6 +100,7 @@ OPERATION_IDS: Mapping[str, str] = {
     "GET /openapi.json": "getOpenapi",
     "GET /": "showHome",
     "GET /docs": "showReference",
+    "GET /docs/{name}": "showReferenceOperation",
     "GET /d/{slug}": "showCampaign",
     "POST /d/{slug}": "giveToCampaign",
     "GET /verify": "showVerification",

@@ -1,171 +1,190 @@
-"""The API reference: what its page shows, made from the OpenAPI document."""
+"""The API reference: what its pages show, made from the OpenAPI document."""
 
 import json
 import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
-from entrypoints.http.openapi import JsonObject
+from entrypoints.http.openapi import FOR_BROWSERS, JsonObject
 
-# An example value for fields whose name says more than their type.
-_EXAMPLES: JsonObject = {
-    "contactType": "EMAIL",
-    "contactValue": "ada@example.com",
-    "contact": "ada@example.com",
-    "newContactValue": "ada@example.com",
-    "displayName": "Ada Lovelace",
-    "beneficiary": "Ada Lovelace",
-    "title": "A roof for Ada",
-    "story": "The storm took our roof.",
-    "location": "Lima",
-    "amount": 50,
-    "goalAmount": 1500,
-    "currency": "USD",
-    "reason": "The donor asked for it.",
-    "consent": True,
-    "scopes": ["story", "name"],
-    "language": "en",
-    "code": "1234 5678",
-}
-_BY_FORMAT = {"uuid": "0192f0c1-7e51-7cc4-8d09-1f3b5c0a9e77", "date-time": "2026-05-01T12:00:00Z"}
-_BY_TYPE: JsonObject = {"string": "text", "integer": 1, "number": 1, "boolean": True, "null": None}
-# Every operation may answer with these; they are shown once.
-_SHARED = (
-    "400",
-    "401",
-    "403",
-    "404",
-    "405",
-    "409",
-    "412",
-    "413",
-    "415",
-    "416",
-    "422",
-    "429",
-    "431",
-    "500",
-    "503",
-    "507",
-)
+MAX_WORDS_CHARACTERS = 200
 
 
-def contents(document: JsonObject) -> dict[str, object]:
-    tags: dict[str, list[JsonObject]] = {}
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            tags.setdefault(operation["tags"][0], []).append(
-                {
-                    "path": path,
-                    "method": method.upper(),
-                    "curl": _curl(method.upper(), path, operation, document),
-                    **_shown_operation(operation, document),
-                }
-            )
-    problems = sorted(
-        (response["description"].partition(": ") for response in document["components"]["responses"].values()),
-        key=lambda parts: parts[0],
-    )
-    return {"document": document, "tags": tags, "problems": [(title, text) for title, _, text in problems]}
+@dataclass(frozen=True)
+class Entry:
+    """An operation as the list of all shows it; `words` has what a search finds besides."""
+
+    id: str
+    area: str
+    method: str
+    path: str
+    summary: str
+    words: str
+
+    def has(self, wanted: list[str]) -> bool:
+        text = f"{self.summary} {self.id} {self.method} {self.path} {self.area} {self.words}".lower()
+        return all(word in text for word in wanted)
 
 
-def _shown_operation(operation: JsonObject, document: JsonObject) -> JsonObject:
-    body = next(iter(operation.get("requestBody", {}).get("content", {}).items()), None)
-    responses = {status: _resolved(response, document) for status, response in sorted(operation["responses"].items())}
-    success = next((response for status, response in responses.items() if status < "400"), {})
-    answer = success.get("content", {}).get("application/json", {}).get("schema")
-    return {
-        "id": operation["operationId"],
-        "summary": operation["summary"],
-        "description": operation["description"],
-        "parameters": operation["parameters"],
-        "body": body and {"type": body[0], "fields": _fields(body[1].get("schema"), document)},
-        "answer": answer and {
-            "fields": _fields(answer, document),
-            "example": json.dumps(_example(answer, document), indent=2, ensure_ascii=False),
-        },
-        "statuses": [(status, response["description"]) for status, response in responses.items() if status < "400"],
-        "problems": [status for status in responses if status in _SHARED],
-    }  # fmt: skip
+class Reference:
+    """The pages of the reference: the list of all operations, the problems, and one operation."""
 
-
-def _fields(schema: JsonObject | None, document: JsonObject) -> list[JsonObject]:
-    """Return the fields of a schema with their types and sentences, those of parts of it left out."""
-    resolved = _resolved(schema or {}, document)
-    if "anyOf" in resolved:
-        return [field for part in resolved["anyOf"] for field in _fields(part, document)]
-    required = resolved.get("required", [])
-    return [
-        {
-            "name": name,
-            "type": _type(part, document),
-            "required": name in required,
-            "description": part.get("description", ""),
+    def __init__(self, document: JsonObject) -> None:
+        self.document = document
+        self._operations = {
+            operation["operationId"]: (path, method.upper(), operation)
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
         }
-        for name, part in resolved.get("properties", {}).items()
-    ]
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """Every operation, those of an area together."""
+        entries = [
+            Entry(id, operation["tags"][0], method, path, plain(operation["summary"]), self._words(operation))
+            for id, (path, method, operation) in self._operations.items()
+        ]
+        areas = list(dict.fromkeys(entry.area for entry in entries))
+        return sorted(entries, key=lambda entry: areas.index(entry.area))
+
+    def areas(self, words: str = "") -> Mapping[str, list[Entry]]:
+        """Return the operations that have all the words, by their areas."""
+        wanted = words[:MAX_WORDS_CHARACTERS].lower().split()
+        matching = [entry for entry in self.entries if entry.has(wanted)]
+        return {area: list(entries) for area, entries in groupby(matching, key=lambda entry: entry.area)}
+
+    @cached_property
+    def problems(self) -> list[tuple[int, str, str]]:
+        """Status, title and meaning of each problem, which every operation may answer with."""
+        shown = []
+        for name, response in self.document["components"]["responses"].items():
+            if not name.endswith(FOR_BROWSERS):
+                title, _, text = response["description"].partition(": ")
+                shown.append((_only_example(response)["status"], title, plain(text)))
+        return sorted(shown)
+
+    def operation(self, id: str) -> JsonObject | None:
+        """Return what the page of an operation shows, or None if there is no such operation."""
+        if id not in self._operations:
+            return None
+        path, method, operation = self._operations[id]
+        responses = {status: self._resolved(response) for status, response in sorted(operation["responses"].items())}
+        success = next((response for status, response in responses.items() if status < "400"), {})
+        bodies: JsonObject = operation.get("requestBody", {}).get("content", {})
+        media_type = next(iter(bodies), None)
+        body: JsonObject = bodies[media_type] if media_type else {}
+        answer = success.get("content", {}).get("application/json")
+        return {
+            "id": id,
+            "area": operation["tags"][0],
+            "method": method,
+            "path": path,
+            "summary": plain(operation["summary"]),
+            "description": plain(operation["description"]),
+            "curl": self._curl(method, path, operation),
+            "parameters": operation["parameters"],
+            "body": media_type and {
+                "type": media_type,
+                "fields": list(self._fields(body.get("schema"))),
+                "example": _shown(self._example(body)),
+            },
+            "answer": answer and {
+                "fields": list(self._fields(answer.get("schema"))),
+                "example": _shown(self._example(answer)),
+            },
+            "statuses": [(s, plain(response["description"])) for s, response in responses.items() if s < "400"],
+            "problems": [status for status in responses if status >= "400"],
+        }  # fmt: skip
+
+    def _words(self, operation: JsonObject) -> str:
+        """Return the names of the parameters and fields of an operation, each once."""
+        names = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"]
+        contents = [operation.get("requestBody", {}).get("content", {})]
+        contents += [self._resolved(part).get("content", {}) for s, part in operation["responses"].items() if s < "400"]
+        for content in contents:
+            for media_type in content.values():
+                names += [field["name"] for field in self._fields(media_type.get("schema"))]
+        return " ".join(dict.fromkeys(names))
+
+    def _fields(self, schema: JsonObject | None) -> Iterator[JsonObject]:
+        """Yield the fields of a schema with their types and sentences, without those of its parts."""
+        resolved = self._resolved(schema or {})
+        if resolved.get("type") == "array":
+            yield from self._fields(resolved.get("items"))
+        for part in resolved.get("anyOf", []):
+            yield from self._fields(part)
+        required = resolved.get("required", [])
+        for name, part in resolved.get("properties", {}).items():
+            yield {
+                "name": name,
+                "type": self._type(part),
+                "required": name in required,
+                "description": plain(part.get("description", "")),
+            }
+
+    def _type(self, schema: JsonObject) -> str:
+        if "$ref" in schema:
+            resolved = self._resolved(schema)
+            return " | ".join(map(str, resolved["enum"])) if "enum" in resolved else schema["$ref"].rpartition("/")[2]
+        if "anyOf" in schema:
+            return " | ".join(self._type(part) for part in schema["anyOf"])
+        if "enum" in schema:
+            return " | ".join(map(str, schema["enum"]))
+        if schema.get("type") == "array":
+            return f"list of {self._type(schema.get('items', {}))}"
+        return str(schema.get("format") or schema.get("type", "any"))
+
+    def _example(self, media_type: JsonObject) -> Any:
+        """Return the first example of a body or an answer, or None."""
+        if "example" in media_type:
+            return media_type["example"]
+        examples = [self._resolved(example)["value"] for example in media_type.get("examples", {}).values()]
+        return examples[0] if examples else None
+
+    def _curl(self, method: str, path: str, operation: JsonObject) -> str:
+        """Return a command that calls the operation."""
+        query = "&".join(f"{p['name']}=…" for p in operation["parameters"] if p["in"] == "query" and p["required"])
+        parts = ["curl", *([] if method == "GET" else ["-X", method])]
+        if {} not in operation["security"] and operation["security"]:
+            parts += ["-H", "Authorization: Bearer …"]
+        for type, content in list(operation.get("requestBody", {}).get("content", {}).items())[:1]:
+            schema = self._resolved(content.get("schema", {}))
+            fields = schema.get("properties", {})
+            example = self._example(content) or dict.fromkeys(fields, "…")
+            needed = schema.get("required") or list(fields)
+            sent = {name: value for name, value in example.items() if name in needed}
+            if type.endswith("json"):
+                parts += ["-H", f"Content-Type: {type}", "-d", json.dumps(sent, ensure_ascii=False)]
+            elif type.startswith("multipart"):
+                parts += [part for name in sent for part in ("-F", f"{name}=@{name}")]
+            elif type.endswith("urlencoded"):
+                parts += [part for name, value in sent.items() for part in ("-d", f"{name}={value}")]
+            else:
+                parts += ["--data-binary", "@file"]
+        parts.append(self.document["servers"][0]["url"] + path + (f"?{query}" if query else ""))
+        return " ".join(shlex.quote(part) if part != "curl" else part for part in parts)
+
+    def _resolved(self, value: JsonObject) -> JsonObject:
+        if "$ref" not in value:
+            return value
+        target = self.document
+        for part in value["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        return target
 
 
-def _type(schema: JsonObject, document: JsonObject) -> str:
-    if "$ref" in schema:
-        resolved = _resolved(schema, document)
-        return " | ".join(map(str, resolved["enum"])) if "enum" in resolved else schema["$ref"].rpartition("/")[2]
-    if "anyOf" in schema:
-        return " | ".join(_type(part, document) for part in schema["anyOf"])
-    if "enum" in schema:
-        return " | ".join(map(str, schema["enum"]))
-    if schema.get("type") == "array":
-        return f"list of {_type(schema.get('items', {}), document)}"
-    return str(schema.get("format") or schema.get("type", "any"))
+def plain(text: str) -> str:
+    """Return the text without the marks of code."""
+    return text.replace("`", "")
 
 
-def _example(schema: JsonObject, document: JsonObject, name: str = "", depth: int = 0) -> Any:
-    """Return a value that the schema allows."""
-    if name in _EXAMPLES:
-        return _EXAMPLES[name]
-    resolved = _resolved(schema, document)
-    if "anyOf" in resolved:
-        return _example(resolved["anyOf"][0], document, name, depth)
-    for fixed in ("const", "default"):
-        if fixed in resolved:
-            return resolved[fixed]
-    if "enum" in resolved:
-        return resolved["enum"][0]
-    if "properties" in resolved:
-        if depth > 3:
-            return {}
-        return {field: _example(part, document, field, depth + 1) for field, part in resolved["properties"].items()}
-    if resolved.get("type") == "array":
-        return [_example(resolved["items"], document, name, depth + 1)] if "items" in resolved else []
-    return _BY_FORMAT.get(resolved.get("format", ""), _BY_TYPE.get(resolved.get("type", ""), {}))
+def _shown(example: Any) -> str | None:
+    return None if example is None else json.dumps(example, indent=2, ensure_ascii=False)
 
 
-def _curl(method: str, path: str, operation: JsonObject, document: JsonObject) -> str:
-    """Return a command that calls the operation."""
-    query = "&".join(f"{p['name']}=…" for p in operation["parameters"] if p["in"] == "query" and p["required"])
-    parts = ["curl", *([] if method == "GET" else ["-X", method])]
-    if {} not in operation["security"] and operation["security"]:
-        parts += ["-H", "Authorization: Bearer …"]
-    for type, content in list(operation.get("requestBody", {}).get("content", {}).items())[:1]:
-        schema = _resolved(content.get("schema", {}), document)
-        required = schema.get("required") or list(schema.get("properties", {}))
-        example = {name: _example(part, document, name) for name, part in schema.get("properties", {}).items()}
-        fields = {name: value for name, value in example.items() if name in required}
-        if type.endswith("json"):
-            parts += ["-H", f"Content-Type: {type}", "-d", json.dumps(fields, ensure_ascii=False)]
-        elif type.startswith("multipart"):
-            parts += [part for name in fields for part in ("-F", f"{name}=@{name}")]
-        elif type.endswith("urlencoded"):
-            parts += [part for name, value in fields.items() for part in ("-d", f"{name}={value}")]
-        else:
-            parts += ["--data-binary", "@file"]
-    parts.append(document["servers"][0]["url"] + path + (f"?{query}" if query else ""))
-    return " ".join(shlex.quote(part) if part != "curl" else part for part in parts)
-
-
-def _resolved(value: JsonObject, document: JsonObject) -> JsonObject:
-    if "$ref" not in value:
-        return value
-    target = document
-    for part in value["$ref"].removeprefix("#/").split("/"):
-        target = target[part]
-    return target
+def _only_example(response: JsonObject) -> JsonObject:
+    [example] = [media_type["example"] for media_type in response["content"].values()]
+    return dict(example)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from adapters.lazy import Lazy
 from adapters.proof.visitors import ProofChecks
-from entrypoints.http import reference
 from entrypoints.http.event_streams import StatusStreams
 from entrypoints.http.handlers.about import AboutHandlers
 from entrypoints.http.handlers.admin import (
@@ -61,6 +60,7 @@ from entrypoints.http.handlers.wait_pages import WaitPageHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
 from entrypoints.http.pages import Site
+from entrypoints.http.reference import Reference
 from entrypoints.presentation.safety import DraftSafety
 
 if TYPE_CHECKING:
@@ -197,5 +197,5 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             service.pools,
             service.health.gauges,
         ),
-        AboutHandlers(openapi_document, Lazy(lambda: reference.contents(openapi_document())), site),
+        AboutHandlers(openapi_document, Lazy(lambda: Reference(openapi_document())), site),
     ]

@@ -1,6 +1,6 @@
 """Handlers for problem types, the OpenAPI document, the API reference, the home page and the static files of pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,6 +9,7 @@ from entrypoints.http.openapi import JsonObject
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import STATIC_TYPES, Site, prefers_page, static_files
 from entrypoints.http.problems import PROBLEM_TYPES
+from entrypoints.http.reference import MAX_WORDS_CHARACTERS, Reference
 from entrypoints.presentation.problems import ProblemType, ProblemTypes
 
 CACHE_SECONDS = 365 * 24 * 60 * 60
@@ -19,7 +20,7 @@ Explanation = TypeVar("Explanation")
 @dataclass(frozen=True)
 class AboutHandlers:
     openapi_document: Callable[[], JsonObject]
-    reference_page: Callable[[], Mapping[str, object]]
+    reference_of: Callable[[], Reference]
     site: Site
 
     def problem(self, call: Call) -> Answer[ProblemType] | Answer[bytes]:
@@ -39,7 +40,19 @@ class AboutHandlers:
         return self.site.page(call, "home.html")
 
     def reference(self, call: Call) -> Answer[bytes]:
-        return self.site.page(call, "reference.html", reference=self.reference_page())
+        """Return the list of operations, or of those that have the words of the search."""
+        reference, words = self.reference_of(), call.query.get("words", "").strip()[:MAX_WORDS_CHARACTERS]
+        areas = reference.areas(words)
+        matching = sum(map(len, areas.values()))
+        return self.site.page(call, "reference.html", reference=reference, areas=areas, words=words, matching=matching)
+
+    def reference_operation(self, call: Call) -> Answer[bytes]:
+        reference = self.reference_of()
+        operation = reference.operation(call.path_params["name"])
+        if operation is None:
+            return self.site.not_found(call, "There is no such operation.")
+        areas = reference.areas()
+        return self.site.page(call, "reference_operation.html", reference=reference, areas=areas, operation=operation)
 
     def static_file(self, call: Call) -> Answer[bytes]:
         """Return a file that our pages load; the path without a name is `/favicon.ico`."""

@@ -38,6 +38,8 @@ OPERATIONS: tuple[Operation, ...] = (
               tag="About"),
     Operation("GET", "/docs", "Show the API reference", AboutHandlers.reference, ALWAYS_OPEN,
               media_types=("text/html",), tag="About"),
+    Operation("GET", "/docs/{name}", "Show one operation of the API reference", AboutHandlers.reference_operation,
+              ALWAYS_OPEN, media_types=("text/html",), tag="About"),
     *(
         Operation(
             "GET", path, "Get a file that the pages load", AboutHandlers.static_file, ALWAYS_OPEN,

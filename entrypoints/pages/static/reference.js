@@ -1,29 +1,26 @@
-// Shows only the operations that have all the words that are typed.
+// Shows only the operations that have all the words that are typed, while they are typed.
 
 const words = document.getElementById("words");
 const count = document.getElementById("count");
-const articles = [...document.querySelectorAll("article")].map((article) => ({
-  article,
-  entry: document.querySelector(`li[data-of="${article.id}"]`),
-  text: article.textContent.toLowerCase(),
+const entries = [...document.querySelectorAll("li[data-words]")].map((entry) => ({
+  entry,
+  text: `${entry.textContent} ${entry.closest("details").querySelector("summary").textContent} ${entry.dataset.words}`.toLowerCase(),
 }));
+const areas = [...document.querySelectorAll("nav details:has(li[data-words])")];
 
 function search() {
   const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
-  for (const { article, entry, text } of articles) {
-    const matches = wanted.every((word) => text.includes(word));
-    article.hidden = entry.hidden = !matches;
-    shown += matches;
+  for (const { entry, text } of entries) {
+    entry.hidden = !wanted.every((word) => text.includes(word));
+    shown += !entry.hidden;
   }
-  for (const section of document.querySelectorAll("section[aria-labelledby^='tag-']")) {
-    section.hidden = !section.querySelector("article:not([hidden])");
+  for (const area of areas) {
+    area.hidden = !area.querySelector("li:not([hidden])");
+    area.open = wanted.length > 0 && !area.hidden;
   }
-  for (const [index, group] of document.querySelectorAll("nav > details").entries()) {
-    group.hidden = !group.querySelector("li:not([hidden])");
-    group.open = wanted.length > 0 ? !group.hidden : index === 0;
-  }
-  count.textContent = wanted.length ? `${shown} of ${articles.length}` : "";
+  count.textContent = wanted.length ? count.dataset.text.replace("{shown}", shown) : "";
 }
 
-words.addEventListener("input", search);
+// A page that shows the answer to a search has only its operations; the search for others asks the service.
+if (!words.defaultValue) words.addEventListener("input", search);

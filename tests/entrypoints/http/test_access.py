@@ -264,6 +264,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/openapi.json"): ((200,) * 6, {}, None),
     ("GET", "/"): ((200,) * 6, {}, None),
     ("GET", "/docs"): ((200,) * 6, {}, None),
+    ("GET", "/docs/{name}"): ((404,) * 6, {}, None),
     ("GET", "/static/{name}"): ((404,) * 6, {}, None),
     ("GET", "/favicon.ico"): ((200,) * 6, {}, None),
     ("GET", "/admin/dead-letters"): ((401, 403, 403, 403, 200, 403), {}, None),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 import httpx2
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +20,10 @@ from openapi_spec_validator import validate
 
 from adapters.ids import uuid7
 from domain.values import Role
+from entrypoints.http import bodies
+from entrypoints.http.operation_ids import operation_id
 from entrypoints.http.pages import static_url
+from entrypoints.http.reference import Reference
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket
 from tests.examples import examples
@@ -89,21 +95,93 @@ def test_every_operation_describes_its_callers_body_and_problems(document: dict[
             assert {"401", "403", "429"} <= set(operation_object["responses"])
 
 
-def test_the_reference_page_lists_every_operation_and_loads_nothing_from_other_hosts(live: LiveService, client: Client):
+def schemas_and_examples(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Yield each example with the place where it is shown and the schema beside it; None if there is no example."""
+    places = {f"response {name}": part for name, part in document["components"]["responses"].items()}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            places[f"body of {method} {path}"] = operation.get("requestBody", {})
+            places |= {f"{status} of {method} {path}": part for status, part in operation["responses"].items()}
+    for place, part in places.items():
+        for media_type in part.get("content", {}).values():
+            schema = media_type.get("schema", {})
+            if "example" in media_type:
+                yield place, schema, media_type["example"]
+            for name, reference in media_type.get("examples", {}).items():
+                assert reference == {"$ref": f"#/components/examples/{name}"}
+                yield place, schema, document["components"]["examples"][name]["value"]
+            if not media_type.keys() & {"example", "examples"} and "/schemas/" in json.dumps(schema):
+                yield place, schema, None
+
+
+def test_every_body_and_answer_of_a_named_schema_has_an_example_that_its_schema_allows(document: dict[str, Any]):
+    found = list(schemas_and_examples(document))
+    assert [place for place, _, example in found if example is None] == []
+    assert len(found) > 200
+    for place, schema, example in found:
+        validator = jsonschema_rs.Draft202012Validator({"components": document["components"], **schema})
+        faults = [f"{fault.message} at {list(fault.instance_path)}" for fault in validator.iter_errors(example)]
+        assert faults == [], place
+
+
+def test_the_example_of_a_body_is_accepted(document: dict[str, Any]):
+    for model in {operation.body_model for operation in OPERATIONS if operation.body_model}:
+        example = document["components"]["examples"][model.__name__]["value"]
+        assert bodies.read(model, json.dumps(example).encode()), model
+
+
+def test_an_example_of_a_problem_names_the_problem(document: dict[str, Any]):
+    response = document["components"]["responses"]["not-found"]
+    example = response["content"]["application/problem+json"]["example"]
+    assert (example["type"], example["status"]) == ("/problems/not-found", 404)
+    assert "errors" not in example
+
+
+def test_the_reference_lists_every_operation_and_loads_nothing_from_other_hosts(client: Client):
     answer = client.get("/docs")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     for operation in OPERATIONS:
         if not operation.hidden:
-            assert f"{operation.method}</b> {operation.path}" in answer.text
+            assert f'href="/docs/{operation_id(operation.method, operation.path)}"' in answer.text
     loaded = re.findall(r'(?:src|href|action)="([^"#]+)"', answer.text)
     assert loaded
     for address in loaded:
         assert address.startswith(("/", "?lang="))
         address = address if address.startswith("/") else f"/docs{address}"
-        assert client.get(address).status_code == 200
+        # The pages of operations have a test of their own.
+        assert address.startswith("/docs/") or client.get(address).status_code == 200
     assert re.findall(r"<script[^>]*>", answer.text) == [
         f'<script type="module" src="{static_url("reference.js")}">',
     ]
+
+
+def test_the_page_of_an_operation_has_command_fields_and_examples(client: Client):
+    page = html.unescape(client.get("/docs/refundDonation").text)
+    assert "/admin/donations/{donation_id}/refund" in page
+    assert "curl -X POST -H 'Authorization: Bearer …' -H 'Content-Type: application/json'" in page
+    assert '"reason": "The donor asked for it."' in page
+    assert "The reason, in words." in page
+    assert client.get("/docs/nothing").status_code == 404
+
+
+def test_every_operation_can_be_shown_and_found_by_its_fields(document: dict[str, Any]):
+    reference = Reference(document)
+    for entry in reference.entries:
+        shown = reference.operation(entry.id)
+        assert shown is not None
+        assert shown["curl"].startswith("curl ")
+        assert entry.id in [found.id for entries in reference.areas(entry.path).values() for found in entries]
+    [[found]] = reference.areas("refund reason donation_id").values()
+    assert found.id == "refundDonation"
+    assert reference.areas("no such words anywhere") == {}
+
+
+def test_the_reference_is_searched_without_scripts_and_in_the_readers_language(client: Client):
+    page = client.get("/docs?words=refund+reason&lang=es").text
+    assert "Los textos sobre las operaciones están en inglés." in page
+    assert "/docs/refundDonation" in page
+    assert "/docs/createTicket" not in page
+    assert client.get('/docs?words="><script>').text.count("<script") == 1
 
 
 # Requests made from the document.

@@ -10,13 +10,15 @@ from tests.client import LiveService
 
 
 @pytest.mark.browser
-def test_the_reference_is_searched_on_the_page(browser: Browser, live: LiveService):
-    with checked(browser, live.base_url) as tab:
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_reference_is_searched_while_words_are_typed(browser: Browser, live: LiveService, language: str):
+    with checked(browser, live.base_url, language=language) as tab:
         page = tab.open("/docs")
-        # The reference has all operations in one page, so that it can be searched without the service.
-        tab.check("docs", largest=1024 * 1024)
+        tab.check(f"docs-{language}")
         page.fill("#words", "refund reason")
-        expect(page.locator("#refundDonation")).to_be_visible()
-        expect(page.locator("#createTicket")).to_be_hidden()
-        page.fill("#words", "")
-        expect(page.locator("#createTicket")).to_be_visible()
+        found = page.locator("nav a[href='/docs/refundDonation']")
+        expect(found).to_be_visible()
+        expect(page.locator("nav a[href='/docs/createTicket']")).to_be_hidden()
+        found.click()
+        expect(page.locator("pre").first).to_contain_text("curl -X POST")
+        tab.check(f"docs-operation-{language}")
