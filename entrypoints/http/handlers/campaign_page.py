@@ -12,8 +12,9 @@ from adapters.languages import offered_language, text_direction, translations
 from adapters.payments.retrieval import PendingRetrievals
 from adapters.postgres.database import Database
 from domain.commands.checkouts import CheckoutCommands, checked_amount, largest_amount, smallest_amount
+from domain.consent import USUAL_SCOPES
 from domain.errors import FaultCode, InvalidError, NotFoundError, TakenDownError
-from domain.values import CURRENCIES, GiftWords, Money
+from domain.values import CURRENCIES, ConsentScope, GiftWords, Money
 from entrypoints.http.amounts import DEFAULT_LANGUAGE, MAX_AMOUNT_LENGTH, format_amount, read_amount
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.handlers.campaign_view import RECENT_GIFTS, PageTotal, page_date, page_total, recent_gifts
@@ -32,6 +33,8 @@ LONGEST_NAME, LONGEST_MESSAGE = 60, 500
 # The description that other sites show with a link to the page.
 LONGEST_DESCRIPTION = 200
 
+# What a person is asked to agree to when the page is published, as far as the page has it.
+PREVIEWED_SCOPES = (*USUAL_SCOPES, ConsentScope.PHOTO)
 SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
 _NO_FORM: Mapping[str, str] = MappingProxyType({})
 
@@ -55,6 +58,14 @@ class CampaignPageHandlers:
         if "thanks" in call.query:
             self._retrieve_unpaid_session(call, row)
         return self._page(call, row)
+
+    def preview(self, call: Call) -> Answer[bytes]:
+        """Show the holder the page as donors see it or would see it; nothing on it can be paid or shared."""
+        row = call.ticket
+        if not ticket_status.is_public(row):
+            # Nobody has agreed to anything yet, so the page shows what it would with the usual consents.
+            row = row | {"consents": [{"given": PREVIEWED_SCOPES}, *row["consents"]]}
+        return self._page(call, row, preview=True)
 
     def donate(self, call: Call) -> Answer[bytes | None]:
         """Open a checkout and redirect to it, or show the form again if the amount is invalid."""
@@ -121,7 +132,14 @@ class CampaignPageHandlers:
         return page_language(call, self.languages.of(row, draft), offered_language(chosen))
 
     def _page(
-        self, call: Call, row: Row, error: str | None = None, form: Mapping[str, str] = _NO_FORM, status: int = 200
+        self,
+        call: Call,
+        row: Row,
+        error: str | None = None,
+        form: Mapping[str, str] = _NO_FORM,
+        status: int = 200,
+        *,
+        preview: bool = False,
     ) -> Answer[bytes]:
         personal, public = PersonalData(self.cipher), self.safety.public_row(row)
         draft = Draft.from_row(public, personal)
@@ -135,7 +153,7 @@ class CampaignPageHandlers:
             )
         )
         shown_text = self.safety.shown_text(row)
-        own_gift, thanks = self._own_gift(call, row), "thanks" in call.query
+        own_gift, thanks = self._own_gift(call, row), "thanks" in call.query and not preview
         all_totals = DonationTotals.from_rows(row, totals, None, None, personal)
         currency, url = all_totals.currency, self.page_url(row["slug"])
         amounts = suggested_amounts(currency, goal_of(draft))
@@ -149,7 +167,11 @@ class CampaignPageHandlers:
             "campaign.html",
             status,
             story_language=language,
-            form_action=f"'self' {checkout_origin}",
+            form_action="'self'" if preview else f"'self' {checkout_origin}",
+            preview=preview,
+            public=not preview or ticket_status.is_public(row),
+            wide="wide" in call.query,
+            ticket_id=row["ticket_id"],
             draft=draft,
             title=title,
             paragraphs=paragraphs,
@@ -157,7 +179,7 @@ class CampaignPageHandlers:
             story_direction=text_direction(story_language or language),
             story_tag=story_language or language,
             holder=personal.text_or_none(row["ticket_id"], public["display_name"]),
-            picture=_picture(public, personal),
+            picture=_picture(public, personal, preview=preview),
             operator=self.site.operator,
             currency=currency,
             total=page_total(all_totals, goal_of(draft), own_gift, language),
@@ -187,13 +209,15 @@ class CampaignPageHandlers:
         )
 
 
-def _picture(public: Row, personal: PersonalData) -> dict[str, Any] | None:
+def _picture(public: Row, personal: PersonalData, *, preview: bool) -> dict[str, Any] | None:
     """Return the path, the size and the description of the photo that the page shows, or None."""
     picture = public["picture"]
     if not picture:
         return None
+    # Before the page is public, only the holder may load the photo.
+    own_path = f"/api/tickets/{public['ticket_id']}/attachments/{picture['attachment_id']}"
     return {
-        "path": f"/d/{public['slug']}/picture?v={picture['sha256'][:16]}",
+        "path": own_path if preview else f"/d/{public['slug']}/picture?v={picture['sha256'][:16]}",
         **{name: picture[name] for name in ("width", "height")},
         "description": personal.text_or_none(public["ticket_id"], picture["description"]) or "",
     }

@@ -28,10 +28,11 @@ from entrypoints.presentation.safety import DraftSafety, Safety
 from projections.model import Row
 from projections.ticket_status import draft_of
 
-# In the order in which they are asked.
-QUESTIONS = ("story", "goal", "beneficiary", "title")
+# In the order in which they are asked. The place is optional, so it is asked only where a person wants to change it.
+QUESTIONS = ("story", "goal", "beneficiary", "title", "location")
+OPTIONAL = frozenset({"location"})
 # The most characters of each answer.
-LONGEST = {"story": 10_000, "beneficiary": 120, "title": 120}
+LONGEST = {"story": 10_000, "beneficiary": 120, "title": 120, "location": 120}
 VERSION = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 # The currencies that are listed first.
 COMMON_CURRENCIES = ("USD", "EUR", "MXN", "GBP", "CAD")
@@ -110,7 +111,7 @@ class QuestionPageHandlers:
     def _change(self, call: Call, question: str, form: Mapping[str, str]) -> dict[str, object]:
         """Return the change of the draft, as a client of the API would send it."""
         if question != "goal":
-            return {question: form.get(question, "")}
+            return {question: form.get(question, "") or (None if question in OPTIONAL else "")}
         currency = form.get("currency", "")
         if not form.get("amount"):
             raise InvalidError("is required", "/amount", FaultCode.REQUIRED)
@@ -128,6 +129,7 @@ class QuestionPageHandlers:
             "currency": draft.goal.currency if draft.goal else draft.currency or DEFAULT_CURRENCY,
             "beneficiary": draft.beneficiary or name or "",
             "title": draft.title or _offered_title(row, draft),
+            "location": draft.location or "",
         }
 
     def _page(

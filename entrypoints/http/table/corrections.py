@@ -1,6 +1,7 @@
 """Operations that correct a transcript, and on earlier versions of a transcript and of a draft."""
 
 from entrypoints.http import bodies
+from entrypoints.http.handlers.campaign_page import CampaignPageHandlers
 from entrypoints.http.handlers.story_pages import StoryPageHandlers
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.versions import VersionHandlers
@@ -52,6 +53,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{PAGE}/restore", "Bring back an earlier draft from the page", StoryPageHandlers.restore,
         HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=AGAIN, tag="Pages",
+    ),
+    Operation(
+        "GET", "/t/{ticket_id}/preview", "Show the holder the page as donors see it", CampaignPageHandlers.preview,
+        HOLDER_PAGE, media_types=HTML, tag="Pages",
     ),
     Operation(
         "POST", f"{PAGE}/document", "Make a document of the draft from the page", StoryPageHandlers.print,

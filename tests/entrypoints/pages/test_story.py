@@ -193,6 +193,8 @@ def test_a_person_corrects_a_story_on_a_phone_in_spanish(
         page.locator(".save-bar button").click()
         expect(page.locator(".notice[role=status]")).to_be_visible()
         expect(page.locator("#title")).to_have_value("Un techo nuevo")
+        tab.open(f"/t/{ticket.id}/preview")
+        tab.check("preview")
 
 
 def test_what_is_typed_is_saved_by_itself_and_survives_a_lost_connection_and_another_editor(

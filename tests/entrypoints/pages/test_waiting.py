@@ -153,6 +153,10 @@ def test_an_answer_is_changed_from_the_list_and_leads_back_to_it(holder: Client,
     ticket.write_draft()
     answers = holder.get(f"/t/{ticket.id}/answers")
     assert f'href="/t/{ticket.id}/questions/title?check=1"' in answers.text
+    place = holder.post(f"/t/{ticket.id}/questions/location", data={"location": "Lima", "check": "1"})
+    assert "Lima" in place.text
+    place = holder.post(f"/t/{ticket.id}/questions/location", data={"location": "", "check": "1"})
+    assert "Lima" not in place.text
     asked = holder.get(f"/t/{ticket.id}/questions/title?check=1")
     assert f'href="/t/{ticket.id}/answers">Back' in asked.text
     assert 'value="Help Ada"' in asked.text
