@@ -42,8 +42,9 @@ compiled: setup model
 run: compiled ## Serve everything on http://127.0.0.1:3003, with an embedded database and sandbox payments
 	$(BIN)/storyledger serve
 
-demo: compiled ## Run one campaign from the recording to the ledger, and print it
-	$(BIN)/storyledger demo
+# make reads `--keep` as its own `--keep-going`, and shows that as `k` in the first word of MAKEFLAGS.
+demo: compiled ## Run one campaign from the recording to the ledger, and print it; `make demo --keep` then serves it
+	$(BIN)/storyledger demo $(if $(KEEP)$(findstring k,$(firstword -$(MAKEFLAGS))),--keep)
 
 check: setup ## Check lint, format, types, imports and module length, in seconds
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types imports lint

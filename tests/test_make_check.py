@@ -29,10 +29,22 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_make_check_runs_every_check():
-    command = ["make", "--dry-run", "--no-print-directory", "check"]
+def recipe_of(*arguments: str) -> str:
+    command = ["make", "--dry-run", "--no-print-directory", *arguments]
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-    recipe = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [([], "demo"), (["--keep"], "demo --keep"), (["KEEP=1"], "demo --keep"), (["-j2"], "demo")],
+)
+def test_the_demo_of_make_is_kept_if_that_is_asked_for(arguments: list[str], command: str):
+    assert f"/storyledger {command}\n" in recipe_of("demo", *arguments).replace(" \n", "\n")
+
+
+def test_make_check_runs_every_check():
+    recipe = recipe_of("check")
     for check in ("ruff check", "ruff format --check", "mypy", "tests/test_architecture.py"):
         assert check in recipe
 

@@ -154,6 +154,9 @@ def demo(
     audio: Annotated[
         Path | None, typer.Argument(exists=True, dir_okay=False, help="A recording. Default: the one that is included.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Then open the campaign in a browser, and serve it until Ctrl+C.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run one campaign and print every step.
@@ -162,7 +165,7 @@ def demo(
     """
     from entrypoints.cli import demo as demonstration
 
-    demonstration.demo(audio, json)
+    demonstration.demo(audio, json, keep)
 
 
 @audit.command("verify", epilog="Example: storyledger audit verify --since last-year.txt --checkpoint today.txt")

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -17,7 +18,7 @@ from adapters.read_models import rebuild
 from adapters.speech import DEMO_RECORDING
 from entrypoints.cli.console import CommandFailed, print_json, print_line, print_table
 from entrypoints.cli.context import one_line_errors
-from entrypoints.cli.serving import bound, server
+from entrypoints.cli.serving import bound, server, wait_for_stop
 from entrypoints.composition import settings as environment
 from entrypoints.composition.database_url import DatabaseUrl
 from entrypoints.composition.logs import configure
@@ -92,20 +93,48 @@ def _until(condition: Callable[[], Any], seconds: float) -> Any:
     return answer
 
 
-def demo(audio: Path | None, as_json: bool) -> None:
-    """Run the demo; raise CommandFailed if a step or the final comparison fails."""
+def demo(audio: Path | None, as_json: bool, keep: bool = False) -> None:
+    """Run the demo; raise CommandFailed if a step or the final comparison fails. With `keep`, serve until Ctrl+C."""
     report = _Report(silent=as_json)
-    with _running() as service, httpx2.Client(base_url=service.public_url, timeout=60) as http:
-        ticket, authorization = _open(http, report)
-        with httpx2.Client(base_url=service.public_url, headers=authorization, timeout=60) as holder:
-            _process_recording(holder, ticket, audio or DEMO_RECORDING, report)
-            _draft(holder, ticket, report)
-            _documents(holder, ticket, service.settings.data_dir / "demo", report)
-            _donate(holder, http, ticket, service, report)
-            _ledger(holder, ticket, report)
+    with _running() as service:
+        with httpx2.Client(base_url=service.public_url, timeout=60) as http:
+            ticket, token = _open(http, report)
+            authorization = {"Authorization": f"Bearer {token}"}
+            with httpx2.Client(base_url=service.public_url, headers=authorization, timeout=60) as holder:
+                _process_recording(holder, ticket, audio or DEMO_RECORDING, report)
+                _draft(holder, ticket, report)
+                _documents(holder, ticket, service.settings.data_dir / "demo", report)
+                _donate(holder, http, ticket, service, report)
+                _ledger(holder, ticket, report)
         _verify(service, report)
-    if as_json:
-        print_json(report.results)
+        if keep:
+            _addresses(service, token, report)
+        if as_json:
+            print_json(report.results)
+        if keep:
+            # Nothing happens on a machine without a browser.
+            webbrowser.open(report.results["publicUrl"])
+            wait_for_stop(service)
+
+
+def _addresses(service: Service, token: str, report: _Report) -> None:
+    """Say where the campaign can be seen, and with what a holder and an auditor sign in."""
+    ticket_id = report.results["ticketId"]
+    addresses = {
+        "the campaign": report.results["publicUrl"],
+        "my page": f"{service.public_url}/t/{ticket_id}/manage",
+        "its access code": token,
+        "the history": f"{service.public_url}/audit/{ticket_id}",
+        "check the proof": f"{service.public_url}/verify",
+        "payments": f"{service.public_url}/sandbox",
+        "mails": str(service.settings.outbox),
+    }
+    if service.secrets.admin_key is not None:
+        addresses["key for the history"] = service.secrets.admin_key
+    report.step("The service runs on", addresses=addresses)
+    for name, address in addresses.items():
+        report.line(f"{name:<20} {address}")
+    report.line(f"{'stop':<20} Ctrl+C")
 
 
 def _answer(response: httpx2.Response) -> Any:
@@ -115,12 +144,12 @@ def _answer(response: httpx2.Response) -> Any:
     return json.loads(response.content, parse_float=Decimal)
 
 
-def _open(http: httpx2.Client, report: _Report) -> tuple[str, dict[str, str]]:
+def _open(http: httpx2.Client, report: _Report) -> tuple[str, str]:
     body = {"contactType": "EMAIL", "contactValue": "david@example.com", "displayName": "David Miller"}
     opened = _answer(http.post("/api/tickets/create", json=body))
     report.step("A ticket is opened", ticketId=opened["id"])
     report.line(opened["id"])
-    return f"/api/tickets/{opened['id']}", {"Authorization": f"Bearer {opened['accessToken']}"}
+    return f"/api/tickets/{opened['id']}", opened["accessToken"]
 
 
 def _process_recording(http: httpx2.Client, ticket: str, audio: Path, report: _Report) -> None:

@@ -124,7 +124,7 @@ def serve(only: str | None) -> None:
                     web.run(sockets=[address])
                 else:
                     loading.start()
-                    _wait_for_stop(service)
+                    wait_for_stop(service)
             finally:
                 # The process is ending already; a second signal must not interrupt it.
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -166,7 +166,8 @@ def _announce(service: Service) -> None:
         print_line("  stop            Ctrl+C\n")
 
 
-def _wait_for_stop(service: Service) -> None:
+def wait_for_stop(service: Service) -> None:
+    """Return when the process is asked to stop, or when the service gave up on its database."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
