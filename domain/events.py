@@ -95,14 +95,29 @@ class DisplayNameChanged(TicketEvent):
 
 
 class AudioUploaded(TicketEvent):
+    """A recording was uploaded. It `joins` the earlier ones; in events recorded before that was stored, it replaces
+    them.
+    """
+
     TOPIC = "audio_uploaded"
     recording_id: UUID
     content: Content
     facts: AudioFacts
     file_name: Personal | None
+    joins: bool = False
+
+
+class RecordingDeleted(TicketEvent):
+    """A recording was deleted with its transcripts; a draft is made of the `remaining` ones."""
+
+    TOPIC = "recording_deleted"
+    recording_id: UUID
+    remaining: int
 
 
 class ProcessingRequested(TicketEvent):
+    """A draft was asked for, and the work begins with this recording; the system asks for those that follow it."""
+
     TOPIC = "processing_requested"
     recording_id: UUID
 
@@ -132,7 +147,10 @@ class TranscriptCorrected(TicketEvent):
 
 
 class DraftingRequested(TicketEvent):
-    """The transcript was corrected, so that the draft is made again, without another transcription."""
+    """The draft is made of the transcripts that there are, without another transcription.
+
+    A transcript was corrected, a recording was deleted, or the last one that was transcribed has no speech.
+    """
 
     TOPIC = "drafting_requested"
     recording_id: UUID

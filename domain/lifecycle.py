@@ -39,6 +39,10 @@ def spoken_hints(kind: Kind, display_name: str | None) -> tuple[str, ...]:
     return ((display_name,) if display_name else ()) + POLICIES[kind].spoken_words
 
 
+# The states between an upload and a draft.
+WITHOUT_DRAFT = frozenset({ContentStatus.RECORDING, ContentStatus.PROCESSING, ContentStatus.ERROR})
+
+
 @dataclass
 class Lifecycle:
     """The state of a ticket's content, and the step that is being worked on."""
@@ -63,6 +67,11 @@ class Lifecycle:
         match event:
             case events.AudioUploaded():
                 self.base, self.step = ContentStatus.RECORDING, None
+            case events.RecordingDeleted(remaining=remaining):
+                self.step = None
+                if self.base in WITHOUT_DRAFT:
+                    without_any = ContentStatus.READY if complete else ContentStatus.DRAFT
+                    self.base = ContentStatus.RECORDING if remaining else without_any
             case events.ProcessingRequested():
                 self.base, self.step = ContentStatus.PROCESSING, Step.TRANSCRIBE
             case events.Transcribed():
@@ -172,6 +181,17 @@ def proposed(draft: Draft, event: events.DraftProposed, written: frozenset[str])
         sources = tuple(Source(name, recording_id=event.recording_id) for name, value in fields.items() if value)
     others = (source for source in draft.sources if source.field in written)
     return replace(draft, **fields, sources=(*others, *sources), engine=event.engine)
+
+
+def without_places(draft: Draft, recording_id: UUID) -> Draft:
+    """Return the draft after a recording was deleted: what was said there stays, and the places in it are unknown."""
+    sources = (
+        replace(source, start=None, end=None, start_ms=None, end_ms=None)
+        if source.recording_id == recording_id
+        else source
+        for source in draft.sources
+    )
+    return replace(draft, sources=tuple(dict.fromkeys(sources)))
 
 
 def requested_step(event: events.TicketEvent) -> tuple[Step, UUID] | None:

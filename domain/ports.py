@@ -117,6 +117,9 @@ class Contents(Protocol):
     def discard(self, ticket_id: UUID, content: Content) -> None:
         """Delete content that no event names; no error if it is gone already."""
 
+    def shred(self, ticket_id: UUID, content: Content) -> None:
+        """Overwrite content where the storage allows that, and delete it; no error if it is gone already."""
+
     def erase(self, ticket_id: UUID) -> None:
         """Delete everything stored for the ticket, and destroy the key to all that was ever sealed for it."""
 

@@ -11,20 +11,14 @@ from domain import events
 from domain.consent import Consents
 from domain.corrections import Correction
 from domain.errors import NotFoundError
-from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
+from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, without_places
+from domain.recordings import Recordings
 from domain.values import Actor, Analysis, Contact, Content, Draft, FindingDecision, Kind, Role
 
 # Events of these roles are not acts of a person.
 MACHINES = frozenset({Role.STRIPE, Role.SYSTEM})
 # After one of these, no checkout that was requested before it may be paid.
 CLOSES_CHECKOUTS = (events.Unpublished, events.TicketSuspended, events.Erased)
-
-
-@dataclass(frozen=True)
-class Recording:
-    id: UUID
-    content: Content
-    duration_ms: int
 
 
 @dataclass(frozen=True)
@@ -79,14 +73,11 @@ class TicketState(BaseAggregate[UUID]):
         self.contact_indexes: frozenset[str] = frozenset((contact_index,))
         self.display_name = display_name
         self.token_digest = token_digest
-        self.recording: Recording | None = None
+        self.recordings = Recordings()
         # Ids of all recordings and documents so far: a request that is repeated after a crash has the same id.
         self.recorded_ids: frozenset[UUID] = frozenset()
         # All content in storage that the history names.
         self.recorded_contents: frozenset[Content] = frozenset()
-        self.transcript: Content | None = None
-        # The recording of that transcript.
-        self.transcribed_id: UUID | None = None
         # A person's corrections of the transcripts, in their order.
         self.corrections: tuple[Correction, ...] = ()
         self.analysis: Analysis | None = None
@@ -123,6 +114,7 @@ class TicketState(BaseAggregate[UUID]):
     def evolve(self, event: events.TicketEvent) -> None:
         if event.actor.role not in MACHINES:
             self.last_act = event.timestamp
+        self.recordings = self.recordings.after(event)
         match event:
             case events.ErasureAnnounced():
                 self.erasure_announced = event
@@ -134,8 +126,7 @@ class TicketState(BaseAggregate[UUID]):
             case events.ContactChanged(contact=contact, contact_index=contact_index, token_digest=token_digest):
                 self.contact, self.contact_index, self.token_digest = contact, contact_index, token_digest
                 self.contacts, self.contact_indexes = (*self.contacts, contact), self.contact_indexes | {contact_index}
-            case events.AudioUploaded(recording_id=recording_id, content=content, facts=facts):
-                self.recording = Recording(recording_id, content, facts.duration_ms)
+            case events.AudioUploaded(recording_id=recording_id, content=content):
                 self.recorded_ids |= {recording_id}
                 self.recorded_contents |= {content}
                 self.failed_retryable = None
@@ -147,9 +138,13 @@ class TicketState(BaseAggregate[UUID]):
             case events.TranscriptCorrected():
                 correction = Correction(event.recording_id, event.segment, event.from_text, event.to_text)
                 self.corrections = (*self.corrections, correction)
-            case events.Transcribed(recording_id=recording_id, content=content):
-                self.transcript, self.transcribed_id = content, recording_id
+            case events.Transcribed(content=content):
                 self.recorded_contents |= {content}
+            case events.RecordingDeleted(recording_id=recording_id):
+                self.recorded_contents -= self.recordings.contents_of_deleted(recording_id)
+                self.corrections = tuple(each for each in self.corrections if each.recording_id != recording_id)
+                self.draft = without_places(self.draft, recording_id)
+                self.failed_retryable = None
             case events.Analysed():
                 self.analysis = Analysis(event.language, event.sentiment, event.urgency, event.key_points)
             case events.TranscriptionFailed(retryable=retryable) | events.DraftingFailed(retryable=retryable):

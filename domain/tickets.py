@@ -17,10 +17,11 @@ from domain.errors import (
     TakenDownError,
 )
 from domain.goals import checked_goal
-from domain.lifecycle import missing_fields, unchanged_sources
+from domain.lifecycle import WITHOUT_DRAFT, missing_fields, unchanged_sources
 from domain.public_material import PublicMaterial
 from domain.safety import SafetyReview, without
 from domain.values import (
+    SYSTEM,
     Actor,
     Analysis,
     AudioFacts,
@@ -40,6 +41,7 @@ DEFAULT_CURRENCY = "USD"
 LONGEST_SUSPENSION_REASON = 1_000
 MOST_UPDATES = 100
 MOST_THANKS = 20
+MOST_RECORDINGS = 100
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,10 @@ class RecordingTicket(PublicMaterial):
     def upload(
         self, actor: Actor, recording_id: UUID, content: Content, facts: AudioFacts, file_name: str | None
     ) -> None:
-        """Replace the recording; the work on an older one ends."""
+        """Add a recording; the work on the older ones ends."""
         if recording_id not in self.recorded_ids:
+            if len(self.recordings) >= MOST_RECORDINGS:
+                raise RefusedError(f"A ticket has at most {MOST_RECORDINGS} recordings: delete one first.")
             self._trigger(
                 events.AudioUploaded,
                 actor,
@@ -93,27 +97,51 @@ class RecordingTicket(PublicMaterial):
                 content=content,
                 facts=facts,
                 file_name=file_name,
+                joins=True,
             )
 
+    def delete_recording(self, actor: Actor, recording_id: UUID) -> frozenset[Content]:
+        """Delete a recording, and return the stored content that nothing names any more.
+
+        Work that is under way goes on with the other recordings. A draft that was made of it is made again without it,
+        but never that of a public page, and never of nothing: then the text stays. Deleting it again changes nothing.
+        """
+        if not self.recordings.is_deleted(recording_id):
+            deleted = self.recordings.get(recording_id)
+            was_working, was_used = self.lifecycle.step is not None, deleted in self.recordings.transcribed
+            was_open = self.lifecycle.base in WITHOUT_DRAFT
+            remaining = sum(not recording.replaced for recording in self.recordings if recording != deleted)
+            self._trigger(events.RecordingDeleted, actor, recording_id=recording_id, remaining=remaining)
+            if was_working or (not self.recordings.pending and not self.lifecycle.published and (was_used or was_open)):
+                self._request_next_step()
+        return self.recordings.contents_of_deleted(recording_id)
+
     def process(self, actor: Actor) -> None:
-        if self.recording is None:
+        if not self.recordings.used:
             raise RefusedError("There is no recording to process yet: upload one first.")
         if self.lifecycle.step is not None:
             raise AlreadyProcessing
-        self._trigger(events.ProcessingRequested, actor, recording_id=self.recording.id)
+        self._trigger(events.ProcessingRequested, actor, recording_id=self.recordings.to_transcribe[0].id)
 
     def retry(self, actor: Actor) -> None:
         if self.lifecycle.step is not None:
             raise AlreadyProcessing
-        if self.failed_retryable is None or self.recording is None:
+        if self.failed_retryable is None or not self.recordings.used:
             raise RefusedError("Nothing has failed, so there is nothing to retry.")
         if not self.failed_retryable:
             raise RefusedError("This recording would fail again. Upload another one, or write the draft by hand.")
-        self._trigger(events.ProcessingRequested, actor, recording_id=self.recording.id)
+        self._trigger(events.ProcessingRequested, actor, recording_id=self.recordings.to_transcribe[0].id)
+
+    def _request_next_step(self) -> None:
+        """Go on with the recordings that are still to be transcribed, or else make a draft of what was transcribed."""
+        if self.recordings.pending:
+            self._trigger(events.ProcessingRequested, SYSTEM, recording_id=self.recordings.pending[0].id)
+        elif self.recordings.draftable:
+            self._trigger(events.DraftingRequested, SYSTEM, recording_id=self.recordings.draftable[-1].id)
 
     def awaits(self, step: Step, recording_id: UUID) -> bool:
         """Return True if this step of this recording is the one being worked on."""
-        return self.lifecycle.step is step and self.recording is not None and self.recording.id == recording_id
+        return self.lifecycle.step is step and self.recordings.requested == recording_id
 
     def record_transcript(
         self,
@@ -134,28 +162,32 @@ class RecordingTicket(PublicMaterial):
                 language=language,
                 engine=engine,
             )
+            if self.recordings.pending:
+                self._request_next_step()
 
     def correct_transcript(self, actor: Actor, corrections: Sequence[Correction]) -> None:
         """Record the corrections; fields of the draft that nobody wrote by hand are then drafted again."""
         for correction in corrections:
             self._trigger(events.TranscriptCorrected, actor, **vars(correction))
-        if not corrections or self.recording is None or self.recording.id != self.transcribed_id:
+        # A recording that is transcribed now or later leads to a draft anyway.
+        if not corrections or self.recordings.pending or self.lifecycle.step is Step.TRANSCRIBE:
             return
-        # A transcription that is under way leads to a draft anyway.
-        if self.lifecycle.step is not Step.TRANSCRIBE and not self.written.issuperset(Draft.names()):
-            self._trigger(events.DraftingRequested, actor, recording_id=self.recording.id)
+        if self.recordings.transcribed and not self.written.issuperset(Draft.names()):
+            self._trigger(events.DraftingRequested, actor, recording_id=self.recordings.transcribed[-1].id)
 
     def record_analysis(self, actor: Actor, recording_id: UUID, analysis: Analysis) -> None:
         if self.awaits(Step.ANALYSE, recording_id):
             self._trigger(events.Analysed, actor, recording_id=recording_id, **vars(analysis))
 
     def propose_draft(self, actor: Actor, recording_id: UUID, draft: Draft) -> None:
-        """Record a draft made from the recording, and ask the holder for the fields that are still missing."""
+        """Record a draft made from the recordings, and ask the holder for the fields that are still missing."""
         if not self.awaits(Step.DRAFT, recording_id):
             return
         proposal = {name: getattr(draft, name) for name in Draft.names() if name not in self.written}
         sources = tuple(
-            replace(source, recording_id=recording_id) for source in draft.sources if source.field in proposal
+            replace(source, recording_id=source.recording_id or recording_id)
+            for source in draft.sources
+            if source.field in proposal
         )
         facts = {"recording_id": recording_id, "sources": sources, "engine": draft.engine}
         self._trigger(events.DraftProposed, actor, **facts, **proposal)
@@ -168,6 +200,9 @@ class RecordingTicket(PublicMaterial):
         reason = {"code": fault.code, "message": fault.message, "retryable": fault.retryable}
         if step is Step.TRANSCRIBE:
             self._trigger(events.TranscriptionFailed, actor, recording_id=recording_id, **reason)
+            # What may pass is tried again by the holder; silence would repeat, and does not hold up the others.
+            if not fault.retryable:
+                self._request_next_step()
         else:
             self._trigger(events.DraftingFailed, actor, recording_id=recording_id, step=step, **reason)
 

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from domain import events
 from domain.consent import USUAL_SCOPES, Consents
-from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
+from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, without_places
 from domain.values import Actor, ConsentHow, ConsentScope, ContentStatus, Draft, Kind, Money, Role, Source, Step
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 7
+VERSION = 8
 # The events of donations and support tickets do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
@@ -21,7 +21,7 @@ TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived)
 # `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote, and
 # `decisions` has the sealed id of each finding with what a person decided on it, in their order. `consents` has each
 # consent and each withdrawal in their order, `corrections` each correction of a transcript, and `picture` the photo of
-# the page.
+# the page. `recordings` has each recording, oldest first; `recording_id` is the one that is worked on.
 TICKETS = Table(
     "ticket_status",
     {
@@ -45,6 +45,7 @@ TICKETS = Table(
         "consents": "jsonb",
         "picture": "jsonb",
         "analysis": "jsonb",
+        "recordings": "jsonb",
         "transcriptions": "jsonb",
         "corrections": "jsonb",
         "error": "jsonb",
@@ -85,12 +86,24 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
             row["display_name"] = display_name
         case events.ContactChanged(contact=contact, token_digest=token_digest):
             row |= {"contact_type": contact.type, "contact": contact.value, "token_digest": token_digest}
-        case events.AudioUploaded(recording_id=recording_id):
+        case events.AudioUploaded(recording_id=recording_id, joins=joins):
+            earlier = row["recordings"] if joins else [kept | {"replaced": True} for kept in row["recordings"]]
+            row |= {"recordings": [*earlier, _recording(event, recorded)], "error": None}
+        case events.RecordingDeleted(recording_id=recording_id):
+            row |= {
+                "recordings": [kept for kept in row["recordings"] if kept["id"] != str(recording_id)],
+                "error": None,
+            }
+            for name in ("transcriptions", "corrections"):
+                row[name] = [kept for kept in row[name] if kept["recording_id"] != str(recording_id)]
+            draft = without_places(draft, recording_id)
+        case (
+            events.ProcessingRequested(recording_id=recording_id) | events.DraftingRequested(recording_id=recording_id)
+        ):
             row |= {"recording_id": recording_id, "error": None}
-        case events.ProcessingRequested() | events.DraftingRequested():
-            row["error"] = None
         case events.Transcribed():
             row["transcriptions"] = [_transcription(event, recorded), *row["transcriptions"]]
+            row["recordings"] = _with_problem(row, event.recording_id, None)
         case events.TranscriptCorrected():
             row["corrections"] = [*row["corrections"], _correction(event)]
         case events.Analysed():
@@ -102,6 +115,8 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
             }
         case events.TranscriptionFailed() | events.DraftingFailed():
             row["error"] = {"code": event.code, "message": event.message, "retryable": event.retryable}
+            if isinstance(event, events.TranscriptionFailed):
+                row["recordings"] = _with_problem(row, event.recording_id, row["error"])
         case events.DraftProposed():
             draft = proposed(draft, event, frozenset(row["written"]))
         case events.DraftEdited():
@@ -146,6 +161,7 @@ _ERASED: Row = {
     "consents": [],
     "picture": None,
     "analysis": None,
+    "recordings": [],
     "transcriptions": [],
     "corrections": [],
     "has_document": False,
@@ -176,12 +192,51 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "consents": [],
         "picture": None,
         "analysis": None,
+        "recordings": [],
         "transcriptions": [],
         "corrections": [],
         "error": None,
         "erased": False,
         "created_at": recorded.recorded_at,
     }
+
+
+def _recording(event: events.AudioUploaded, recorded: RecordedEvent) -> Row:
+    """Return the recording; `problem` says why it could not be transcribed, and `replaced` that no draft uses it."""
+    return {
+        "id": str(event.recording_id),
+        "sha256": event.content.sha256,
+        "size_bytes": event.content.size_bytes,
+        "media_type": event.facts.media_type,
+        "duration_ms": event.facts.duration_ms,
+        "created_at": recorded.recorded_at.isoformat(),
+        "problem": None,
+        "replaced": False,
+    }
+
+
+def _with_problem(row: Row, recording_id: UUID, problem: Row | None) -> list[Row]:
+    return [
+        recording | {"problem": problem} if recording["id"] == str(recording_id) else recording
+        for recording in row["recordings"]
+    ]
+
+
+def used_recordings(row: Row) -> list[Row]:
+    """Return the recordings that a draft is made of; one that was sent twice is used once."""
+    used: dict[str, Row] = {}
+    for recording in row["recordings"]:
+        if not recording["replaced"]:
+            used.setdefault(recording["sha256"], recording)
+    return list(used.values())
+
+
+def latest_transcriptions(row: Row) -> list[tuple[Row, Row]]:
+    """Return each recording that the draft is made of with its newest transcription."""
+    newest: dict[str, Row] = {}
+    for transcription in row["transcriptions"]:
+        newest.setdefault(transcription["recording_id"], transcription)
+    return [(recording, newest[recording["id"]]) for recording in used_recordings(row) if recording["id"] in newest]
 
 
 def _transcription(event: events.Transcribed, recorded: RecordedEvent) -> Row:

@@ -210,7 +210,8 @@ class Streams:
     def save(self, aggregate: BaseAggregate[UUID], mails: Sequence[Mail] = ()) -> None:
         """Record the pending events with their effects; IntegrityError if a version exists already."""
         events = cast(Sequence[TicketEvent], aggregate.collect_events())
-        steps = [(event.ticket, *step) for event in events if (step := requested_step(event))]
+        # A later request of the same change replaces an earlier one.
+        steps = [(event.ticket, *step) for event in events if (step := requested_step(event))][-1:]
         event_effects = [(effect, event) for event in events for effect in self._event_effects.get(type(event), ())]
 
         def lock(cursor: Cursor[TupleRow]) -> None:
@@ -220,7 +221,8 @@ class Streams:
 
         def effects(cursor: Cursor[TupleRow]) -> None:
             for ticket, step, recording in steps:
-                self._enqueue(cursor, ticket, step, recording, cast(Any, aggregate).recording.duration_ms / 1000)
+                duration_ms = cast(RecordingTicket, aggregate).recordings.get(recording).duration_ms
+                self._enqueue(cursor, ticket, step, recording, duration_ms / 1000)
             for mail in mails:
                 assert self._queue_mail is not None
                 self._queue_mail(cursor.connection, mail)

@@ -16,7 +16,7 @@ from procrastinate.jobs import Job
 from procrastinate.worker import Worker as QueueWorker
 from psycopg import AsyncConnection
 
-from adapters.jobs.queue import CHORES_TASK, ERASURE_TASK, LONG_QUEUE, QUEUE, STEP_TASK, UPKEEP_QUEUE
+from adapters.jobs.queue import CHORES_TASK, ERASURE_TASK, LONG_QUEUE, QUEUE, STEP_TASK, UPKEEP_QUEUE, requested_by
 from adapters.observability import counters, log_context, tracing
 from adapters.observability.log_context import error_location
 from adapters.postgres.database import (
@@ -203,10 +203,10 @@ class Worker:
         @app.task(name=STEP_TASK, queue=QUEUE, pass_context=True, retry=_Retry())
         async def work(context: JobContext, ticket: str, step: str, recording: str, trace: str | None = None) -> None:
             assert context.job is not None
-            job, attempts = context.job.id, context.job.attempts
+            job, attempts, lock = context.job.id, context.job.attempts, context.job.lock
             try:
                 await _in_thread(
-                    lambda: self._run_step(job, trace, Step(step), UUID(ticket), UUID(recording), attempts)
+                    lambda: self._run_step(job, trace, Step(step), UUID(ticket), UUID(recording), attempts, lock)
                 )
             except NotInstalledError:
                 await _put_again(app, context.job)
@@ -241,11 +241,19 @@ class Worker:
             raise _TryAgain(PAUSES_SECONDS[-1]) from None
 
     def _run_step(
-        self, job: int | None, trace: str | None, step: Step, ticket: UUID, recording: UUID, attempts: int
+        self,
+        job: int | None,
+        trace: str | None,
+        step: Step,
+        ticket: UUID,
+        recording: UUID,
+        attempts: int,
+        lock: str | None,
     ) -> None:
-        """Do the step; count it, trace it, and log it under its ids."""
+        """Do the step; count it, trace it, and log it under its ids. A step that it leads to has the same lock."""
         log_context.begin(job=job, ticket=str(ticket))
         with (
+            requested_by(lock),
             counters.job_run(step.value) as run,
             tracing.span("job", parent=trace, job=job, step=step.value, ticket=str(ticket), attempts=attempts),
         ):

@@ -48,6 +48,9 @@ class SealedContents:
     def discard(self, ticket_id: UUID, content: Content) -> None:
         self._storage.delete(storage_key(ticket_id, content.sha256))
 
+    def shred(self, ticket_id: UUID, content: Content) -> None:
+        self._storage.shred(storage_key(ticket_id, content.sha256))
+
     @contextmanager
     def open(self, ticket_id: UUID, content: Content) -> Iterator[BinaryIO]:
         key = storage_key(ticket_id, content.sha256)

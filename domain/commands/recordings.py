@@ -1,14 +1,13 @@
 """Commands for a recording, and the steps that turn it into a draft."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from math import ceil
 from typing import BinaryIO
 from uuid import UUID
 
 from domain.commands.content_recorder import ContentRecorder
-from domain.corrections import corrected
 from domain.errors import RefusedError, StepFailed, Superseded
 from domain.lifecycle import spoken_hints
 from domain.ports import (
@@ -23,6 +22,7 @@ from domain.ports import (
     unreserved,
 )
 from domain.tickets import RecordingTicket
+from domain.transcripts import HeardRecording, attributed, joined
 from domain.values import SYSTEM, Actor, AudioFacts, Content, Step, Transcript
 
 
@@ -54,10 +54,16 @@ class RecordingCommands:
             if_match,
         )
 
+    def delete(self, actor: Actor, ticket_id: UUID, recording_id: UUID, if_match: int | None = None) -> None:
+        """Delete a recording with its transcripts; of a deleted one, shred what an interruption may have left."""
+        contents = self.tickets.change(ticket_id, lambda ticket: ticket.delete_recording(actor, recording_id), if_match)
+        for content in contents - self.tickets.get(ticket_id).recorded_contents:
+            self.contents.shred(ticket_id, content)
+
     def process(
         self, actor: Actor, ticket_id: UUID, if_match: int | None = None, reserve: Reserve = unreserved
     ) -> None:
-        """Ask for a draft of the recording. `reserve` gets the seconds of sound that will be transcribed."""
+        """Ask for a draft of all recordings. `reserve` gets the seconds of sound that will be transcribed."""
         with reserve(self._audio_seconds(ticket_id)):
             self.tickets.change(ticket_id, lambda ticket: ticket.process(actor), if_match)
 
@@ -67,8 +73,8 @@ class RecordingCommands:
             self.tickets.change(ticket_id, lambda ticket: ticket.retry(actor), if_match)
 
     def _audio_seconds(self, ticket_id: UUID) -> int:
-        recording = self.tickets.get(ticket_id).recording
-        return 0 if recording is None else ceil(recording.duration_ms / 1000)
+        recordings = self.tickets.get(ticket_id).recordings
+        return sum(ceil(recording.duration_ms / 1000) for recording in recordings.to_transcribe)
 
     def run_step(self, step: Step, ticket_id: UUID, recording_id: UUID, report: Report) -> None:
         """Run one step for one recording; a step that the ticket does not wait for changes nothing.
@@ -81,7 +87,7 @@ class RecordingCommands:
 
         def report_unless_superseded(progress: float) -> None:
             if not self.tickets.get(ticket_id).awaits(step, recording_id):
-                raise Superseded("A newer recording replaced this one.")
+                raise Superseded("The recordings have changed.")
             report(progress)
 
         try:
@@ -100,8 +106,7 @@ class RecordingCommands:
         self.tickets.change(ticket_id, lambda ticket: ticket.fail_step(SYSTEM, step, recording_id, fault))
 
     def _transcribe(self, ticket: RecordingTicket, recording_id: UUID, report: Report) -> None:
-        assert ticket.recording is not None
-        with self.contents.open(ticket.id, ticket.recording.content) as recording:
+        with self.contents.open(ticket.id, ticket.recordings.get(recording_id).content) as recording:
             transcript = self.transcriber.transcribe(recording, report, spoken_hints(ticket.kind, ticket.display_name))
         transcription_id = self.new_id()
         ContentRecorder(self.tickets, self.contents).record(
@@ -114,31 +119,46 @@ class RecordingCommands:
 
     def _analyse(self, ticket: RecordingTicket, recording_id: UUID) -> None:
         analysis = self.analyser.analyse(transcript_of(ticket, self.contents, self.transcripts))
-
-        def record(current: RecordingTicket) -> None:
-            # A correction that came meanwhile has asked for an analysis of its own.
-            if current.corrections == ticket.corrections:
-                current.record_analysis(SYSTEM, recording_id, analysis)
-
-        self.tickets.change(ticket.id, record)
+        self._record(ticket, lambda current: current.record_analysis(SYSTEM, recording_id, analysis))
 
     def _draft(self, ticket: RecordingTicket, recording_id: UUID) -> None:
         assert ticket.analysis is not None
-        draft = self.drafter.draft(transcript_of(ticket, self.contents, self.transcripts), ticket.analysis)
-        self.tickets.change(ticket.id, lambda ticket: ticket.propose_draft(SYSTEM, recording_id, draft))
+        heard = _corrected_recordings(ticket, self.contents, self.transcripts)
+        draft = self.drafter.draft(joined(heard), ticket.analysis)
+        draft = replace(draft, sources=attributed(draft.sources, heard))
+        self._record(ticket, lambda current: current.propose_draft(SYSTEM, recording_id, draft))
+
+    def _record(self, ticket: RecordingTicket, record: Callable[[RecordingTicket], None]) -> None:
+        """Record a result. A correction or deletion that came meanwhile has asked for one of its own."""
+
+        def decide(current: RecordingTicket) -> None:
+            if (current.corrections, current.recordings.transcribed) == (
+                ticket.corrections,
+                ticket.recordings.transcribed,
+            ):
+                record(current)
+
+        self.tickets.change(ticket.id, decide)
 
 
 def transcript_of(ticket: RecordingTicket, contents: Contents, transcripts: Transcripts) -> Transcript:
-    """Return the transcript of the ticket's latest transcribed recording; RefusedError if there is none yet."""
-    recording_id, transcript = uncorrected_transcript(ticket, contents, transcripts)
-    return corrected(recording_id, transcript, ticket.corrections)
+    """Return the transcript of all recordings in their order; RefusedError if there is none yet."""
+    return joined(_corrected_recordings(ticket, contents, transcripts))
 
 
-def uncorrected_transcript(
+def _corrected_recordings(
     ticket: RecordingTicket, contents: Contents, transcripts: Transcripts
-) -> tuple[UUID, Transcript]:
-    """Return the recording and the transcript as the recogniser made it; RefusedError if there is none yet."""
-    if ticket.transcript is None or ticket.transcribed_id is None:
+) -> list[HeardRecording]:
+    return [heard.corrected(ticket.corrections) for heard in heard_recordings(ticket, contents, transcripts)]
+
+
+def heard_recordings(ticket: RecordingTicket, contents: Contents, transcripts: Transcripts) -> list[HeardRecording]:
+    """Return the transcribed recordings as the recogniser heard them, in order; RefusedError if there is none yet."""
+    heard = []
+    for recording in ticket.recordings.transcribed:
+        assert recording.transcript is not None
+        with contents.open(ticket.id, recording.transcript) as stored:
+            heard.append(HeardRecording(recording.id, recording.duration_ms, transcripts.load(stored.read())))
+    if not heard:
         raise RefusedError("There is no transcript yet.")
-    with contents.open(ticket.id, ticket.transcript) as stored:
-        return ticket.transcribed_id, transcripts.load(stored.read())
+    return heard

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.commands.recordings import uncorrected_transcript
+from domain.commands.recordings import heard_recordings
 from domain.corrections import CorrectedSegment, Correction, corrected_segments
 from domain.errors import FaultCode, InvalidError
 from domain.ports import Contents, Tickets, Transcripts
@@ -48,8 +48,11 @@ class TranscriptCommands:
         self.tickets.change(ticket_id, decide, if_match)
 
     def _segments(self, ticket: RecordingTicket, corrections: Sequence[Correction]) -> list[CorrectedSegment]:
-        recording_id, transcript = uncorrected_transcript(ticket, self.contents, self.transcripts)
-        return corrected_segments(recording_id, transcript, corrections)
+        return [
+            segment
+            for heard in heard_recordings(ticket, self.contents, self.transcripts)
+            for segment in corrected_segments(heard.recording_id, heard.transcript, corrections)
+        ]
 
 
 def _correction(present: CorrectedSegment, text: str) -> Correction | None:

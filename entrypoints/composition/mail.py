@@ -78,7 +78,8 @@ class MailDelivery:
 
         It contains no text of the ticket but a name, because the address need not be verified.
         """
-        if ticket.contact.type is not ContactType.EMAIL:
+        # While the work goes on with other recordings, one without speech is no failure yet.
+        if ticket.contact.type is not ContactType.EMAIL or ticket.lifecycle.step is not None:
             return
         if not self.limits.allow(cursor.connection, ticket.contact.value, self.limits.asker()):
             return

@@ -13,7 +13,7 @@ from domain.values import ContentStatus, FundingStatus, Kind, Step
 from entrypoints.presentation.responses import ResponseBody, Time, Url, utc
 from entrypoints.presentation.tickets import Status, has_draft, statuses
 from projections.model import Row
-from projections.ticket_status import draft_of
+from projections.ticket_status import draft_of, used_recordings
 
 Stage = Literal["TRANSCRIBING", "ANALYSING", "DRAFTING", "DONE", "FAILED"]
 
@@ -100,7 +100,17 @@ class TicketProgress(ResponseBody):
     def of(cls, row: Row, step_progress: Callable[[UUID, UUID, str], float]) -> TicketProgress:
         """Make the response, with the progress of the running step as `step_progress` reads it."""
         running = (row["ticket_id"], row["recording_id"], row["step"])
-        return cls.from_row(row, step_progress(*running) if row["step"] else 0.0)
+        done = step_progress(*running) if row["step"] else 0.0
+        return cls.from_row(row, _of_all_recordings(row, done) if row["step"] == Step.TRANSCRIBE else done)
+
+
+def _of_all_recordings(row: Row, done: float) -> float:
+    """Return how much of all recordings is transcribed, from 0 to 1, if `done` of the present one is."""
+    recordings = used_recordings(row)
+    heard = {transcription["recording_id"] for transcription in row["transcriptions"]}
+    others = [recording for recording in recordings if recording["id"] != str(row["recording_id"])]
+    finished = sum(recording["id"] in heard or recording["problem"] is not None for recording in others)
+    return (finished + done) / max(1, len(recordings))
 
 
 def _stage_and_progress(row: Row, step_progress: float) -> tuple[Stage | None, int]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
-from adapters.event_store.log import StoredEntry
-from domain.events import AudioUploaded
+from msgspec import UNSET, UnsetType
+
 from domain.values import Content
-from entrypoints.presentation.responses import ResponseBody, Time, utc
+from entrypoints.presentation.progress import StepError
+from entrypoints.presentation.responses import ResponseBody, Time
+from projections.model import Row
 
 
 class Recording(ResponseBody):
-    """A recording of a ticket. The newest one is transcribed; earlier ones are kept."""
+    """A recording of a ticket; `error` says why it could not be transcribed."""
 
     id: UUID
     sha256: str
@@ -20,24 +22,25 @@ class Recording(ResponseBody):
     media_type: str
     duration_seconds: float
     created_at: Time
+    # Only a recording that could not be transcribed has this field.
+    error: StepError | UnsetType = UNSET
 
     @property
     def content(self) -> Content:
         return Content(self.sha256, self.size_bytes)
 
 
-def recordings_of(entries: Iterable[StoredEntry]) -> list[Recording]:
-    """Return the recordings that a ticket's own events name, oldest first."""
-    events = ((entry, entry.event()) for entry in entries if entry.topic == AudioUploaded.TOPIC)
+def recordings_of(row: Row) -> list[Recording]:
+    """Return the recordings of a ticket's row, oldest first."""
     return [
         Recording(
-            id=event.recording_id,
-            sha256=event.content.sha256,
-            size_bytes=event.content.size_bytes,
-            media_type=event.facts.media_type,
-            duration_seconds=event.facts.duration_ms / 1000,
-            created_at=utc(entry.recorded_at),
+            id=UUID(recording["id"]),
+            sha256=recording["sha256"],
+            size_bytes=recording["size_bytes"],
+            media_type=recording["media_type"],
+            duration_seconds=recording["duration_ms"] / 1000,
+            created_at=datetime.fromisoformat(recording["created_at"]),
+            error=StepError(**recording["problem"]) if recording["problem"] else UNSET,
         )
-        for entry, event in events
-        if isinstance(event, AudioUploaded)
+        for recording in row["recordings"]
     ]

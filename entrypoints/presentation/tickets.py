@@ -10,8 +10,9 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
-from domain.corrections import CorrectedSegment, Correction, corrected, corrected_segments
+from domain.corrections import CorrectedSegment, Correction, corrected_segments
 from domain.lifecycle import DraftPart, draft_parts
+from domain.transcripts import HeardRecording, joined
 from domain.values import ContactType, ContentStatus, FundingStatus, Sentiment, Transcript, Urgency, Word
 from entrypoints.presentation.documents import Document, QrCode
 from entrypoints.presentation.donations import Attribution
@@ -180,10 +181,12 @@ def draft_or_none(row: Row, personal: PersonalData) -> Draft | None:
 class TranscriptSegment(ResponseBody):
     """The speech between two pauses. Nothing is drafted from an uncertain segment until a person corrected it.
 
-    `id` names the segment in corrections. A corrected segment also has the text that was recognised.
+    `id` names the segment in corrections. The times are those of its recording. A corrected segment also has the text
+    that was recognised.
     """
 
     id: str
+    recording_id: UUID
     text: str
     start_ms: int
     end_ms: int
@@ -196,6 +199,7 @@ class TranscriptSegment(ResponseBody):
         segment = corrected.segment
         return cls(
             str(corrected.place),
+            corrected.place.recording_id,
             segment.text,
             segment.start_ms,
             segment.end_ms,
@@ -206,20 +210,24 @@ class TranscriptSegment(ResponseBody):
 
 
 class TranscriptWord(ResponseBody):
-    """One recognised word, with a confidence from 0 to 1 if the engine gives one."""
+    """One recognised word of a recording, with a confidence from 0 to 1 if the engine gives one."""
 
+    recording_id: UUID
     text: str
     start_ms: int
     end_ms: int
     confidence: float | None
 
     @classmethod
-    def of(cls, word: Word) -> TranscriptWord:
-        return cls(word.text, word.start_ms, word.end_ms, word.confidence)
+    def of(cls, recording_id: UUID, word: Word) -> TranscriptWord:
+        return cls(recording_id, word.text, word.start_ms, word.end_ms, word.confidence)
 
 
 class Transcription(ResponseBody):
-    """The transcript of one recording, with segments and words if the engine gives them."""
+    """The transcript of one recording or of all, with segments and words if the engine gives them.
+
+    Of several, `id` and `createdAt` are those of the newest.
+    """
 
     id: UUID
     text: str
@@ -232,20 +240,43 @@ class Transcription(ResponseBody):
     @classmethod
     def from_row(cls, row: Row, transcript: Transcript | None, corrections: Sequence[Correction] = ()) -> Transcription:
         """Make the response from the transcription's row; if `transcript` is None, the text is masked."""
-        recording_id = UUID(row["recording_id"])
-        shown = transcript and corrected(recording_id, transcript, corrections)
-        words = shown.words if shown else None
-        # Without segments in the transcript, the whole text can be corrected as one segment.
-        segments = None if transcript is None else corrected_segments(recording_id, transcript, corrections)
+        if transcript is None:
+            made = datetime.fromisoformat(row["created_at"])
+            return cls(UUID(row["id"]), MASKED, row["language"], row["engine"], made)
+        return cls.of_all([row], [HeardRecording(UUID(row["recording_id"]), 0, transcript)], corrections)
+
+    @classmethod
+    def of_all(
+        cls, rows: Sequence[Row], heard: Sequence[HeardRecording], corrections: Sequence[Correction]
+    ) -> Transcription:
+        """Make the response from the rows of transcriptions and, in the same order, what was heard in each."""
+        newest = newest_of(rows)
+        shown = [recording.corrected(corrections) for recording in heard]
+        whole = joined(shown)
         return cls(
-            id=UUID(row["id"]),
-            text=MASKED if shown is None else shown.text,
-            language=row["language"],
-            engine=row["engine"],
-            created_at=datetime.fromisoformat(row["created_at"]),
-            segments=UNSET if segments is None else [TranscriptSegment.of(each) for each in segments],
-            words=UNSET if words is None else [TranscriptWord.of(word) for word in words],
+            id=UUID(newest["id"]),
+            text=whole.text,
+            language=whole.language,
+            engine=whole.engine,
+            created_at=datetime.fromisoformat(newest["created_at"]),
+            # Without segments in a transcript, its whole text can be corrected as one segment.
+            segments=[
+                TranscriptSegment.of(segment)
+                for recording in heard
+                for segment in corrected_segments(recording.recording_id, recording.transcript, corrections)
+            ],
+            words=UNSET
+            if whole.words is None
+            else [
+                TranscriptWord.of(recording.recording_id, word)
+                for recording in shown
+                for word in recording.transcript.words or ()
+            ],
         )
+
+
+def newest_of(transcriptions: Sequence[Row]) -> Row:
+    return max(transcriptions, key=lambda row: datetime.fromisoformat(row["created_at"]))
 
 
 class TicketDetails(Ticket, kw_only=True):

@@ -123,10 +123,14 @@ def past_drafts(history: Iterable[RecordedEvent]) -> Iterator[PastDraft]:
 
 
 def past_transcripts(history: Iterable[RecordedEvent], personal: PersonalData) -> Iterator[TranscriptVersion]:
-    """Yield every correction of the transcripts, oldest first."""
-    for recorded in history:
+    """Yield every correction of the transcripts of recordings that were not deleted, oldest first."""
+    all_events = list(history)
+    deleted = {
+        recorded.event.recording_id for recorded in all_events if isinstance(recorded.event, events.RecordingDeleted)
+    }
+    for recorded in all_events:
         event = recorded.event
-        if isinstance(event, events.TranscriptCorrected):
+        if isinstance(event, events.TranscriptCorrected) and event.recording_id not in deleted:
             yield TranscriptVersion(
                 event.originator_version,
                 utc(recorded.recorded_at),

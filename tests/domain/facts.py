@@ -72,7 +72,7 @@ _USUAL_FIELDS: dict[type[TicketEvent], dict[str, Any]] = {
     },
     ContactChanged: {"contact": CONTACT, "contact_index": "index", "token_digest": "digest"},
     DisplayNameChanged: {"display_name": "Grace"},
-    AudioUploaded: {"recording_id": RECORDING, "content": SOUND, "facts": AUDIO, "file_name": None},
+    AudioUploaded: {"recording_id": RECORDING, "content": SOUND, "facts": AUDIO, "file_name": None, "joins": True},
     ProcessingRequested: {"recording_id": RECORDING},
     Transcribed: {
         "recording_id": RECORDING,

@@ -153,7 +153,7 @@ def test_a_step_stops_when_a_newer_recording_is_uploaded():
 
     commands.recordings.run_step(Step.TRANSCRIBE, TICKET, RECORDING, report)
     assert progress == [0.0]
-    assert commands.tickets.store.get(TICKET).transcript is None
+    assert commands.tickets.store.get(TICKET).recordings.transcribed == ()
 
 
 def test_a_step_on_a_ticket_that_is_erased_meanwhile_stores_no_content():

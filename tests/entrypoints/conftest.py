@@ -13,7 +13,7 @@ import projections
 from adapters.ids import uuid7
 from adapters.speech.inspector import ChildAudioInspector
 from domain.errors import StepFailed, UnavailableError
-from domain.values import Draft, Role, Step
+from domain.values import Draft, Role
 from entrypoints.composition import content
 from entrypoints.composition.service import Parts
 from entrypoints.http import fixed_window, rate_limit_store
@@ -126,7 +126,7 @@ def dealt(request: pytest.FixtureRequest) -> Deal:
 
 
 class JobRunner:
-    """Runs the jobs of a ticket at once, with the transcript and the draft that the test chooses."""
+    """Runs the jobs of a ticket at once, with the transcript, failure or transcriber and the draft of the test."""
 
     def __init__(self, live: LiveService) -> None:
         self._live = live
@@ -134,18 +134,19 @@ class JobRunner:
     def do(self, ticket: Ticket, draft: Draft = DRAFT, outcome: Any = TRANSCRIPT, language: str = "en") -> None:
         recordings = dataclasses.replace(
             self._live.service.commands.recordings,
-            transcriber=FakeTranscriber(outcome),
+            transcriber=outcome if hasattr(outcome, "transcribe") else FakeTranscriber(outcome),
             analyser=FakeAnalyser(dataclasses.replace(ANALYSIS, language=language)),
             drafter=FakeDrafter(draft),
         )
         ticket_id = UUID(ticket.id)
-        recording = self._live.service.aggregates.tickets.get(ticket_id).recording.id
-        for step in Step:
+        tickets = self._live.service.aggregates.tickets
+        while (step := tickets.get(ticket_id).lifecycle.step) is not None:
+            recording = tickets.get(ticket_id).recordings.requested
+            assert recording is not None
             try:
                 recordings.run_step(step, ticket_id, recording, lambda _: None)
             except StepFailed as fault:
                 recordings.fail_step(step, ticket_id, recording, fault)
-                return
 
 
 @pytest.fixture

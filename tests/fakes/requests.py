@@ -47,6 +47,7 @@ _ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "rename": st.tuples(st.just(HOLDER), words),
     "change_contact": st.tuples(st.just(HOLDER), contacts, st.just("index"), st.sampled_from(["digest", "newer"])),
     "upload": st.tuples(st.just(HOLDER), recordings, contents, st.just(AudioFacts("audio/webm", 1)), words),
+    "delete_recording": st.tuples(st.just(HOLDER), recordings),
     "process": st.tuples(st.just(HOLDER)),
     "retry": st.tuples(st.just(HOLDER)),
     "record_transcript": st.tuples(

@@ -152,6 +152,9 @@ class MemoryContents:
     def has(self, ticket_id: UUID, content: Content) -> bool:
         return (ticket_id, content.sha256) in self.kept
 
+    def shred(self, ticket_id: UUID, content: Content) -> None:
+        self.discard(ticket_id, content)
+
     def discard(self, ticket_id: UUID, content: Content) -> None:
         self.kept.pop((ticket_id, content.sha256), None)
 

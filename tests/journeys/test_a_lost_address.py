@@ -42,7 +42,7 @@ def test_a_person_who_lost_their_address_keeps_everything_but_the_old_token(live
 
         def stored_recording() -> object:
             [first] = live.service.history.log.batch(0, 1)
-            return live.service.aggregates.tickets.get(first.ticket).recording
+            return live.service.aggregates.tickets.get(first.ticket).recordings
 
         before = everything(ticket.http, ticket.path)
         recording = stored_recording()
@@ -87,7 +87,7 @@ def test_a_person_who_lost_their_address_keeps_everything_but_the_old_token(live
         with live.client(token) as holder:
             assert everything(holder, ticket.path) == before
             assert (
-                live.service.aggregates.tickets.get(live.service.history.log.batch(0, 1)[0].ticket).recording
+                live.service.aggregates.tickets.get(live.service.history.log.batch(0, 1)[0].ticket).recordings
                 == recording
             )
             ticket_body = holder.get(ticket.path, params={"include": "support"}).json()

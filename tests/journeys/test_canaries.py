@@ -395,6 +395,9 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", f"{TICKET_PATH}/recordings/{{recording_id}}"): planter.as_admin(
             "GET", "/api/tickets/{ticket}/recordings/{canary}", 404
         ),
+        ("DELETE", f"{TICKET_PATH}/recordings/{{recording_id}}"): planter.as_admin(
+            "DELETE", "/api/tickets/{canary}/recordings/{canary}", 403
+        ),
         ("POST", f"{TICKET_PATH}/process"): planter.process,
         ("POST", f"{TICKET_PATH}/retry"): lambda: planter.main.post("/retry", {planter.canary("field"): 1}) and None,
         ("POST", f"{TICKET_PATH}/provide-info"): planter.info,

@@ -117,7 +117,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         TellHandlers(tickets, recordings, campaigns, ticket_reader, site, lambda: service.settings.intake == "open"),
         tickets,
         recordings,
-        RecordingFileHandlers(contents),
+        RecordingFileHandlers(commands.recordings, contents),
         TicketExportHandlers(contents, content.transcripts, cipher, public_url),
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),

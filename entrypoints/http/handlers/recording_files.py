@@ -1,10 +1,12 @@
-"""Handlers that list the recordings of a ticket and play them, whole or in parts."""
+"""Handlers that list the recordings of a ticket, play them, whole or in parts, and delete them."""
 
 from dataclasses import dataclass
 
 from adapters import ids
+from domain.commands.recordings import RecordingCommands
 from domain.errors import NotFoundError
 from domain.ports import Contents
+from entrypoints.http.handlers.preconditions import if_match
 from entrypoints.http.negotiation import matches_etag
 from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.http.ranges import requested_range
@@ -24,15 +26,16 @@ RECORDING_SUFFIXES = {
 
 @dataclass(frozen=True)
 class RecordingFileHandlers:
+    commands: RecordingCommands
     contents: Contents
 
     def list_recordings(self, call: Call) -> list[Recording]:
-        return recordings(call)
+        return recordings_of(call.ticket)
 
     def play(self, call: Call) -> Answer[Stream | None]:
         """Send the recording, or the range of it that is asked for, without holding it in memory."""
         recording_id = ids.parse(call.path_params["recording_id"])
-        recording = next((one for one in recordings(call) if one.id == recording_id), None)
+        recording = next((one for one in recordings_of(call.ticket) if one.id == recording_id), None)
         if recording is None:
             raise NotFoundError("There is no such recording.")
         etag, size = f'"{recording.sha256}"', recording.size_bytes
@@ -48,12 +51,13 @@ class RecordingFileHandlers:
         body = Stream(self.contents.read(call.ticket_id, recording.content, start, stop))
         return Answer(body, 200 if part is None else 206, headers, recording.media_type)
 
-
-def recordings(call: Call) -> list[Recording]:
-    """Return the recordings of the call's ticket, oldest first; an erased one has none."""
-    if call.ticket["erased"]:
-        return []
-    return recordings_of(call.reads.ask_log(lambda log: log.stream(call.ticket_id)))
+    def delete(self, call: Call) -> Answer[None]:
+        """Delete the recording; one that is deleted already stays so."""
+        recording_id = ids.parse(call.path_params["recording_id"])
+        if recording_id is None:
+            raise NotFoundError("There is no such recording.")
+        self.commands.delete(call.principal.actor, call.ticket_id, recording_id, if_match(call))
+        return Answer(None, 204)
 
 
 def file_name(recording: Recording) -> str:

@@ -15,7 +15,7 @@ from domain.errors import NotFoundError
 from domain.ports import Contents, Transcripts
 from domain.values import Content, Role
 from entrypoints.http.handlers.attachments import PHOTO_MEDIA_TYPE
-from entrypoints.http.handlers.recording_files import file_name, recordings
+from entrypoints.http.handlers.recording_files import file_name
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.presentation.attachments import Attachment
@@ -25,6 +25,7 @@ from entrypoints.presentation.donations import Donation
 from entrypoints.presentation.export_guide import guide
 from entrypoints.presentation.history import HistoryEvent
 from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.recordings import recordings_of
 from entrypoints.presentation.responses import ResponseBody, encode
 from entrypoints.presentation.tickets import Ticket, Transcription, draft_or_none
 from entrypoints.presentation.transcripts import as_text
@@ -86,7 +87,7 @@ class TicketExportHandlers:
 
     def _binaries(self, call: Call, personal: PersonalData, missing: list[str]) -> Files:
         ticket_id = call.ticket_id
-        sounds = recordings(call)
+        sounds = recordings_of(call.ticket)
         made = call.reads.ask(lambda cursor: documents.documents(cursor, ticket_id))
         attached = call.reads.ask(lambda cursor: attachments.attachments(cursor, ticket_id))
         yield "recordings.json", _json(sounds)

@@ -8,18 +8,20 @@ from uuid import UUID
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.transcripts import TranscriptCommands
-from domain.corrections import CorrectedSegment, corrected, corrected_segments
+from domain.corrections import CorrectedSegment, corrected_segments
 from domain.errors import FaultCode, RefusedError
 from domain.ports import Contents, Printer, Transcripts, TranscriptSheet
-from domain.values import Content, DocumentFormat, Transcript
+from domain.transcripts import HeardRecording, joined
+from domain.values import Content, DocumentFormat
 from entrypoints.http.bodies import Restoration, TranscriptCorrections
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import invalid
-from entrypoints.presentation.tickets import Transcription
+from entrypoints.presentation.tickets import Transcription, newest_of
 from entrypoints.presentation.transcripts import as_srt, as_text, as_vtt
 from projections.model import Row
+from projections.ticket_status import latest_transcriptions
 
 # The media type of each format.
 TRANSCRIPT_FORMATS = {
@@ -29,7 +31,7 @@ TRANSCRIPT_FORMATS = {
     "vtt": "text/vtt; charset=utf-8",
     "docx": DocumentFormat.DOCX.media_type,
 }
-_AS_TEXT = {"txt": as_text, "srt": as_srt, "vtt": as_vtt}
+_SUBTITLES = {"srt": as_srt, "vtt": as_vtt}
 
 
 @dataclass(frozen=True)
@@ -42,25 +44,29 @@ class TranscriptHandlers:
     cipher: FieldCipher
 
     def get(self, call: Call) -> Answer[Transcription | bytes]:
-        """Return the latest transcript; 409 without one, or for subtitles if it has no times."""
+        """Return the transcript of all recordings; 409 without any, or for subtitles if there are no times.
+
+        Subtitles have the times that the recordings have when they are played one after another.
+        """
         format = call.query.get("format", "json")
         if format not in TRANSCRIPT_FORMATS:
             detail = f"must be one of {', '.join(TRANSCRIPT_FORMATS)}"
             raise invalid("/format", detail, FaultCode.UNKNOWN_VALUE)
-        row = _latest(call.ticket)
         if format == "json":
             return self._shown(call, call.ticket)
-        original = self._transcript(call.ticket_id, row)
-        transcript = corrected(
-            UUID(row["recording_id"]), original, call.personal_data(self.cipher).corrections(call.ticket)
-        )
+        newest = newest_of(_rows(call.ticket))
+        personal = call.personal_data(self.cipher)
+        corrections = personal.corrections(call.ticket)
+        heard = [recording.corrected(corrections) for recording in self._heard(call, call.ticket)]
         if format == "docx":
-            name = call.personal_data(self.cipher).text_or_none(call.ticket_id, call.ticket["display_name"])
-            sheet = TranscriptSheet(transcript, name, datetime.fromisoformat(row["created_at"]))
+            name = personal.text_or_none(call.ticket_id, call.ticket["display_name"])
+            sheet = TranscriptSheet(joined(heard), name, datetime.fromisoformat(newest["created_at"]))
             data = self.printer.render(sheet, DocumentFormat.DOCX)
+        elif format == "txt":
+            data = "\n".join(as_text(recording.transcript) for recording in heard).encode()
         else:
-            data = _AS_TEXT[format](transcript).encode()
-        file_name = quote(f"transcript-{row['id']}.{format}")
+            data = _SUBTITLES[format](joined(heard)).encode()
+        file_name = quote(f"transcript-{newest['id']}.{format}")
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{file_name}"}
         return Answer(data, 200, headers, TRANSCRIPT_FORMATS[format])
 
@@ -75,25 +81,33 @@ class TranscriptHandlers:
         return self._shown(call, current_row(self.ticket_reader, call.ticket_id))
 
     def segments(self, call: Call, ticket: Row) -> list[CorrectedSegment]:
-        """Return the segments of the latest transcript as they read now."""
-        row = _latest(ticket)
-        original = self._transcript(call.ticket_id, row)
+        """Return the segments of all recordings as they read now."""
         corrections = call.personal_data(self.cipher).corrections(ticket)
-        return corrected_segments(UUID(row["recording_id"]), original, corrections)
+        return [
+            segment
+            for recording in self._heard(call, ticket)
+            for segment in corrected_segments(recording.recording_id, recording.transcript, corrections)
+        ]
 
     def _shown(self, call: Call, ticket: Row) -> Answer[Transcription]:
-        row = _latest(ticket)
         corrections = call.personal_data(self.cipher).corrections(ticket)
-        shown = Transcription.from_row(row, self._transcript(call.ticket_id, row), corrections)
+        shown = Transcription.of_all(_rows(ticket), self._heard(call, ticket), corrections)
         return Answer(shown, 200, etag_header(ticket))
 
-    def _transcript(self, ticket_id: UUID, row: Row) -> Transcript:
-        with self.contents.open(ticket_id, Content(row["sha256"], row["size_bytes"])) as stored:
-            return self.transcripts.load(stored.read())
+    def _heard(self, call: Call, ticket: Row) -> list[HeardRecording]:
+        """Return what was heard in each recording, without the corrections."""
+        heard = []
+        for recording, transcription in latest_transcriptions(ticket):
+            content = Content(transcription["sha256"], transcription["size_bytes"])
+            with self.contents.open(call.ticket_id, content) as stored:
+                transcript = self.transcripts.load(stored.read())
+            heard.append(HeardRecording(UUID(recording["id"]), recording["duration_ms"], transcript))
+        return heard
 
 
-def _latest(ticket: Row) -> Row:
-    if not ticket["transcriptions"]:
+def _rows(ticket: Row) -> list[Row]:
+    """Return the newest transcription of each recording; RefusedError if there is none."""
+    rows = [transcription for _, transcription in latest_transcriptions(ticket)]
+    if not rows:
         raise RefusedError("There is no transcript yet.")
-    latest: Row = ticket["transcriptions"][0]
-    return latest
+    return rows

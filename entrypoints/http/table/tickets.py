@@ -58,7 +58,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "DELETE", TICKET, "Erase a ticket's personal data for good", TicketHandlers.erase, WRITE, status=202,
     ),
     Operation(
-        "POST", f"{TICKET}/upload-audio", "Upload a recording of at most 50 MB", RecordingHandlers.upload, WRITE,
+        "POST", f"{TICKET}/upload-audio", "Add a recording of at most 50 MB", RecordingHandlers.upload, WRITE,
         BodyKind.AUDIO, idempotency_key=True,
     ),
     Operation(
@@ -71,12 +71,17 @@ OPERATIONS: tuple[Operation, ...] = (
         logs_reads=True,
     ),
     Operation(
+        "DELETE", f"{TICKET}/recordings/{{recording_id}}",
+        "Delete a recording with its transcript; a draft that is not public is made again of the others",
+        RecordingFileHandlers.delete, WRITE, status=204,
+    ),
+    Operation(
         "GET", f"{TICKET}/export", "Download everything that is kept of a ticket, as one zip archive",
         TicketExportHandlers.export, READ_UNMASKED, media_types=("application/zip",), rate_limit=RateLimit.CHECK,
         logs_reads=True,
     ),
     Operation(
-        "POST", f"{TICKET}/process", "Start to transcribe the recording and to draft the campaign",
+        "POST", f"{TICKET}/process", "Start to transcribe the recordings and to draft the campaign of all of them",
         RecordingHandlers.process, WRITE, JSON, bodies.ProcessRequest, 202, idempotency_key=True,
     ),
     Operation(
@@ -85,8 +90,9 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("GET", f"{TICKET}/status", "Get the progress of the work on a ticket", RecordingHandlers.progress, READ),
     Operation(
-        "GET", f"{TICKET}/transcript", "Get the transcript as text, subtitles or a Word file", TranscriptHandlers.get,
-        READ_UNMASKED, query=(Parameter("format", "The format.", {"enum": [*TRANSCRIPT_FORMATS], "default": "json"}),),
+        "GET", f"{TICKET}/transcript", "Get the transcript of all recordings as text, subtitles or a Word file",
+        TranscriptHandlers.get, READ_UNMASKED,
+        query=(Parameter("format", "The format.", {"enum": [*TRANSCRIPT_FORMATS], "default": "json"}),),
         media_types=tuple(name.partition(";")[0] for name in TRANSCRIPT_FORMATS.values()),
         other_responses={409: PROBLEM_MEDIA_TYPE},
     ),

@@ -98,8 +98,7 @@ def test_a_job_that_runs_during_the_erasure_leaves_nothing(
 ):
     upload(service, ticket)
     service.commands.recordings.process(SYSTEM, ticket)
-    recording = service.aggregates.tickets.get(ticket).recording
-    assert recording is not None
+    [recording] = service.aggregates.tickets.get(ticket).recordings
     erase_before(service, ticket, monkeypatch, act)
     working = replace(service.commands.recordings, transcriber=FakeTranscriber(TRANSCRIPT))
     with pytest.raises(NotFoundError):
@@ -163,8 +162,7 @@ def test_content_discarded_by_one_request_stays_for_another_that_recorded_it(
     monkeypatch.setattr(service.content.contents, "keep", renamed_meanwhile)
     with pytest.raises(StaleVersionError):
         upload(service, ticket, if_match=service.aggregates.tickets.get(ticket).version)
-    recording = service.aggregates.tickets.get(ticket).recording
-    assert recording is not None
+    [recording] = service.aggregates.tickets.get(ticket).recordings
     with service.content.contents.open(ticket, recording.content) as stream:
         assert stream.read() == SOUND
 

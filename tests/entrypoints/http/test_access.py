@@ -65,6 +65,7 @@ TICKET_RULES = {
     ),
     ("GET", f"{TICKET_PATH}/recordings"): Rule(200, auditor=False, **READ),
     ("GET", f"{TICKET_PATH}/recordings/{{recording_id}}"): Rule(404, auditor=False, **READ),
+    ("DELETE", f"{TICKET_PATH}/recordings/{{recording_id}}"): Rule(404, **WRITE),
     ("GET", f"{TICKET_PATH}/export"): Rule(200, auditor=False, **READ),
     ("POST", f"{TICKET_PATH}/process"): Rule(202, {"json": {}}, **WRITE),
     ("POST", f"{TICKET_PATH}/retry"): Rule(409, {"json": {}}, **WRITE),

@@ -23,7 +23,17 @@ TICKET = UUID("018f0000-0000-7000-8000-000000000001")
 RECORDED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 # Integers that are neither amounts nor times.
-COUNTS = {"sizeBytes", "durationMs", "sampleRate", "channels", "ticketVersion", "segment", "width", "height"}
+COUNTS = {
+    "sizeBytes",
+    "durationMs",
+    "sampleRate",
+    "channels",
+    "ticketVersion",
+    "segment",
+    "width",
+    "height",
+    "remaining",
+}
 PLACES = {"number", "start", "end", "startMs", "endMs"}
 
 

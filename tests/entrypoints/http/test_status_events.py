@@ -110,7 +110,7 @@ def test_progress_never_goes_back_when_a_step_begins_again(live: LiveService, ti
 
 def reporter(live: LiveService, ticket: Ticket) -> Any:
     worker = Worker(live.service.url, live.service.database, live.service.commands)
-    recording = live.service.aggregates.tickets.get(UUID(ticket.id)).recording
+    [recording] = live.service.aggregates.tickets.get(UUID(ticket.id)).recordings
     return worker._reporter(UUID(ticket.id), recording.id, Step.TRANSCRIBE)
 
 

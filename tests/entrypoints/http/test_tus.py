@@ -73,7 +73,7 @@ def objects_of(live: LiveService, ticket: Ticket) -> list[str]:
 
 
 def recorded(live: LiveService, ticket: Ticket) -> Any:
-    return live.service.aggregates.tickets.get(UUID(ticket.id)).recording
+    return next(iter(live.service.aggregates.tickets.get(UUID(ticket.id)).recordings), None)
 
 
 def test_the_service_says_what_it_supports(client: Client):

@@ -41,8 +41,7 @@ def test_a_file_opens_a_ticket_and_the_work_on_it_starts(live: LiveService):
     ticket_id, holder = signed_in(live, answer)
     ticket = holder.get(f"/api/tickets/{ticket_id}").json()
     assert (ticket["displayName"], ticket["status"]) == ("Ada Lovelace", "PROCESSING")
-    recording = live.service.aggregates.tickets.get(UUID(ticket_id)).recording
-    assert recording is not None
+    [recording] = live.service.aggregates.tickets.get(UUID(ticket_id)).recordings
     assert recording.content.size_bytes == len(SPEECH)
 
 
@@ -217,8 +216,7 @@ def test_a_story_is_recorded_heard_and_sent_over_a_bad_network(live: LiveService
         assert live.service.database.row(
             "SELECT count(*), bool_and(received = length) FROM uploads WHERE ticket_id = %s", (ticket_id,)
         ) == (1, True)
-        recording = live.service.aggregates.tickets.get(UUID(ticket_id)).recording
-        assert recording is not None
+        [recording] = live.service.aggregates.tickets.get(UUID(ticket_id)).recordings
         assert recording.duration_ms > 2000
         # A borrowed phone keeps nothing.
         kept = page.evaluate(
@@ -264,7 +262,7 @@ def test_more_is_told_for_the_same_ticket(live: LiveService, talking_browser: Br
         page.locator("#finish").click()
         page.get_by_role("button", name="Send").click()
         page.wait_for_url("**/t/*")
-    assert live.service.aggregates.tickets.get(UUID(ticket.id)).recording is not None
+    assert len(live.service.aggregates.tickets.get(UUID(ticket.id)).recordings) == 1
     assert ticket.get().json()["status"] == "PROCESSING"
 
 
