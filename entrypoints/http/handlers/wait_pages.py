@@ -42,9 +42,13 @@ def state_of(row: Row) -> str:
     """Return what the page shows: new, recorded, working, questions, ready, published or failed."""
     if row["step"]:
         return "working"
-    if row["base"] == ContentStatus.ERROR or not row["published"]:
-        return _STATES[ContentStatus(row["base"])]
-    return "published"
+    if row["published"] and row["base"] != ContentStatus.ERROR:
+        return "published"
+    state = _STATES[ContentStatus(row["base"])]
+    if state == "new" and row["draft"]["story"]:
+        # The story was written by hand.
+        return "questions" if missing_fields(Kind(row["kind"]), draft_of(row)) else "ready"
+    return state
 
 
 def first_page(ticket_id: UUID, names: Sequence[str], paths: Collection[str]) -> str:
