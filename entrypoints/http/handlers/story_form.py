@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from domain.sentences import sentences, without_sentence
 from domain.tickets import DEFAULT_CURRENCY
 from domain.values import Draft
 from entrypoints.http.amounts import read_amount
@@ -92,6 +93,15 @@ class StoryForm:
             goal = read_amount(typed["amount"], typed["currency"], language) if typed["amount"] else None
             changes |= {"goalAmount": str(goal.major), "currency": goal.currency} if goal else {"goalAmount": None}
         return changes
+
+
+def without_dropped(form: Mapping[str, str], before: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the form without the sentence of the story that its button names, unless the person changed it."""
+    number = form.get("drop", "")
+    found = dict(enumerate(sentences(before["story"]), 1)).get(int(number) if number.isdecimal() else 0)
+    story = form.get("story", before["story"])
+    place = next((place for place, text in enumerate(sentences(story), 1) if text == found), None)
+    return form if place is None else {**form, "story": without_sentence(story, place)}
 
 
 def faults_of(error: Exception, translate: Callable[[str], str]) -> dict[str, str]:

@@ -23,13 +23,16 @@ from entrypoints.http.bodies import (
     validated,
 )
 from entrypoints.http.handlers.documents import DocumentHandlers
+from entrypoints.http.handlers.publish_page import story_language
 from entrypoints.http.handlers.question_pages import currency_choices
-from entrypoints.http.handlers.story_form import GOAL, LONGEST, StoryForm, faults_of, texts_of
+from entrypoints.http.handlers.story_form import GOAL, LONGEST, StoryForm, faults_of, texts_of, without_dropped
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, reader_language, see_other
 from entrypoints.http.problems import Problem
+from entrypoints.presentation.passages import passage_of_segment, spoken_sentences
+from entrypoints.presentation.recordings import recordings_of
 from entrypoints.presentation.responses import ResponseBody
 from entrypoints.presentation.versions import PastDraft, draft_at, past_drafts
 from projections.model import Row
@@ -102,13 +105,15 @@ class StoryPageHandlers:
 
     def save(self, call: Call) -> Answer[bytes | None]:
         """Write the fields that the person changed, or show both texts if somebody else wrote into the same fields."""
-        saved = self._save(call, _form(call), partly=False)
+        form = _form(call)
+        saved = self._save(call, form, partly=False)
         if saved.form.conflicts:
             attempt = Attempt(saved.form.texts, theirs=saved.form.conflicts, stale=True)
             return self._page(call, saved.row, attempt)
         if saved.errors:
             return self._page(call, saved.row, Attempt(saved.form.texts, saved.errors))
-        return see_other(f"/t/{call.ticket_id}/story?done=saved")
+        place = "#sentences" if "drop" in form else ""
+        return see_other(f"/t/{call.ticket_id}/story?done=saved{place}")
 
     def keep(self, call: Call) -> Answer[KeptTexts]:
         """Save what was typed so far: of invalid fields nothing, and nothing at all if there is a conflict."""
@@ -158,7 +163,8 @@ class StoryPageHandlers:
         row, personal = call.ticket, call.personal_data(self.cipher)
         for _ in range(ATTEMPTS):
             now = texts_of(personal.draft(row))
-            compared = StoryForm.of(self._before(call, row, _version(form), now), now, form)
+            before = self._before(call, row, _version(form), now)
+            compared = StoryForm.of(before, now, without_dropped(form, before))
             changes, errors = self._changes(call, compared)
             if compared.conflicts or not changes or (errors and not partly):
                 return Saved(row, compared, errors)
@@ -204,6 +210,8 @@ class StoryPageHandlers:
 
     def _page(self, call: Call, row: Row, attempt: Attempt) -> Answer[bytes]:
         personal, language = call.personal_data(self.cipher), self._language(call)
+        draft, segments = personal.draft(row), self._segments(call, row)
+        recording_ids = {recording.id for recording in recordings_of(row)} if segments else set()
         return self.site.page(
             call,
             "story.html",
@@ -212,11 +220,14 @@ class StoryPageHandlers:
             version=row["version"],
             published=row["published"],
             drafting=row["content_status"] == "PROCESSING",
-            texts=texts_of(personal.draft(row)) | dict(attempt.typed),
+            texts=texts_of(draft) | dict(attempt.typed),
             attempt=attempt,
             longest=LONGEST,
             currencies=currency_choices(language),
-            segments=self._segments(call, row),
+            segments=segments,
+            passages={str(each.place): passage_of_segment(call.ticket_id, each, recording_ids) for each in segments},
+            sentences=spoken_sentences(call.ticket_id, draft, segments, recording_ids),
+            story_tag=story_language(row) or language,
             versions=self._versions(call, language),
             notice=call.query.get("done"),
         )

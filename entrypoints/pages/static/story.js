@@ -1,6 +1,8 @@
 // Saves the text of the page while it is written. What could not be saved stays in the storage of the tab, which is
 // gone when the tab is closed: the phone may be borrowed. A page that is public is saved by its button only.
 
+import { equip } from "./hear.js";
+
 const PAUSE = 2500;
 const RETRIES = [3000, 8000, 20000, 60000];
 const LONGEST_WAIT = 4000;
@@ -163,5 +165,16 @@ document.addEventListener("click", async (event) => {
   location.assign(link.href);
 });
 
+// Marks a sentence in the text, to correct a word of it.
+for (const button of form.querySelectorAll("[data-fix]")) {
+  button.addEventListener("click", () => {
+    const { story } = form.elements;
+    const start = story.value.indexOf(button.dataset.fix);
+    story.focus();
+    if (start >= 0) story.setSelectionRange(start, start + button.dataset.fix.length);
+  });
+}
+
+equip();
 bringBack();
 if (again || isChanged()) typed();

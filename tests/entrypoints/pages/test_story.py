@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 
-from domain.values import Draft, Segment, Transcript
+from domain.values import Draft, Segment, Source, Transcript
 from tests.browser import checked
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.conftest import JobRunner
@@ -38,6 +38,17 @@ def drafted(ticket: Ticket, work: JobRunner, draft: Draft = DRAFT) -> None:
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket, draft, outcome=HEARD)
+
+
+# The recording has the first sentence of the draft.
+SPOKEN = replace(
+    DRAFT,
+    sources=(
+        *(Source(name, start=0, end=26) for name in ("title", "goal", "beneficiary", "location", "category")),
+        Source("story", 1, start=0, end=17, start_ms=200, end_ms=700),
+        Source("story", 2, start=18, end=26),
+    ),
+)
 
 
 def hidden(page: httpx2.Response, name: str) -> list[str]:
@@ -122,6 +133,22 @@ def test_an_empty_field_is_cleared(holder: Client, ticket: Ticket):
     assert [draft[name] for name in (*texts, "goalAmount", "breakdown")] == [None, None, None, None, []]
 
 
+def test_a_sentence_is_heard_where_it_was_said_and_left_out_with_what_is_typed(
+    holder: Client, ticket: Ticket, work: JobRunner
+):
+    drafted(ticket, work, SPOKEN)
+    page = holder.get(f"/t/{ticket.id}/story")
+    recording = ticket.get("/recordings").json()[0]["id"]
+    assert f'src="/api/tickets/{ticket.id}/recordings/{recording}#t=0.05,0.95"' in page.text
+    left = save(holder, ticket, page, story="My name is Ada Moss. It rains in. Help.", title="Rain", drop="1")
+    assert left.status_code == 200
+    draft = draft_of(ticket)
+    assert (draft["story"], draft["title"]) == ("It rains in. Help.", "Rain")
+    # The sentence of the form was changed, so the button no longer means it.
+    save(holder, ticket, left, story="It does not rain in. Help.", drop="1")
+    assert draft_of(ticket)["story"] == "It does not rain in. Help."
+
+
 def test_what_is_typed_is_kept_as_far_as_it_is_valid(holder: Client, ticket: Ticket):
     ticket.patch("/draft", {"title": "First", "location": "Lima"})
     version = hidden(holder.get(f"/t/{ticket.id}/story"), "version")[0]
@@ -185,12 +212,16 @@ def test_the_draft_is_taken_away_as_a_document(
 def test_a_person_corrects_a_story_on_a_phone_in_spanish(
     browser: Browser, live: LiveService, ticket: Ticket, work: JobRunner
 ):
-    drafted(ticket, work)
+    drafted(ticket, work, SPOKEN)
     with checked(browser, live.base_url, language="es", credential=ticket.token) as tab:
         page = tab.open(f"/t/{ticket.id}/story")
         tab.check("story")
+        page.locator(".sentences .hear").click()
+        expect(page.locator(".sentences .playing")).to_have_count(1)
+        expect(page.locator(".sentences .playing, .sentences .failed")).to_have_count(0)
         page.locator("#title").fill("Un techo nuevo")
-        page.locator(".save-bar button").click()
+        # The Enter key saves, and leaves no sentence out.
+        page.locator("#title").press("Enter")
         expect(page.locator(".notice[role=status]")).to_be_visible()
         expect(page.locator("#title")).to_have_value("Un techo nuevo")
         tab.open(f"/t/{ticket.id}/preview")
