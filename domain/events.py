@@ -247,7 +247,7 @@ class FindingDecided(TicketEvent):
     text: Personal
 
 
-# Photos and letters that belong to a story.
+# Photos and letters that belong to a story, and the person's voice on the page.
 
 
 class AttachmentAdded(TicketEvent):
@@ -284,6 +284,30 @@ class PictureChosen(TicketEvent):
 
 class PictureRemoved(TicketEvent):
     TOPIC = "picture_removed"
+
+
+class VoiceChosen(TicketEvent):
+    """The passage of a recording that strangers hear on the public page, with consent; `content` is its sound alone.
+
+    The segments of the transcript are counted from 1. `text` is for those who do not hear. A correction of the
+    transcript records the same sound again with its new text.
+    """
+
+    TOPIC = "voice_chosen"
+    recording_id: UUID
+    first_segment: int
+    last_segment: int
+    start_ms: int
+    end_ms: int
+    text: Personal
+    content: Content
+    facts: AudioFacts
+
+
+class VoiceRemoved(TicketEvent):
+    """Nobody hears the passage any more, and its sound was deleted from the storage."""
+
+    TOPIC = "voice_removed"
 
 
 # What strangers may see of a person, and the page that they see.

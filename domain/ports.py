@@ -237,6 +237,22 @@ class AudioInspector(Protocol):
 
 
 @dataclass(frozen=True)
+class CutSound:
+    """A passage of a recording as a sound of its own, without anything else that the recording's file has."""
+
+    sound: BinaryIO
+    facts: AudioFacts
+
+
+class SoundCutter(Protocol):
+    def cut(self, recording: BinaryIO, start_ms: int, end_ms: int) -> CutSound:
+        """Return the passage in a format that every browser plays; NotAudioError if nothing is there.
+
+        `recording` is a seekable file with a file descriptor; its position is not preserved.
+        """
+
+
+@dataclass(frozen=True)
 class InspectedAttachment:
     """What is kept of an attached file: a PDF as it was, or a photo encoded anew in two sizes."""
 

@@ -1,4 +1,4 @@
-"""What strangers may see of a ticket: its publication, the person's consents, its photos and letters."""
+"""What strangers may see and hear of a ticket: its publication, consents, photos, letters, and the person's voice."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -10,9 +10,14 @@ from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError, 
 from domain.lifecycle import require_publishable
 from domain.safety import SafetyReview, UndecidedFindings
 from domain.ticket_state import Attachment, Picture, TicketState
-from domain.values import Actor, ConsentScope
+from domain.values import Actor, ConsentScope, FindingDecision
+from domain.voice import Voice
 
 MAX_ATTACHMENTS = 10
+ENDANGERING_VOICE = (
+    "What is said in this passage may endanger somebody once strangers hear it."
+    " Choose another one, or keep what it says."
+)
 
 
 class PublicMaterial(TicketState):
@@ -28,9 +33,14 @@ class PublicMaterial(TicketState):
         self._trigger(events.ConsentGiven, actor, **vars(consent))
 
     def withdraw_consent(self, actor: Actor, scopes: Collection[ConsentScope]) -> None:
-        """Take consents back; without the story nothing is left to publish, so the page is taken down."""
+        """Take consents back; without the story nothing is left to publish, so the page is taken down.
+
+        Without the recording the voice is removed, so that its sound is deleted.
+        """
         if withdrawn := tuple(scope for scope in ConsentScope if scope in scopes and self._may_withdraw(scope)):
             self._trigger(events.ConsentWithdrawn, actor, scopes=withdrawn)
+        if ConsentScope.RECORDING in scopes:
+            self.remove_voice(actor)
         if ConsentScope.STORY in scopes:
             self.unpublish(actor)
 
@@ -102,6 +112,30 @@ class PublicMaterial(TicketState):
     def remove_picture(self, actor: Actor) -> None:
         if self.picture is not None:
             self._trigger(events.PictureRemoved, actor)
+
+    # The person's voice.
+
+    def choose_voice(self, actor: Actor, voice: Voice, review: SafetyReview, *, keep_findings: bool) -> None:
+        """Let strangers hear a passage, once the person agrees; with `keep_findings`, what it reveals is kept."""
+        if undecided := review.undecided(self.decisions):
+            if not keep_findings:
+                raise UndecidedFindings(undecided, self.decisions, ENDANGERING_VOICE)
+            for finding in {finding.id: finding for finding in undecided}.values():
+                kept = {"kind": finding.kind, "decision": FindingDecision.KEEP, "text": finding.text}
+                self._trigger(events.FindingDecided, actor, finding_id=finding.id, **kept)
+        if voice != self.voice:
+            self._trigger(events.VoiceChosen, actor, **vars(voice))
+
+    def reword_voice(self, actor: Actor, text: str | None) -> None:
+        """Show another text with the voice, or remove the voice if a part of it was left out of the transcript."""
+        if self.voice is not None and text is None:
+            self.remove_voice(actor)
+        elif self.voice is not None and text != self.voice.text:
+            self._trigger(events.VoiceChosen, actor, **vars(self.voice) | {"text": text})
+
+    def remove_voice(self, actor: Actor) -> None:
+        if self.voice is not None:
+            self._trigger(events.VoiceRemoved, actor)
 
     def _attachment(self, attachment_id: UUID) -> Attachment:
         if attachment_id not in self.attachments:

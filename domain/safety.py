@@ -53,8 +53,13 @@ class SafetyReview:
 class UndecidedFindings(RefusedError):
     """A person has not decided yet whether these findings may be published."""
 
-    def __init__(self, findings: Sequence[Finding], decisions: Mapping[str, FindingDecision]) -> None:
-        super().__init__("Parts of the draft may endanger somebody. Decide on each of them before publishing.")
+    def __init__(
+        self,
+        findings: Sequence[Finding],
+        decisions: Mapping[str, FindingDecision],
+        message: str = "Parts of the draft may endanger somebody. Decide on each of them before publishing.",
+    ) -> None:
+        super().__init__(message)
         self.findings = tuple(findings)
         self.decisions = decisions
 

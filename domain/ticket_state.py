@@ -1,7 +1,7 @@
 """The state of a RecordingTicket, folded from its events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from domain.errors import NotFoundError
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, without_places
 from domain.recordings import Recordings
 from domain.values import Actor, Analysis, Contact, Content, Draft, FindingDecision, Kind, Role
+from domain.voice import Voice
 
 # Events of these roles are not acts of a person.
 MACHINES = frozenset({Role.STRIPE, Role.SYSTEM})
@@ -86,6 +87,9 @@ class TicketState(BaseAggregate[UUID]):
         self.consents = Consents()
         self.attachments: Mapping[UUID, Attachment] = {}
         self.picture: Picture | None = None
+        self.voice: Voice | None = None
+        # Its sound, if nothing else of the ticket has the same bytes.
+        self.voice_content: Content | None = None
         # The contents that only attachments name.
         self.attached_contents: frozenset[Content] = frozenset()
         # What a person decided on findings, by their ids.
@@ -202,5 +206,25 @@ class TicketState(BaseAggregate[UUID]):
                 self.picture = Picture(event.attachment_id, event.description)
             case events.PictureRemoved():
                 self.picture = None
+            case events.VoiceChosen():
+                self._evolve_voice(Voice(**{each.name: getattr(event, each.name) for each in fields(Voice)}))
+            case events.VoiceRemoved():
+                self._evolve_voice(None)
+            case events.AudioUploaded(content=content, joins=joins):
+                # A recording that has the same bytes stays.
+                self.voice_content = None if content == self.voice_content else self.voice_content
+                self._evolve_voice(self.voice if joins else None)
+            case events.RecordingDeleted(recording_id=recording_id):
+                of_another = self.voice is not None and self.voice.recording_id != recording_id
+                self._evolve_voice(self.voice if of_another else None)
             case _:
                 pass
+
+    def _evolve_voice(self, voice: Voice | None) -> None:
+        if self.voice_content is not None:
+            self.recorded_contents -= {self.voice_content}
+        self.voice = voice
+        # The same bytes may be a recording, which stays when the voice is removed.
+        self.voice_content = None if voice is None or voice.content in self.recorded_contents else voice.content
+        if voice is not None:
+            self.recorded_contents |= {voice.content}

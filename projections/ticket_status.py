@@ -12,7 +12,7 @@ from domain.values import Actor, ConsentHow, ConsentScope, ContentStatus, Draft,
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 8
+VERSION = 9
 # The events of donations and support tickets do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
@@ -20,8 +20,9 @@ TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived)
 
 # `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote, and
 # `decisions` has the sealed id of each finding with what a person decided on it, in their order. `consents` has each
-# consent and each withdrawal in their order, `corrections` each correction of a transcript, and `picture` the photo of
-# the page. `recordings` has each recording, oldest first; `recording_id` is the one that is worked on.
+# consent and each withdrawal in their order, `corrections` each correction of a transcript, `picture` the photo of the
+# page, and `voice` the passage of a recording, with whether the person agreed to it after it was chosen. `recordings`
+# has each recording, oldest first; `recording_id` is the one that is worked on.
 TICKETS = Table(
     "ticket_status",
     {
@@ -44,6 +45,7 @@ TICKETS = Table(
         "decisions": "jsonb",
         "consents": "jsonb",
         "picture": "jsonb",
+        "voice": "jsonb",
         "analysis": "jsonb",
         "recordings": "jsonb",
         "transcriptions": "jsonb",
@@ -89,7 +91,10 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
         case events.AudioUploaded(recording_id=recording_id, joins=joins):
             earlier = row["recordings"] if joins else [kept | {"replaced": True} for kept in row["recordings"]]
             row |= {"recordings": [*earlier, _recording(event, recorded)], "error": None}
+            row["voice"] = row["voice"] if joins else None
         case events.RecordingDeleted(recording_id=recording_id):
+            if row["voice"] and row["voice"]["recording_id"] == str(recording_id):
+                row["voice"] = None
             row |= {
                 "recordings": [kept for kept in row["recordings"] if kept["id"] != str(recording_id)],
                 "error": None,
@@ -126,6 +131,8 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
             row["decisions"] = [*row["decisions"], [finding_id, decision]]
         case events.ConsentGiven() | events.ConsentWithdrawn() | events.Published():
             row["consents"] = [*row["consents"], *_consent_records(event, recorded)]
+            if isinstance(event, events.ConsentGiven) and ConsentScope.RECORDING in event.scopes and row["voice"]:
+                row["voice"] = row["voice"] | {"agreed": True}
         case events.PictureChosen():
             row["picture"] = {
                 "attachment_id": str(event.attachment_id),
@@ -137,6 +144,10 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
             }
         case events.PictureRemoved():
             row["picture"] = None
+        case events.VoiceChosen():
+            row["voice"] = _voice(event, row["voice"] or {})
+        case events.VoiceRemoved():
+            row["voice"] = None
         case events.DocumentGenerated():
             row["has_document"] = True
         case events.Erased():
@@ -160,6 +171,7 @@ _ERASED: Row = {
     "decisions": [],
     "consents": [],
     "picture": None,
+    "voice": None,
     "analysis": None,
     "recordings": [],
     "transcriptions": [],
@@ -191,6 +203,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "decisions": [],
         "consents": [],
         "picture": None,
+        "voice": None,
         "analysis": None,
         "recordings": [],
         "transcriptions": [],
@@ -198,6 +211,24 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "error": None,
         "erased": False,
         "created_at": recorded.recorded_at,
+    }
+
+
+def _voice(event: events.VoiceChosen, before: Row) -> Row:
+    # A corrected text leaves the sound as the person agreed to it.
+    same = before.get("sha256") == event.content.sha256
+    return {
+        "recording_id": str(event.recording_id),
+        "first_segment": event.first_segment,
+        "last_segment": event.last_segment,
+        "start_ms": event.start_ms,
+        "end_ms": event.end_ms,
+        "text": event.text,
+        "sha256": event.content.sha256,
+        "size_bytes": event.content.size_bytes,
+        "media_type": event.facts.media_type,
+        "duration_ms": event.facts.duration_ms,
+        "agreed": same and before["agreed"],
     }
 
 
@@ -288,7 +319,8 @@ def consents_of(row: Row) -> Consents:
 def shown_scopes(row: Row, now: datetime | None = None) -> frozenset[ConsentScope]:
     """Return what the public page shows: what the person agreed to, and neither took back nor limited to a past time.
 
-    The page shows the photo only if `row["picture"]` names one.
+    The page shows the photo only if `row["picture"]` names one. It lets people hear `row["voice"]` only if the person
+    agreed after it was chosen.
     """
     return consents_of(row).valid(now or datetime.now(UTC))
 

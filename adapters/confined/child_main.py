@@ -94,6 +94,10 @@ def _job(request: dict[str, Any]) -> Callable[[], object] | None:
             from adapters.speech.reencoding import reencode
 
             return partial(reencode, source, request["output"], **arguments)
+        case "cut":
+            from adapters.speech.cutting import cut
+
+            return partial(cut, source, request["output"], **arguments)
         case "photo":
             from adapters.pictures.encoding import encode, load
 

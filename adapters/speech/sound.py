@@ -136,15 +136,18 @@ class Sound:
                     raise InputRefused(TOO_MUCH_SOUND)
                 yield frame
 
-    def pcm(self) -> Iterator[bytes]:
-        """Yield the sound in blocks, in the format for recognition, even if the source format changes midway."""
+    def pcm(self, rate: int = RATE) -> Iterator[bytes]:
+        """Yield the sound in blocks, in one channel with two bytes a sample, even if the source format changes midway.
+
+        Without a `rate` it is in the format for recognition.
+        """
         resampler, source_format = None, None
         for frame in self.frames():
             format = (frame.format.name, frame.layout.name, frame.sample_rate)
             if resampler is None or format != source_format:
                 if resampler is not None:
                     yield from _samples(resampler, None)
-                resampler, source_format = AudioResampler(format="s16", layout="mono", rate=RATE), format
+                resampler, source_format = AudioResampler(format="s16", layout="mono", rate=rate), format
             yield from _samples(resampler, frame)
         if resampler is not None:
             yield from _samples(resampler, None)

@@ -10,6 +10,7 @@ from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
 from domain.commands.transcripts import TranscriptCommands
+from domain.commands.voices import VoiceCommands
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Commands:
     transcripts: TranscriptCommands
     documents: DocumentCommands
     attachments: AttachmentCommands
+    voices: VoiceCommands
     checkouts: CheckoutCommands
     refunds: RefundCommands
     support: SupportCommands

@@ -6,7 +6,7 @@ from uuid import UUID
 from domain.commands.content_recorder import ContentRecorder
 from domain.ports import Contents, InspectedAttachment, Tickets
 from domain.ticket_state import Attachment, Picture
-from domain.values import Actor, Content
+from domain.values import Actor
 
 
 @dataclass(frozen=True)
@@ -48,22 +48,17 @@ class AttachmentCommands:
             recorded = True
         finally:
             if small is not None and not recorded:
-                self._discard(ticket_id, small)
+                recorder.shred_unnamed(ticket_id, small)
 
     def delete(self, actor: Actor, ticket_id: UUID, attachment_id: UUID, if_match: int | None = None) -> None:
         """Delete a photo or a letter from the ticket and from the storage."""
         attachment = self.tickets.get(ticket_id).attachments.get(attachment_id)
         self.tickets.change(ticket_id, lambda ticket: ticket.delete_attachment(actor, attachment_id), if_match)
         for content in attachment.contents if attachment else ():
-            self._discard(ticket_id, content)
+            ContentRecorder(self.tickets, self.contents).shred_unnamed(ticket_id, content)
 
     def choose_picture(self, actor: Actor, ticket_id: UUID, picture: Picture, if_match: int | None = None) -> None:
         self.tickets.change(ticket_id, lambda ticket: ticket.choose_picture(actor, picture), if_match)
 
     def remove_picture(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.tickets.change(ticket_id, lambda ticket: ticket.remove_picture(actor), if_match)
-
-    def _discard(self, ticket_id: UUID, content: Content) -> None:
-        """Delete content that the history no longer names."""
-        if content not in self.tickets.get(ticket_id).recorded_contents:
-            self.contents.discard(ticket_id, content)

@@ -56,7 +56,8 @@ class RecordingCommands:
 
     def delete(self, actor: Actor, ticket_id: UUID, recording_id: UUID, if_match: int | None = None) -> None:
         """Delete a recording with its transcripts; of a deleted one, shred what an interruption may have left."""
-        contents = self.tickets.change(ticket_id, lambda ticket: ticket.delete_recording(actor, recording_id), if_match)
+        recorder = ContentRecorder(self.tickets, self.contents)
+        contents = recorder.change(ticket_id, lambda ticket: ticket.delete_recording(actor, recording_id), if_match)
         for content in contents - self.tickets.get(ticket_id).recorded_contents:
             self.contents.shred(ticket_id, content)
 

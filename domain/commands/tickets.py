@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from domain.commands.content_recorder import ContentRecorder
 from domain.consent import Consent, shown_draft
 from domain.errors import AmountError, FaultCode, InvalidError, StaleVersionError
-from domain.ports import Erasure, SafetyReviewer, Tickets
+from domain.ports import Contents, Erasure, SafetyReviewer, Tickets
 from domain.public_material import require_consent
 from domain.safety import SafetyReview
 from domain.tickets import DEFAULT_CURRENCY, NewTicket, RecordingTicket
@@ -20,6 +21,7 @@ class TicketCommands:
     store: Tickets
     erasure: Erasure
     safety: SafetyReviewer
+    contents: Contents
 
     def open(self, actor: Actor, new_ticket: NewTicket) -> None:
         self.store.add(RecordingTicket.open(actor, new_ticket))
@@ -96,7 +98,7 @@ class TicketCommands:
     def publish_with(self, actor: Actor, ticket_id: UUID, consent: Consent, if_match: int | None = None) -> None:
         """Record the consents and make the page public with exactly these, in one step."""
         require_consent(ConsentScope.STORY in consent.scopes)
-        self.store.change(
+        ContentRecorder(self.store, self.contents).change(
             ticket_id,
             lambda ticket: ticket.publish_with(actor, consent, self._review(ticket), datetime.now(UTC)),
             if_match,
@@ -109,7 +111,8 @@ class TicketCommands:
         self, actor: Actor, ticket_id: UUID, scopes: Collection[ConsentScope], if_match: int | None = None
     ) -> None:
         """Take consents back: what they allowed is shown nowhere from now on."""
-        self.store.change(ticket_id, lambda ticket: ticket.withdraw_consent(actor, scopes), if_match)
+        recorder = ContentRecorder(self.store, self.contents)
+        recorder.change(ticket_id, lambda ticket: ticket.withdraw_consent(actor, scopes), if_match)
 
     def unpublish(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.store.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)

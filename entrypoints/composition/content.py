@@ -16,6 +16,7 @@ from adapters.lazy import Lazy
 from adapters.pictures.inspector import ChildAttachmentInspector
 from adapters.quotas import MIB, Quotas
 from adapters.safety.reviewer import LocalSafetyReviewer
+from adapters.speech.cutter import ChildSoundCutter
 from adapters.speech.inspection_slots import InspectionSlots
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.storage.contents import JsonTranscripts, SealedContents
@@ -52,6 +53,7 @@ class Content:
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
         self.inspection_slots = InspectionSlots()
+        self.sound_cutter = ChildSoundCutter()
         self.attachment_inspector = ChildAttachmentInspector()
         self.transcriber = ChosenTranscriber(foundation.settings)
         self.analyser = self.drafter = drafting = _Drafting(foundation.settings)

@@ -19,6 +19,7 @@ from domain.commands.retention import RetentionCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
 from domain.commands.transcripts import TranscriptCommands
+from domain.commands.voices import VoiceCommands
 from entrypoints.composition.access import Access
 from entrypoints.composition.aggregates import Aggregates
 from entrypoints.composition.content import Content
@@ -53,7 +54,9 @@ class Jobs:
         erasure_steps = [content.erase, mail.erase, support.erase]
         if payments.sandbox is not None:
             erasure_steps.append(payments.sandbox.erase)
-        tickets = TicketCommands(aggregates.tickets, Erasure(database, payments.inbox, erasure_steps), content.safety)
+        erasure = Erasure(database, payments.inbox, erasure_steps)
+        tickets = TicketCommands(aggregates.tickets, erasure, content.safety, content.contents)
+        transcripts = TranscriptCommands(aggregates.tickets, content.contents, content.transcripts)
         checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway, content.safety)
         self.commands = Commands(
             tickets=tickets,
@@ -66,7 +69,7 @@ class Jobs:
                 drafter=content.drafter,
                 new_id=uuid7,
             ),
-            transcripts=TranscriptCommands(aggregates.tickets, content.contents, content.transcripts),
+            transcripts=transcripts,
             documents=DocumentCommands(
                 tickets=aggregates.tickets,
                 donations=aggregates.donations,
@@ -79,6 +82,9 @@ class Jobs:
                 sandbox=settings.sandbox,
             ),
             attachments=AttachmentCommands(aggregates.tickets, content.contents),
+            voices=VoiceCommands(
+                aggregates.tickets, content.contents, transcripts, content.safety, content.sound_cutter
+            ),
             checkouts=checkouts,
             refunds=payments.refunds,
             support=support,

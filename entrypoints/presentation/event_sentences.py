@@ -36,6 +36,8 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "AttachmentDeleted": N_("A photo or a letter was deleted."),
     "PictureChosen": N_("A photo was chosen for the page."),
     "PictureRemoved": N_("The photo was taken off the page."),
+    "VoiceChosen": N_("A part of the recording was chosen for the page, or its text was corrected."),
+    "VoiceRemoved": N_("The voice was taken off the page, and the part was deleted."),
     "ConsentGiven": N_("The person agreed that parts of the story are shown."),
     "ConsentWithdrawn": N_("The person no longer agrees that parts of the story are shown."),
     "DonorsThanked": N_("The person thanked those who gave."),

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from adapters.encryption.field_cipher import FieldCipher
 from domain import safety
+from domain.commands.voices import reviewed_voice
 from domain.consent import USUAL_SCOPES, shown_draft, shown_text
 from domain.ports import SafetyReviewer
 from domain.safety import SafetyReview
@@ -67,8 +68,9 @@ class DraftSafety:
 
     reviewer: SafetyReviewer
     cipher: FieldCipher
-    # The places, without the texts, of what is not public, by ticket and version.
-    _reviews: OrderedDict[tuple[UUID, int], SafetyReview] = field(default_factory=OrderedDict)
+    # The places, without the texts, of what is not public, and whether the voice may endanger nobody, by ticket and
+    # version.
+    _reviews: OrderedDict[tuple[UUID, int], tuple[SafetyReview, bool]] = field(default_factory=OrderedDict)
 
     def of(self, row: Row, personal: PersonalData) -> Safety | UnsetType:
         """Return the findings with the decisions, or UNSET if there are no findings."""
@@ -81,25 +83,20 @@ class DraftSafety:
         )
 
     def public_row(self, row: Row) -> Row:
-        """Return the row of a public ticket with the draft, the name and the picture as strangers see them.
+        """Return the row of a public ticket with the draft, the name, the picture and the voice as strangers get them.
 
         A text that came into the draft after it was published is left out until a person decides to keep it. What the
         person does not consent to show is left out, too.
         """
-        key = row["ticket_id"], row["version"]
-        if (withheld := self._reviews.get(key)) is None:
-            review = self._review(row)
-            undecided = review.undecided(self._decisions(row))
-            places = tuple(replace(finding, text="") for finding in undecided)
-            withheld = self._reviews[key] = SafetyReview(places, review.suggested_title)
-            while len(self._reviews) > REMEMBERED_REVIEWS:
-                self._reviews.popitem(last=False)
+        withheld, _ = self._withheld(row)
         shown = shown_scopes(row)
+        voice = row["voice"] if self.voice_is_heard(row) else None
         if withheld.findings or not shown.issuperset(USUAL_SCOPES):
             draft = self._draft(row)
             reviewed = replace(draft, **safety.without(draft, withheld.findings, withheld.suggested_title))
             public = shown_draft(reviewed, self._name(row), shown)
             row = row | {"draft": row["draft"] | {name: getattr(public, name) for name in _changed(draft, public)}}
+        row = row | {"voice": voice}
         if ConsentScope.NAME not in shown:
             row = row | {"display_name": None}
         return row if ConsentScope.PHOTO in shown else row | {"picture": None}
@@ -114,6 +111,35 @@ class DraftSafety:
             return str
         draft, name = self._draft(row), self._name(row)
         return lambda text: shown_text(text, draft, name, shown)
+
+    def voice_is_heard(self, row: Row) -> bool:
+        """Return True if strangers hear the voice where the page is public.
+
+        The person agreed to it after it was chosen. It reveals nothing that a person did not decide to keep, and says
+        no name or place that the person does not consent to show.
+        """
+        voice, shown = row["voice"], shown_scopes(row)
+        if voice is None or not voice["agreed"] or ConsentScope.RECORDING not in shown:
+            return False
+        said = self._said(row) or ""
+        return self._withheld(row)[1] and shown_text(said, self._draft(row), self._name(row), shown) == said
+
+    def _withheld(self, row: Row) -> tuple[SafetyReview, bool]:
+        key = row["ticket_id"], row["version"]
+        if (withheld := self._reviews.get(key)) is None:
+            review, decisions = self._review(row), self._decisions(row)
+            places = tuple(replace(finding, text="") for finding in review.undecided(decisions))
+            said = self._said(row)
+            of_voice = reviewed_voice(self.reviewer, self._draft(row), self._name(row), said) if said else None
+            is_safe = of_voice is None or not of_voice.undecided(decisions)
+            withheld = self._reviews[key] = SafetyReview(places, review.suggested_title), is_safe
+            while len(self._reviews) > REMEMBERED_REVIEWS:
+                self._reviews.popitem(last=False)
+        return withheld
+
+    def _said(self, row: Row) -> str | None:
+        """Return the text of the voice."""
+        return row["voice"] and PersonalData(self.cipher).text(row["ticket_id"], row["voice"]["text"])
 
     def _review(self, row: Row) -> SafetyReview:
         return self.reviewer.review(self._draft(row), self._name(row))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
 from itertools import count
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -20,8 +21,9 @@ from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
 from domain.commands.transcripts import TranscriptCommands
+from domain.commands.voices import VoiceCommands
 from domain.errors import UnavailableError
-from domain.ports import CheckoutRequest, OpenCheckout, Sheet
+from domain.ports import CheckoutRequest, CutSound, OpenCheckout, Sheet
 from domain.values import AudioFacts, DocumentFormat
 from tests.fakes.drafting import FakeAnalyser, FakeDrafter
 from tests.fakes.speech import FakeTranscriber
@@ -33,6 +35,14 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 class FakeInspector:
     def inspect(self, recording: BinaryIO) -> AudioFacts:
         return AudioFacts("audio/webm", 1_000)
+
+
+class FakeCutter:
+    """Returns the times as the sound."""
+
+    def cut(self, recording: BinaryIO, start_ms: int, end_ms: int) -> CutSound:
+        sound = BytesIO(f"sound from {start_ms} to {end_ms}".encode())
+        return CutSound(sound, AudioFacts("audio/mpeg", end_ms - start_ms))
 
 
 @dataclass
@@ -110,18 +120,20 @@ def fake_commands(**parts: Any) -> Commands:
         "new_id": lambda: next(ids),
         "sandbox": True,
         "checkpoint": lambda: None,
+        "cutter": FakeCutter(),
     }
     ports = fakes | parts
     stores = {"tickets": ports["tickets"], "donations": ports["donations"]}
     content = {"contents": ports["contents"], "transcripts": ports["transcripts"]}
+    transcripts = TranscriptCommands(ports["tickets"], **content)
     return Commands(
-        tickets=TicketCommands(ports["tickets"], MemoryErasure(ports["contents"]), ports["safety"]),
+        tickets=TicketCommands(ports["tickets"], MemoryErasure(ports["contents"]), ports["safety"], ports["contents"]),
         recordings=RecordingCommands(
             tickets=ports["tickets"],
             **content,
             **{name: ports[name] for name in ("transcriber", "analyser", "drafter", "new_id")},
         ),
-        transcripts=TranscriptCommands(ports["tickets"], **content),
+        transcripts=transcripts,
         documents=DocumentCommands(
             **stores,
             **content,
@@ -129,6 +141,7 @@ def fake_commands(**parts: Any) -> Commands:
         ),
         checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"]),
         attachments=AttachmentCommands(ports["tickets"], ports["contents"]),
+        voices=VoiceCommands(ports["tickets"], ports["contents"], transcripts, ports["safety"], ports["cutter"]),
         refunds=RefundCommands(ports["donations"], ports["refunds"]),
         support=SupportCommands(
             ports["tickets"],

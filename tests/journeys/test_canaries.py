@@ -182,6 +182,21 @@ class Planter:
         answer = self.main.http.put(f"{self.main.path}/picture", json=choice)
         assert answer.status_code == 200, answer.text
 
+    def choose_voice(self) -> None:
+        """Let people hear a segment whose corrected text has a canary, and name segments that do not exist."""
+        segment = self.main.get("/transcript").json()["segments"][0]["id"]
+        choice = {"firstSegmentId": segment, "lastSegmentId": segment, "keepFindings": True}
+        answer = self.main.http.put(f"{self.main.path}/voice", json=choice)
+        assert answer.status_code == 200, answer.text
+        words = {"textVersion": "1", "language": "en", "how": "spoken"}
+        assert self.main.post("/consents", {"scopes": ["recording"], **words}).status_code == 201
+        wrong = choice | {"firstSegmentId": self.canary("segment")}
+        assert self.main.http.put(f"{self.main.path}/voice", json=wrong).status_code == 422
+
+    def voice_by_page(self) -> None:
+        path, form = f"/t/{self.main.id}/voice", {"do": "choose", "first": self.canary("segment")}
+        assert self.main.http.post(path, data=form).status_code == 422
+
     def consent(self) -> None:
         words = {"textVersion": "1", "language": "en", "how": "witnessed"}
         consent = {"scopes": ["photo"], **words, "by": self.canary("witness"), "note": self.canary("note")}
@@ -422,6 +437,12 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             "DELETE", "/api/tickets/{canary}/attachments/{canary}", 403
         ),
         ("DELETE", f"{TICKET_PATH}/picture"): planter.as_admin("DELETE", "/api/tickets/{canary}/picture", 403),
+        ("PUT", f"{TICKET_PATH}/voice"): planter.choose_voice,
+        ("GET", f"{TICKET_PATH}/voice"): planter.get("/voice"),
+        ("GET", f"{TICKET_PATH}/voice/sound"): planter.get("/voice/sound"),
+        ("DELETE", f"{TICKET_PATH}/voice"): planter.as_admin("DELETE", "/api/tickets/{canary}/voice", 403),
+        ("GET", "/t/{ticket_id}/voice"): planter.page("/voice?done={canary}"),
+        ("POST", "/t/{ticket_id}/voice"): planter.voice_by_page,
         ("POST", f"{TICKET_PATH}/consents"): planter.consent,
         ("POST", f"{TICKET_PATH}/consents/withdraw"): lambda: (
             planter.main.post("/consents/withdraw", {"scopes": [planter.canary("scope")]}) and None
@@ -452,6 +473,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ),
         ("GET", "/imprint"): planter.as_admin("GET", "/imprint?{canary}", 200),
         ("GET", "/privacy"): planter.as_admin("GET", "/privacy?{canary}", 200),
+        ("GET", "/d/{slug}/voice"): planter.as_admin("GET", "/d/{slug}/voice?v={canary}", 200),
         ("GET", "/d/{slug}/picture"): planter.as_admin("GET", "/d/{slug}/picture?v={canary}", 200),
         **{("POST", path): planter.webhooks(path) for path in WEBHOOKS},
         ("POST", "/admin/donations/{donation_id}/refund"): planter.refund,

@@ -56,6 +56,8 @@ from entrypoints.http.handlers.updates import UpdateHandlers
 from entrypoints.http.handlers.uploads import UploadHandlers
 from entrypoints.http.handlers.verify_page import VerifyPageHandlers
 from entrypoints.http.handlers.versions import VersionHandlers
+from entrypoints.http.handlers.voice_page import VoicePageHandlers
+from entrypoints.http.handlers.voices import PublicVoiceHandlers, VoiceHandlers
 from entrypoints.http.handlers.wait_pages import WaitPageHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
@@ -107,6 +109,16 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         content.quotas,
         public_url,
     )
+    voices = VoiceHandlers(
+        commands.voices,
+        ticket_reader,
+        cipher,
+        contents,
+        draft_safety,
+        content.inspection_slots,
+        content.quotas,
+        public_url,
+    )
     documents = DocumentHandlers(
         commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
     )
@@ -118,7 +130,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         tickets,
         recordings,
         RecordingFileHandlers(commands.recordings, contents),
-        TicketExportHandlers(contents, content.transcripts, cipher, public_url),
+        TicketExportHandlers(contents, content.transcripts, cipher, draft_safety, public_url),
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),
         WaitPageHandlers(recordings, cipher, page_url, site, not service.settings.mail_is_off, paths),
@@ -129,6 +141,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         attachments,
         PictureHandlers(database, draft_safety, contents),
+        voices,
+        PublicVoiceHandlers(database, draft_safety, contents),
+        VoicePageHandlers(voices, transcripts, commands.tickets, site),
         documents,
         transcripts,
         StoryPageHandlers(commands.tickets, transcripts, documents, ticket_reader, cipher, site),

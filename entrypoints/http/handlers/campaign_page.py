@@ -26,6 +26,7 @@ from entrypoints.presentation.donations import DonationTotals, main_currency
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.tickets import Draft
+from entrypoints.presentation.voices import page_voice
 from projections import donation_ledger, page_words, ticket_status
 from projections.model import Row
 
@@ -180,6 +181,7 @@ class CampaignPageHandlers:
             story_tag=story_language or language,
             holder=personal.text_or_none(row["ticket_id"], public["display_name"]),
             picture=_picture(public, personal, preview=preview),
+            voice=page_voice(public, personal, preview=preview),
             operator=self.site.operator,
             currency=currency,
             total=page_total(all_totals, goal_of(draft), own_gift, language),

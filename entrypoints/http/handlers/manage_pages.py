@@ -213,7 +213,7 @@ class ManagePageHandlers:
     def _there(self) -> Collection[str]:
         """Return the names of the pages that there are, so that no link leads nowhere."""
         named = {"/api/tickets/{ticket_id}/export": "export"}
-        named |= {f"/t/{{ticket_id}}/{name}": name for name in ("story", "publish", "consent", "photo")}
+        named |= {f"/t/{{ticket_id}}/{name}": name for name in ("story", "publish", "consent", "photo", "voice")}
         return {name for path, name in named.items() if path in self.paths}
 
     def _recovery_page(self, call: Call, *, made: str | None, qr: str | None) -> Answer[bytes]:

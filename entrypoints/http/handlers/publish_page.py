@@ -94,6 +94,7 @@ class PublishPageHandlers:
         offered = {ConsentScope.STORY, ConsentScope.NAME} | shown_scopes(row)
         offered |= {ConsentScope.PLACE} if self._draft(call).location else set()
         offered |= {ConsentScope.PHOTO} if row["picture"] else set()
+        offered |= {ConsentScope.RECORDING} if row["voice"] else set()
         return [scope for scope in ConsentScope if scope in offered]
 
     def _draft(self, call: Call) -> Draft:
@@ -129,6 +130,9 @@ class PublishPageHandlers:
             published=row["published"],
             picture=picture["attachment_id"] if picture else None,
             description=personal.text(row["ticket_id"], picture["description"]) if picture else None,
+            voice=row["voice"],
+            said=personal.text(row["ticket_id"], row["voice"]["text"]) if row["voice"] else None,
+            has_transcript=bool(row["transcriptions"]),
             text=text,
             offered=[(scope, text.scopes[scope]) for scope in self._offered(call)],
             chosen={scope for scope in ConsentScope if form.get(scope)},

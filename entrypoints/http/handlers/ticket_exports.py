@@ -17,6 +17,7 @@ from domain.values import Content, Role
 from entrypoints.http.handlers.attachments import PHOTO_MEDIA_TYPE
 from entrypoints.http.handlers.recording_files import file_name
 from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.handlers.voices import sound_of
 from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.presentation.attachments import Attachment
 from entrypoints.presentation.consents import Consents
@@ -27,11 +28,13 @@ from entrypoints.presentation.history import HistoryEvent
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.recordings import recordings_of
 from entrypoints.presentation.responses import ResponseBody, encode
+from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.tickets import Ticket, Transcription, draft_or_none
 from entrypoints.presentation.transcripts import as_text
 from entrypoints.presentation.updates import Update
+from entrypoints.presentation.voices import Voice
 from entrypoints.presentation.zip_stream import zipped
-from projections import attachments, documents, donation_ledger, page_words
+from projections import attachments, documents, donation_ledger, page_words, ticket_status
 from projections.model import Row
 
 # The number of donations or events that are in memory at a time.
@@ -45,6 +48,7 @@ class TicketExportHandlers:
     contents: Contents
     transcripts: Transcripts
     cipher: FieldCipher
+    safety: DraftSafety
     public_url: str
 
     def export(self, call: Call) -> Answer[Stream]:
@@ -86,7 +90,7 @@ class TicketExportHandlers:
             yield f"{name}.txt", [as_text(shown).encode()]
 
     def _binaries(self, call: Call, personal: PersonalData, missing: list[str]) -> Files:
-        ticket_id = call.ticket_id
+        row, ticket_id = call.ticket, call.ticket_id
         sounds = recordings_of(call.ticket)
         made = call.reads.ask(lambda cursor: documents.documents(cursor, ticket_id))
         attached = call.reads.ask(lambda cursor: attachments.attachments(cursor, ticket_id))
@@ -96,10 +100,13 @@ class TicketExportHandlers:
             "attachments.json",
             _json([Attachment.from_row(row, call.ticket, personal, self.public_url) for row in attached]),
         )
+        if row["voice"]:
+            yield "voice.json", _json(Voice.from_row(row, personal, self.public_url, heard=self._heard(row)))
         binaries = chain(
             ((f"recordings/{file_name(sound)}", sound.content) for sound in sounds),
             ((f"documents/{row['document_id']}.{row['format']}", _content(row)) for row in made),
             ((f"attachments/{row['attachment_id']}.{_suffix(row)}", _content(row)) for row in attached),
+            [("voice.mp3", sound_of(row).content)] if row["voice"] else [],
         )
         for name, content in binaries:
             parts = None
@@ -109,6 +116,9 @@ class TicketExportHandlers:
                 missing.append(name)
             else:
                 yield name, parts
+
+    def _heard(self, row: Row) -> bool:
+        return ticket_status.is_public(row) and self.safety.voice_is_heard(row)
 
     def _ledgers(self, call: Call, personal: PersonalData) -> Files:
         """Yield the donations and the history, which an API client gets as far as it may read them elsewhere."""

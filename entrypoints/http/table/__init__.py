@@ -16,6 +16,7 @@ from entrypoints.http.table import (
     tell,
     tickets,
     uploads,
+    voices,
     waiting,
 )
 
@@ -26,6 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *consents.OPERATIONS,
     *uploads.OPERATIONS,
     *attachments.OPERATIONS,
+    *voices.OPERATIONS,
     *tell.OPERATIONS,
     *donations.OPERATIONS,
     *administration.OPERATIONS,

@@ -98,6 +98,12 @@ TICKET_RULES = {
         422, {"json": {"attachmentId": str(uuid7()), "description": "A roof"}}, **WRITE
     ),
     ("DELETE", f"{TICKET_PATH}/picture"): Rule(204, **WRITE),
+    ("GET", f"{TICKET_PATH}/voice"): Rule(404, **READ),
+    ("PUT", f"{TICKET_PATH}/voice"): Rule(409, {"json": {"firstSegmentId": "a", "lastSegmentId": "b"}}, **WRITE),
+    ("DELETE", f"{TICKET_PATH}/voice"): Rule(204, **WRITE),
+    ("GET", f"{TICKET_PATH}/voice/sound"): Rule(404, auditor=False, **READ),
+    ("GET", "/t/{ticket_id}/voice"): Rule(200, **WRITE),
+    ("POST", "/t/{ticket_id}/voice"): Rule(303, {"data": {"do": "remove"}}, **WRITE),
     ("GET", f"{TICKET_PATH}/consents"): Rule(200, **READ),
     ("POST", f"{TICKET_PATH}/consents"): Rule(
         201, {"json": {"scopes": ["photo"], "textVersion": "1", "language": "en", "how": "typed"}}, **WRITE
@@ -228,6 +234,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("DELETE", "/admin/knowledge/sources/{source_id}"): ((401, 403, 403, 403, 404, 403), {}, None),
     ("GET", "/admin/knowledge/search"): ((401, 403, 403, 403, 200, 403), {"params": {"q": "gifts"}}, None),
     ("GET", "/d/{slug}/picture"): ((404,) * 6, {}, None),
+    ("GET", "/d/{slug}/voice"): ((404,) * 6, {}, None),
     ("GET", "/api/consent-texts/{version}"): ((404,) * 6, {}, None),
     ("GET", "/audit"): ((200,) * 6, {}, None),
     ("POST", "/audit"): (

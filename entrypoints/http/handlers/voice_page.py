@@ -1,0 +1,183 @@
+"""Handlers for the page on which a person chooses what strangers hear, listens to it, and agrees."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+from uuid import UUID
+
+from adapters import consent_texts
+from adapters.languages import translations
+from adapters.quotas import QuotaExceeded
+from domain.commands.tickets import TicketCommands
+from domain.corrections import CorrectedSegment
+from domain.errors import FaultCode, InvalidError, NotAudioError, NotFoundError, StaleVersionError, UnavailableError
+from domain.safety import Finding, UndecidedFindings
+from domain.values import ConsentHow, ConsentScope
+from domain.voice import LONGEST_MS
+from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.handlers.consents import GivenConsent
+from entrypoints.http.handlers.publish_page import story_language
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.handlers.transcripts import TranscriptHandlers
+from entrypoints.http.handlers.voices import ChosenVoice, VoiceHandlers
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import Site, see_other
+from entrypoints.http.problems import Problem
+from entrypoints.presentation.voices import clock
+from projections.model import Row
+
+
+class ShownSegment(NamedTuple):
+    id: str
+    text: str
+    start: str
+    start_ms: int
+    end_ms: int
+
+
+class HeardRecording(NamedTuple):
+    """A recording with what is said in it."""
+
+    id: UUID
+    segments: list[ShownSegment]
+
+
+@dataclass(frozen=True)
+class VoicePageHandlers:
+    voices: VoiceHandlers
+    transcripts: TranscriptHandlers
+    commands: TicketCommands
+    site: Site
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._page(call)
+
+    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Choose a passage, agree that strangers hear the one that was chosen, or remove it."""
+        form = form_fields(call.raw_body)
+        match form.get("do"):
+            case "remove":
+                self.voices.commands.remove(call.principal.actor, call.ticket_id)
+                return self._done(call, "removed")
+            case "agree":
+                return self._agree(call, form)
+        return self._choose(call, form)
+
+    def _choose(self, call: Call, form: Mapping[str, str]) -> Answer[bytes] | Answer[None]:
+        # Who chooses one sentence means that one.
+        first = form.get("first") or form.get("last", "")
+        passage = {"firstSegmentId": first, "lastSegmentId": form.get("last") or first}
+        try:
+            self.voices.cut(call, validated(ChosenVoice, passage | {"keepFindings": form.get("keep") == "yes"}))
+        except UndecidedFindings as undecided:
+            return self._page(call, form, "findings", undecided.findings)
+        except InvalidError as error:
+            return self._page(call, form, _FAULTS.get(error.code, "passage"))
+        except Problem as problem:
+            if problem.name != "invalid":
+                raise
+            return self._page(call, form, "none")
+        except (StaleVersionError, NotFoundError):
+            return self._page(call, form, "changed")
+        except (NotAudioError, UnavailableError, QuotaExceeded):
+            return self._page(call, form, "sound")
+        return self._done(call, "chosen")
+
+    def _agree(self, call: Call, form: Mapping[str, str]) -> Answer[bytes] | Answer[None]:
+        """Record the consent to the passage that the person could hear on this page."""
+        voice = call.ticket["voice"]
+        if not voice or form.get("sound") != voice["sha256"]:
+            return self._page(call, form, "changed")
+        if not form.get(ConsentScope.RECORDING):
+            return self._page(call, form, "consent")
+        body = {
+            "scopes": [ConsentScope.RECORDING.value],
+            "textVersion": form.get("textVersion", consent_texts.CURRENT),
+            "language": form.get("textLanguage", consent_texts.DEFAULT_LANGUAGE),
+            "how": ConsentHow.TYPED.value,
+        }
+        try:
+            consent = validated(GivenConsent, body).consent()
+            self.commands.give_consent(call.principal.actor, call.ticket_id, consent, call.ticket["version"])
+        except StaleVersionError:
+            return self._page(call, form, "changed")
+        except Problem as problem:
+            if problem.name != "invalid":
+                raise
+            return self._page(call, form, "changed")
+        return self._done(call, "agreed")
+
+    def _done(self, call: Call, done: str) -> Answer[None]:
+        return see_other(f"/t/{call.ticket_id}/voice?done={done}")
+
+    def _page(
+        self,
+        call: Call,
+        form: Mapping[str, str] = MappingProxyType({}),
+        fault: str | None = None,
+        findings: Sequence[Finding] = (),
+    ) -> Answer[bytes]:
+        row = call.ticket
+        language = page_language(call, story_language(row))
+        text = consent_texts.consent_text(consent_texts.CURRENT, language)
+        return self.site.page(
+            call,
+            "voice.html",
+            422 if fault else 200,
+            story_language=story_language(row),
+            ticket_id=row["ticket_id"],
+            voice=self.voices.shown(call, row),
+            sound=row["voice"] and row["voice"]["sha256"],
+            length=row["voice"] and clock(row["voice"]["duration_ms"]),
+            agreed=row["voice"] and row["voice"]["agreed"],
+            public=row["published"] and not row["suspended"],
+            recordings=self._recordings(call, row),
+            longest=LONGEST_MS // 1000,
+            text=text,
+            words=text.scopes[ConsentScope.RECORDING],
+            first=form.get("first"),
+            last=form.get("last"),
+            findings=list(dict.fromkeys(finding.text for finding in findings)),
+            errors=_sentences(fault, language),
+            done=call.query.get("done"),
+        )
+
+    def _recordings(self, call: Call, row: Row) -> list[HeardRecording]:
+        """Return what can be chosen: the segments with a text, of each recording that was transcribed."""
+        segments = self.transcripts.segments(call, row) if row["transcriptions"] else []
+        by_recording: dict[UUID, list[ShownSegment]] = {}
+        for each in segments:
+            if each.segment.text.strip() and each.segment.end_ms > each.segment.start_ms:
+                by_recording.setdefault(each.place.recording_id, []).append(_shown(each))
+        return [HeardRecording(*heard) for heard in by_recording.items()]
+
+
+_FAULTS = {FaultCode.TOO_LONG: "long", FaultCode.OUT_OF_RANGE: "order", FaultCode.UNKNOWN_VALUE: "changed"}
+
+
+def _shown(each: CorrectedSegment) -> ShownSegment:
+    segment = each.segment
+    return ShownSegment(
+        str(each.place), segment.text.strip(), clock(segment.start_ms), segment.start_ms, segment.end_ms
+    )
+
+
+def _sentences(fault: str | None, language: str) -> dict[str, str]:
+    """Return the id of the place on the page that a fault is about, and what to do there."""
+    _ = translations(language).gettext
+    places = {
+        "none": ("sentences", _("Choose where your voice begins and where it ends.")),
+        "order": ("sentences", _("The end is before the beginning. Choose again.")),
+        "long": (
+            "sentences",
+            _("This part is too long. It may last %(most)s seconds. Choose a shorter one.")
+            % {"most": LONGEST_MS // 1000},
+        ),
+        "passage": ("sentences", _("In this part there is a sentence that you took out. Choose another part.")),
+        "changed": ("sentences", _("Something changed meanwhile. Choose again.")),
+        "sound": ("sentences", _("We could not cut this part just now. Try again, or choose another part.")),
+        "findings": ("keep", _("In this part you say something that could put somebody in danger.")),
+        "consent": ("recording", _("Say that people may hear this. Without that, nobody hears it.")),
+    }
+    return dict([places[fault]]) if fault else {}
