@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -37,9 +37,16 @@ class Voice(Passage):
     facts: AudioFacts
 
 
-def passage_of(segments: Sequence[CorrectedSegment], first_id: str, last_id: str) -> Passage:
-    """Return the passage from one segment to another, given by their ids; InvalidError if it cannot be heard."""
+def passage_of(
+    segments: Sequence[CorrectedSegment], first_id: str, last_id: str, lengths_ms: Mapping[UUID, int]
+) -> Passage:
+    """Return the passage from one segment to another, given by their ids; InvalidError if it cannot be heard.
+
+    `lengths_ms` has the length of each recording that there is.
+    """
     first, last = _named(segments, first_id, FIRST), _named(segments, last_id, LAST)
+    if first.place.recording_id not in lengths_ms:
+        raise InvalidError("is in a recording that was replaced or deleted", FIRST, FaultCode.UNKNOWN_VALUE)
     if first.place.recording_id != last.place.recording_id:
         raise InvalidError("is not in the recording of the first segment", LAST, FaultCode.OUT_OF_RANGE)
     recording = [each for each in segments if each.place.recording_id == first.place.recording_id]
@@ -49,12 +56,12 @@ def passage_of(segments: Sequence[CorrectedSegment], first_id: str, last_id: str
         raise InvalidError("is before the first segment", LAST, FaultCode.OUT_OF_RANGE)
     if not all(each.segment.text.strip() for each in chosen):
         raise InvalidError("has a segment that was left out of the transcript", LAST, FaultCode.INVALID)
-    length_ms = last.segment.end_ms - first.segment.start_ms
-    if length_ms <= 0:
-        raise InvalidError("has no time, because the speech recognition gave none", LAST, FaultCode.INVALID)
-    if length_ms > LONGEST_MS:
+    recording_ends_ms = lengths_ms[first.place.recording_id]
+    # Where the speech recognition gave no times, the one segment is the whole recording.
+    spoken_until_ms = last.segment.end_ms or recording_ends_ms
+    if spoken_until_ms - first.segment.start_ms > LONGEST_MS:
         raise InvalidError(f"is more than {LONGEST_MS // 1000} seconds after the start", LAST, FaultCode.TOO_LONG)
-    start_ms, end_ms = first.segment.start_ms - MARGIN_MS, last.segment.end_ms + MARGIN_MS
+    start_ms, end_ms = first.segment.start_ms - MARGIN_MS, min(spoken_until_ms + MARGIN_MS, recording_ends_ms)
     # Nothing is heard of the segments around it.
     before, after = recording[:start], recording[stop:]
     start_ms = max(start_ms, before[-1].segment.end_ms if before else 0)
@@ -64,7 +71,7 @@ def passage_of(segments: Sequence[CorrectedSegment], first_id: str, last_id: str
         first.place.segment,
         last.place.segment,
         min(start_ms, first.segment.start_ms),
-        max(end_ms, last.segment.end_ms),
+        max(end_ms, spoken_until_ms),
         _text(chosen),
     )
 

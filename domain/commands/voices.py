@@ -39,7 +39,8 @@ class VoiceCommands:
         if if_match is not None and ticket.version != if_match:
             raise StaleVersionError("The ticket has changed since you read it.")
         segments = self.transcripts.segments(ticket)
-        passage = passage_of(segments, chosen.first_id, chosen.last_id)
+        lengths_ms = {recording.id: recording.duration_ms for recording in ticket.recordings.used}
+        passage = passage_of(segments, chosen.first_id, chosen.last_id, lengths_ms)
         text = spoken_text(passage, segments)
         review = reviewed_voice(self.safety, ticket.draft, ticket.display_name, text)
         recording = ticket.recordings.get(passage.recording_id)

@@ -52,8 +52,8 @@ class Voice(ResponseBody):
 def page_voice(row: Row, personal: PersonalData, *, preview: bool) -> dict[str, Any] | None:
     """Return what a page shows of the voice, or None; another passage has another path.
 
-    `row` is that of `DraftSafety.public_row`, which has no voice that strangers may not hear. In the `preview`, the holder
-    hears it also before the page is public.
+    `row` is that of `DraftSafety.public_row`, which has no voice that strangers may not hear. In the `preview`, the
+    holder hears it also before the page is public.
     """
     voice = row["voice"]
     if not voice:

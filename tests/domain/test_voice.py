@@ -62,14 +62,18 @@ SEGMENTS = [
 ]
 
 
+LENGTHS = {RECORDING: 99_000, NEWER_RECORDING: 2_100}
+
+
 def ids(first: int, last: int) -> tuple[str, str]:
     return str(SEGMENTS[first].place), str(SEGMENTS[last].place)
 
 
 def test_a_passage_has_some_time_around_it_but_nothing_of_the_segments_beside_it():
-    passage = passage_of(SEGMENTS, *ids(1, 2))
+    passage = passage_of(SEGMENTS, *ids(1, 2), LENGTHS)
     assert passage == Passage(RECORDING, 2, 3, 3_900, 9_000 + MARGIN_MS, "The roof fell in. Help us.")
-    assert passage_of(SEGMENTS, *ids(5, 5)).start_ms == 0
+    whole = passage_of(SEGMENTS, *ids(5, 5), LENGTHS)
+    assert (whole.start_ms, whole.end_ms) == (0, 2_100)
 
 
 @pytest.mark.parametrize(
@@ -84,24 +88,31 @@ def test_a_passage_has_some_time_around_it_but_nothing_of_the_segments_beside_it
 )
 def test_other_passages_cannot_be_chosen(first: int, last: int, code: FaultCode):
     with pytest.raises(InvalidError) as refused:
-        passage_of(SEGMENTS, *ids(first, last))
+        passage_of(SEGMENTS, *ids(first, last), LENGTHS)
     assert (refused.value.pointer, refused.value.code) == ("/lastSegmentId", code)
 
 
-def test_an_unknown_segment_a_long_passage_and_one_without_times_cannot_be_chosen():
+def test_an_unknown_segment_and_a_long_passage_cannot_be_chosen():
     for segments, last, code in (
+        ([segment(1, "Help.", 0, 900, TICKET)], "none", FaultCode.UNKNOWN_VALUE),
         (SEGMENTS, "none", FaultCode.UNKNOWN_VALUE),
         ([SEGMENTS[0], segment(2, "Help.", 85_000, 90_001)], ids(1, 1)[0], FaultCode.TOO_LONG),
-        ([segment(1, "Help.", 0, 0)], ids(0, 0)[0], FaultCode.INVALID),
+        ([segment(1, "Help.", 0, 0)], ids(0, 0)[0], FaultCode.TOO_LONG),
     ):
         with pytest.raises(InvalidError) as refused:
-            passage_of(segments, ids(0, 0)[0], last)
+            passage_of(segments, ids(0, 0)[0], last, LENGTHS)
         assert refused.value.code == code
+
+
+def test_without_times_a_short_recording_is_chosen_as_a_whole():
+    whole = [segment(1, "One thing more.", 0, 0, NEWER_RECORDING)]
+    passage = passage_of(whole, *[str(whole[0].place)] * 2, LENGTHS)
+    assert (passage.start_ms, passage.end_ms) == (0, 2_100)
 
 
 def test_what_was_recognised_is_reviewed_although_the_text_was_corrected():
     corrected = [segment(1, "Call me.", 0, 2_000, original="Call 555 0100.")]
-    passage = passage_of(corrected, *[str(corrected[0].place)] * 2)
+    passage = passage_of(corrected, *[str(corrected[0].place)] * 2, LENGTHS)
     assert spoken_text(passage, corrected) == "Call me.\nCall 555 0100."
 
 

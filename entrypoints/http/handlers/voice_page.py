@@ -148,7 +148,7 @@ class VoicePageHandlers:
         segments = self.transcripts.segments(call, row) if row["transcriptions"] else []
         by_recording: dict[UUID, list[ShownSegment]] = {}
         for each in segments:
-            if each.segment.text.strip() and each.segment.end_ms > each.segment.start_ms:
+            if each.segment.text.strip():
                 by_recording.setdefault(each.place.recording_id, []).append(_shown(each))
         return [HeardRecording(*heard) for heard in by_recording.items()]
 

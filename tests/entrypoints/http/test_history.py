@@ -30,6 +30,8 @@ COUNTS = {
     "channels",
     "ticketVersion",
     "segment",
+    "firstSegment",
+    "lastSegment",
     "width",
     "height",
     "remaining",
