@@ -18,6 +18,8 @@ def guide(language: str) -> str:
         "documents.json": _("when each document was made"),
         "attachments/": _("your photos and letters"),
         "attachments.json": _("the name of each photo and letter, and the words that describe the picture"),
+        "voice.mp3": _("the part of your recording that people hear on your page, once you say so"),
+        "voice.json": _("what you say in that part, and from where to where it goes"),
         "consents.json": _("what you allowed to show, what you took back, and when"),
         "updates.json": _("what you told those who gave"),
         "donations.json": _("the gifts, and what became of them"),

@@ -106,13 +106,15 @@ def test_an_unknown_segment_and_a_long_passage_cannot_be_chosen():
 
 def test_without_times_a_short_recording_is_chosen_as_a_whole():
     whole = [segment(1, "One thing more.", 0, 0, NEWER_RECORDING)]
-    passage = passage_of(whole, *[str(whole[0].place)] * 2, LENGTHS)
+    place = str(whole[0].place)
+    passage = passage_of(whole, place, place, LENGTHS)
     assert (passage.start_ms, passage.end_ms) == (0, 2_100)
 
 
 def test_what_was_recognised_is_reviewed_although_the_text_was_corrected():
     corrected = [segment(1, "Call me.", 0, 2_000, original="Call 555 0100.")]
-    passage = passage_of(corrected, *[str(corrected[0].place)] * 2, LENGTHS)
+    place = str(corrected[0].place)
+    passage = passage_of(corrected, place, place, LENGTHS)
     assert spoken_text(passage, corrected) == "Call me.\nCall 555 0100."
 
 
