@@ -26,7 +26,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", f"{TICKET}/voice/sound", "Play the chosen passage, whole or in parts", VoiceHandlers.play,
-        READ_UNMASKED, media_types=SOUND, revalidates=True, ranges=True, query=(VERSION,), tag=TAG,
+        READ_UNMASKED, media_types=SOUND, revalidates=True, ranges=True, query=(VERSION,), logs_reads=True, tag=TAG,
     ),
     Operation(
         "GET", "/d/{slug}/voice", "Hear the person of a campaign page", PublicVoiceHandlers.play, OPEN,
