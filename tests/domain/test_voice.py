@@ -12,6 +12,7 @@ from domain.events import (
     ConsentGiven,
     ConsentWithdrawn,
     FindingDecided,
+    RecordingDeleted,
     VoiceChosen,
     VoiceRemoved,
 )
@@ -35,6 +36,7 @@ from tests.domain.facts import (
     SOUND,
     TICKET,
     UPLOADED,
+    WORDS,
     fact,
     given,
     new_facts,
@@ -161,10 +163,18 @@ def test_taking_back_the_consent_to_the_recording_removes_the_voice():
     assert CLIP not in ticket.recorded_contents
 
 
-def test_a_newer_recording_ends_the_voice_of_the_older_one():
-    ticket = given(*UPLOADED, CHOSEN, fact(AudioUploaded, recording_id=NEWER_RECORDING))
-    assert ticket.voice is None
-    assert ticket.recorded_contents == {SOUND}
+def test_the_voice_ends_with_its_recording_and_not_with_another():
+    newer = fact(AudioUploaded, recording_id=NEWER_RECORDING, content=WORDS, joins=True)
+    ticket = given(*UPLOADED, CHOSEN, newer, fact(RecordingDeleted, recording_id=NEWER_RECORDING, remaining=1))
+    assert ticket.voice == VOICE
+    assert ticket.recorded_contents == {SOUND, CLIP}
+    for end in (
+        fact(RecordingDeleted, recording_id=RECORDING, remaining=1),
+        fact(AudioUploaded, recording_id=TICKET),
+    ):
+        ended = given(*UPLOADED, CHOSEN, newer, end)
+        assert ended.voice is None
+        assert CLIP not in ended.recorded_contents
 
 
 def test_a_recording_with_the_bytes_of_the_voice_stays():
@@ -173,6 +183,16 @@ def test_a_recording_with_the_bytes_of_the_voice_stays():
     ticket = given(*UPLOADED, fact(AudioUploaded, recording_id=NEWER_RECORDING, content=CLIP), CHOSEN)
     ticket.remove_voice(HOLDER)
     assert CLIP in ticket.recorded_contents
+
+
+def test_the_voice_keeps_its_sound_if_a_recording_with_the_same_bytes_is_deleted():
+    twin = fact(AudioUploaded, recording_id=NEWER_RECORDING, content=CLIP, joins=True)
+    gone = fact(RecordingDeleted, recording_id=NEWER_RECORDING, remaining=1)
+    for history in ((twin, CHOSEN, gone), (CHOSEN, twin, gone)):
+        ticket = given(*UPLOADED, *history)
+        assert CLIP in ticket.recorded_contents
+        ticket.remove_voice(HOLDER)
+        assert CLIP not in ticket.recorded_contents
 
 
 def test_a_corrected_text_keeps_the_sound_and_a_part_left_out_removes_it():
@@ -216,15 +236,18 @@ def test_the_sound_of_a_passage_is_stored_and_its_text_follows_corrections():
         lambda commands: commands.voices.remove(HOLDER, TICKET),
         lambda commands: commands.tickets.withdraw_consent(HOLDER, TICKET, [ConsentScope.RECORDING]),
         lambda commands: commands.transcripts.correct(HOLDER, TICKET, [(f"{RECORDING}.1", "")]),
-        lambda commands: uploaded(commands, NEWER_RECORDING, b"other sound"),
+        lambda commands: commands.recordings.delete(HOLDER, TICKET, RECORDING),
         lambda commands: commands.voices.choose(
             HOLDER, TICKET, ChosenPassage(f"{RECORDING}.2", f"{RECORDING}.2", keep_findings=True)
         ),
     ],
-    ids=["removed", "withdrawn", "left out", "newer recording", "another passage"],
+    ids=["removed", "withdrawn", "left out", "deleted recording", "another passage"],
 )
 def test_a_sound_that_is_not_heard_any_more_is_deleted(end):
     commands, voice = chosen_by_commands()
+    uploaded(commands, NEWER_RECORDING, b"other sound")
+    assert commands.voices.contents.has(TICKET, voice.content)
     end(commands)
     assert not commands.voices.contents.has(TICKET, voice.content)
-    assert commands.voices.contents.has(TICKET, next(iter(commands.tickets.store.get(TICKET).recorded_contents)))
+    recorded = commands.tickets.store.get(TICKET).recorded_contents
+    assert all(commands.voices.contents.has(TICKET, content) for content in recorded)
