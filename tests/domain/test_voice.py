@@ -170,7 +170,7 @@ def test_the_voice_ends_with_its_recording_and_not_with_another():
     assert ticket.recorded_contents == {SOUND, CLIP}
     for end in (
         fact(RecordingDeleted, recording_id=RECORDING, remaining=1),
-        fact(AudioUploaded, recording_id=TICKET),
+        fact(AudioUploaded, recording_id=TICKET, joins=False),
     ):
         ended = given(*UPLOADED, CHOSEN, newer, end)
         assert ended.voice is None
