@@ -215,35 +215,26 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
 
 
 def _voice(event: events.VoiceChosen, before: Row) -> Row:
+    sound = _sound(event)
+    place = {name: getattr(event, name) for name in ("first_segment", "last_segment", "start_ms", "end_ms", "text")}
     # A corrected text leaves the sound as the person agreed to it.
-    same = before.get("sha256") == event.content.sha256
-    return {
-        "recording_id": str(event.recording_id),
-        "first_segment": event.first_segment,
-        "last_segment": event.last_segment,
-        "start_ms": event.start_ms,
-        "end_ms": event.end_ms,
-        "text": event.text,
-        "sha256": event.content.sha256,
-        "size_bytes": event.content.size_bytes,
-        "media_type": event.facts.media_type,
-        "duration_ms": event.facts.duration_ms,
-        "agreed": same and before["agreed"],
-    }
+    agreed = before.get("sha256") == sound["sha256"] and before["agreed"]
+    return {"recording_id": str(event.recording_id), **place, **sound, "agreed": agreed}
 
 
 def _recording(event: events.AudioUploaded, recorded: RecordedEvent) -> Row:
     """Return the recording; `problem` says why it could not be transcribed, and `replaced` that no draft uses it."""
     return {
         "id": str(event.recording_id),
-        "sha256": event.content.sha256,
-        "size_bytes": event.content.size_bytes,
-        "media_type": event.facts.media_type,
-        "duration_ms": event.facts.duration_ms,
+        **_sound(event),
         "created_at": recorded.recorded_at.isoformat(),
         "problem": None,
         "replaced": False,
     }
+
+
+def _sound(event: events.AudioUploaded | events.VoiceChosen) -> Row:
+    return asdict(event.content) | asdict(event.facts)
 
 
 def _with_problem(row: Row, recording_id: UUID, problem: Row | None) -> list[Row]:
