@@ -83,7 +83,8 @@ class CheckoutCommands:
         now = datetime.now(UTC)
         if published and ConsentScope.STORY not in ticket.shown_scopes(now):
             raise NotFoundError("This page is not published.")
-        if words.shown and self.safety.review(Draft(title=words.name, story=words.message), None).findings:
+        # Donors agree to show their own name; other names in their words are found.
+        if words.shown and self.safety.review(Draft(title=words.name, story=words.message), words.name).findings:
             # Nobody decides on the findings in a stranger's words, so they are for the holder alone.
             words = replace(words, shown=False)
         # The text is recorded, so that a repeated call to Stripe sends the same one even if the campaign was renamed.
