@@ -56,6 +56,8 @@ class ProblemResponses:
             await self._rate_limiter.count_unrouted(client_address(request), response_headers_of(request.scope))
         except Problem as too_many_requests:
             return too_many_requests
+        # People mistype addresses of pages; programs do not ask for pages.
+        request.scope["state"].setdefault(IS_FOR_BROWSERS, True)
         if error.status_code == 405:
             headers = dict(error.headers or {})
             return Problem("method-not-allowed", "The path does not support this method.", headers=headers)

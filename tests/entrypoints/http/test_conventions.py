@@ -126,7 +126,7 @@ def test_an_unknown_problem_type_is_not_found(client: Client):
     problem(client.get("/problems/none"), 404, "not-found")
     page = client.get("/problems/none", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "<h1>Not found</h1>" in page.text
+    assert "<h1>Page not found</h1>" in page.text
 
 
 # Bodies.
