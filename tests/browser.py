@@ -25,6 +25,7 @@ FIRST_LOAD_BYTES = 100 * 1024
 LARGEST_SHIFT = 0.05
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 RULES_OF_COLOUR = {"type": "rule", "values": ["color-contrast"]}
+RULES_OF_LAYOUT = {"type": "rule", "values": ["color-contrast", "target-size", "scrollable-region-focusable"]}
 
 _AXE = Path(__file__).parent / "fixtures" / "axe-core" / "axe.min.js"
 _COUNT_SHIFTS = """
@@ -89,10 +90,14 @@ class CheckedTab:
         """Fail if the browser complained, or asked another host."""
         assert self.complaints == [], self.complaints
 
-    def check(self, name: str = "", largest: int = FIRST_LOAD_BYTES) -> None:
-        """Look at the page that is open: both widths, light and dark, and the bytes that it loaded."""
+    def check(self, name: str = "", *, thorough: bool = False) -> None:
+        """Look at the page that is open: both widths, light and dark, and the bytes that it loaded.
+
+        Another width changes only the layout, and the dark scheme only colours: unless the check is `thorough`, the
+        other rules look once.
+        """
         loaded = self.page.evaluate(_LOADED_BYTES)
-        assert loaded <= largest, f"the page loaded {loaded} bytes"
+        assert loaded <= FIRST_LOAD_BYTES, f"the page loaded {loaded} bytes"
         shift = self.page.evaluate("window.layoutShift")
         assert shift <= LARGEST_SHIFT, f"the page moved while it loaded: {shift}"
         before = self.page.viewport_size
@@ -103,8 +108,8 @@ class CheckedTab:
             for scheme in ("light", "dark"):
                 self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
                 self._keep_picture(name, f"{width}-{scheme}")
-                # The dark scheme changes nothing but colours.
-                self.accessible(f"at {width} px, {scheme}", RULES if scheme == "light" else RULES_OF_COLOUR)
+                rules = RULES_OF_COLOUR if scheme == "dark" else RULES if width == PHONE else RULES_OF_LAYOUT
+                self.accessible(f"at {width} px, {scheme}", RULES if thorough else rules)
         self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
         if before:
             self.page.set_viewport_size(before)

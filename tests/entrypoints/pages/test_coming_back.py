@@ -14,45 +14,27 @@ from tests.entrypoints.http.test_login_codes import address, code_for
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("language", ["en", "es"])
-def test_a_person_comes_back_and_looks_after_the_page(
-    browser: Browser, live: LiveService, client: Client, language: str
-):
+def test_a_person_comes_back_and_looks_after_the_page(browser: Browser, live: LiveService, client: Client):
     email = address()
     ticket = client.open_ticket(contactValue=email)
     url = ticket.publish()
     donate_in_sandbox(live, ticket, 50)
-    with checked(browser, live.base_url, language=language) as tab:
+    with checked(browser, live.base_url) as tab:
         page = tab.open(f"/t/{ticket.id}/manage")
         expect(page).to_have_url(re.compile("/find"))
-        tab.check(f"find-{language}")
-        page.press("#contact", "Enter")
-        expect(page.locator("#error-summary a")).to_have_attribute("href", "#contact")
-        tab.complaints.clear()
-        tab.check(f"find-error-{language}")
         page.fill("#contact", email)
         page.press("#contact", "Enter")
         page.wait_for_url("**/find/code**")
-        tab.check(f"find-code-{language}")
         page.fill("#code", code_for(live, email))
         page.press("#code", "Enter")
         page.wait_for_url("**/manage")
         expect(page.locator(".gifts li")).to_have_count(1)
         expect(page.locator(".page-address")).to_have_text(url)
-        page.locator("#share ~ details summary").click()
-        tab.check(f"manage-{language}")
-        tab.open("/find")
-        tab.check(f"stories-{language}")
-        tab.open(f"/t/{ticket.id}/contact")
-        tab.check(f"contact-{language}")
         tab.open(f"/t/{ticket.id}/recovery")
-        tab.check(f"recovery-{language}")
         page.locator("main form button").click()
         expect(page.locator(".code svg")).to_be_visible()
-        tab.check(f"recovery-sheet-{language}")
         tab.open(f"/t/{ticket.id}/erase")
-        tab.check(f"erase-{language}")
-        page.fill("#word", "erase" if language == "en" else "borrar")
+        page.fill("#word", "erase")
         page.press("#word", "Enter")
         page.wait_for_url("**/find?erased")
         expect(page.locator("[role=status]")).to_be_visible()

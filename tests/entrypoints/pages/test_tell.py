@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from entrypoints.http.handlers.tell_pages import SPOKEN_LANGUAGES
 from tests.browser import checked
-from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, eventually
-from tests.conftest import QUIET_BROWSER
+from tests.client import RECORDING, Client, LiveService, eventually
 
 PERSON = {"contact": "ada@example.com", "name": "Ada Lovelace", "consent": "yes"}
 SPEECH = RECORDING.read_bytes()
@@ -135,26 +131,6 @@ def test_a_closed_intake_is_explained(live: LiveService, monkeypatch: pytest.Mon
             assert "New stories are not taken here at the moment" in browser.get(path).text
 
 
-@pytest.fixture(scope="module")
-def talking_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Return a browser whose microphone plays recorded speech."""
-    wav = tmp_path_factory.mktemp("microphone") / "speech.wav"
-    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", str(RECORDING), str(wav)], check=True)
-    microphone = (
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={wav}",
-    )
-    with sync_playwright() as playwright:
-        timeout = 1000 * WAIT_SECONDS
-        expect.set_options(timeout=timeout)
-        running = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=[*QUIET_BROWSER, *microphone], timeout=timeout
-        )
-        yield running
-        running.close()
-
-
 def leads_elsewhere(page: Page) -> None:
     """Answer for the page of the ticket, which other tests are about."""
     page.route("**/t/*", lambda route: route.fulfill(body="<title>The ticket</title>", content_type="text/html"))
@@ -171,17 +147,15 @@ def record(page: Page, until: str) -> None:
     page.locator("#finish").click()
 
 
-def test_a_story_is_recorded_heard_and_sent_over_a_bad_network(live: LiveService, talking_browser: Browser):
-    with checked(talking_browser, live.base_url, permissions=("microphone",)) as tab:
+def test_a_story_is_recorded_heard_and_sent_over_a_bad_network(live: LiveService, browser: Browser):
+    with checked(browser, live.base_url, permissions=("microphone",)) as tab:
         page = tab.open("/tell")
-        tab.check("tell")
         with page.expect_request("**/static/tell-en.mp3*"):
             page.get_by_role("button", name="Read this page aloud").click()
         record(page, "0:03")
         expect(page.get_by_role("heading", name="Hear your recording")).to_be_visible()
         page.evaluate("document.querySelector('#playback').play()")
         page.wait_for_function("document.querySelector('#playback').currentTime > 0")
-        tab.check("tell-review")
 
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("alert")).to_contain_text("Write an e-mail address or a phone number")
@@ -231,31 +205,22 @@ def test_a_story_is_recorded_heard_and_sent_over_a_bad_network(live: LiveService
         assert kept == 0
 
 
-def test_a_recording_outlives_the_page(live: LiveService, talking_browser: Browser):
-    with checked(talking_browser, live.base_url, permissions=("microphone",), language="es") as tab:
+def test_a_recording_outlives_the_page(live: LiveService, browser: Browser):
+    with checked(browser, live.base_url, permissions=("microphone",), language="es") as tab:
         page = tab.open("/tell")
         page.locator("#record").click()
         expect(page.locator("#time")).to_have_text("0:02")
-        tab.check("tell-recording")
         page.reload()
         expect(page.get_by_role("heading", name="Escuche su grabación")).to_be_visible()
         page.evaluate("document.querySelector('#playback').play()")
         page.wait_for_function("document.querySelector('#playback').currentTime > 0")
 
 
-@pytest.mark.parametrize("path", ["/tell/file", "/tell/write", "/tell?lang=es"])
-def test_the_forms_work_without_scripts_and_fit_a_phone(live: LiveService, talking_browser: Browser, path: str):
-    with checked(talking_browser, live.base_url, language="es") as tab:
-        tab.open(path)
-        tab.check(f"es-{Path(path.partition('?')[0]).name}")
-
-
-def test_more_is_told_for_the_same_ticket(live: LiveService, talking_browser: Browser):
+def test_more_is_told_for_the_same_ticket(live: LiveService, browser: Browser):
     with live.client() as visitor:
         ticket = visitor.open_ticket()
-    with checked(talking_browser, live.base_url, credential=ticket.token, permissions=("microphone",)) as tab:
+    with checked(browser, live.base_url, credential=ticket.token, permissions=("microphone",)) as tab:
         page = tab.open(f"/tell/{ticket.id}")
-        tab.check("tell-more")
         leads_elsewhere(page)
         page.locator("#record").click()
         expect(page.locator("#time")).to_have_text("0:01")
@@ -266,8 +231,8 @@ def test_more_is_told_for_the_same_ticket(live: LiveService, talking_browser: Br
     assert ticket.get().json()["status"] == "PROCESSING"
 
 
-def test_without_scripts_the_way_leads_to_the_forms(live: LiveService, talking_browser: Browser):
-    with checked(talking_browser, live.base_url, scripts=False) as tab:
+def test_without_scripts_the_way_leads_to_the_forms(live: LiveService, browser: Browser):
+    with checked(browser, live.base_url, scripts=False) as tab:
         page = tab.open("/tell")
         page.locator("#record").click()
         expect(page.get_by_label("Your recording")).to_be_visible()

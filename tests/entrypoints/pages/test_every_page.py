@@ -1,0 +1,273 @@
+"""Every page in every state passes every check, once: both widths, light and dark, bytes, layout shift, axe-core.
+
+A new page is a new line here. SCREENSHOTS=folder keeps pictures of each; `-m 'soak or not soak'` adds those in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from domain.errors import StepFailed
+from domain.values import Role, Segment, Transcript
+from tests.browser import CheckedTab, checked
+from tests.client import RECORDING, Client, LiveService, Ticket
+from tests.entrypoints.conftest import JobRunner, donate_in_sandbox, wait_until_delivered
+from tests.entrypoints.http.test_login_codes import address
+from tests.entrypoints.http.test_proofs import newest
+from tests.fakes.drafting import DRAFT
+from tests.fakes.photos import photo
+
+pytestmark = pytest.mark.browser
+
+# The longer language, so that whatever does not fit is found; English, and all rules in each form, in soak runs.
+LANGUAGES = ["es", pytest.param("en", marks=pytest.mark.soak)]
+
+HEARD = Transcript(
+    "My rough fell in. Help us.",
+    "en",
+    "fake",
+    (Segment("My rough fell in.", 0, 1_500, uncertain=True), Segment("Help us.", 2_000, 2_600)),
+)
+INCOMPLETE = replace(DRAFT, goal=None, beneficiary=None)
+STORY = (
+    "La tormenta se llevó nuestro techo en marzo. Desde entonces dormimos los cinco en casa de una vecina.\n\n"
+    "Con el dinero compramos tejas y madera, y pagamos a dos albañiles durante una semana."
+)
+ENGLISH = "The storm took our roof in March.\n\nWe have slept at a neighbour's house since then, all five of us."
+ARABIC = "أخذت العاصفة سقف بيتنا في شهر آذار.\n\nمنذ ذلك الحين ننام نحن الخمسة في بيت جارتنا."
+LONG_NAME = "María de los Ángeles Fernández-Villavicencio y Montenegro"
+PHOTO = MappingProxyType({"name": "roof.png", "mimeType": "image/png", "buffer": photo(640, 480)})
+
+
+@dataclass
+class Look:
+    """Opens pages in one tab, and checks each."""
+
+    tab: CheckedTab
+    language: str
+
+    @property
+    def page(self) -> Page:
+        return self.tab.page
+
+    def at(self, path: str, name: str) -> Page:
+        self.tab.open(path)
+        self.now(name)
+        return self.page
+
+    def now(self, name: str) -> None:
+        # The browser reports the status of a page that says what is wrong.
+        self.tab.complaints[:] = [
+            text for text in self.tab.complaints if "the server responded with a status" not in text
+        ]
+        self.tab.check(f"{name}-{self.language}", thorough=self.language == "en")
+
+    def as_whom(self, credential: str) -> None:
+        self.page.context.add_cookies([{"name": "session", "value": credential, "url": self.tab.base_url}])
+
+
+@pytest.fixture(params=LANGUAGES)
+def look(request: pytest.FixtureRequest, browser: Browser, live: LiveService) -> Iterator[Look]:
+    language = request.param
+    with checked(browser, live.base_url, language=language, permissions=("microphone",)) as tab:
+        yield Look(tab, language)
+
+
+@pytest.fixture
+def opened(client: Client) -> Callable[..., Ticket]:
+    return lambda **more: client.open_ticket(**{"displayName": LONG_NAME} | more)
+
+
+def recorded(ticket: Ticket) -> Ticket:
+    ticket.upload(RECORDING.read_bytes())
+    ticket.post("/process")
+    return ticket
+
+
+def published(ticket: Ticket, **draft: Any) -> str:
+    url = ticket.publish()
+    ticket.write_draft(**draft)
+    return url
+
+
+def test_the_pages_of_whoever_comes(look: Look, live: LiveService, monkeypatch: pytest.MonkeyPatch):
+    look.at("/", "home")
+    look.at("/imprint", "imprint")
+    look.at("/privacy", "privacy")
+    look.at("/problems", "problems")
+    look.at("/tel", "not-found")
+    look.at("/d/nobody", "not-public")
+    look.at("/docs", "docs")
+    look.at("/docs/createTicket", "docs-operation")
+    look.at("/find", "find").press("#contact", "Enter")
+    expect(look.page.locator("#error-summary a")).to_have_attribute("href", "#contact")
+    look.now("find-error")
+    look.page.fill("#contact", address())
+    look.page.press("#contact", "Enter")
+    look.page.wait_for_url("**/find/code**")
+    look.now("find-code")
+    look.at("/sign-in/none", "sign-in-link")
+    look.at("/tell/file", "tell-file")
+    look.at("/tell/write", "tell-write")
+    monkeypatch.setattr(live.service, "settings", live.settings.model_copy(update={"intake": "closed"}))
+    look.at("/tell", "tell-closed")
+
+
+def test_the_page_on_which_a_story_is_recorded(look: Look, opened: Callable[..., Ticket]):
+    page = look.at("/tell", "tell")
+    page.locator("#record").click()
+    expect(page.locator("#time")).to_have_text("0:01")
+    look.now("tell-recording")
+    page.locator("#finish").click()
+    page.locator("#send-form button[type=submit]").click()
+    expect(page.locator("#send-errors")).to_be_visible()
+    look.now("tell-review")
+    ticket = opened()
+    look.as_whom(ticket.token)
+    look.at(f"/tell/{ticket.id}", "tell-more")
+
+
+def test_the_pages_of_a_person_who_waits(look: Look, opened: Callable[..., Ticket], work: JobRunner):
+    ticket = opened()
+    look.as_whom(ticket.token)
+    look.at(f"/t/{ticket.id}", "wait-draft")
+    look.at(f"/t/{ticket.id}/questions/story", "question-story")
+    ticket.upload(RECORDING.read_bytes())
+    look.at(f"/t/{ticket.id}", "wait-recorded")
+    ticket.post("/process")
+    look.at(f"/t/{ticket.id}", "wait-working")
+    work.do(ticket, outcome=StepFailed("no_speech", "Nothing.", retryable=False))
+    look.at(f"/t/{ticket.id}", "wait-failed")
+    work.do(recorded(ticket), INCOMPLETE, HEARD)
+    look.at(f"/t/{ticket.id}", "wait-questions")
+    page = look.at(f"/t/{ticket.id}/questions/goal", "question-goal")
+    page.locator("main form button[type=submit]").click()
+    expect(page.locator("#error-summary")).to_be_focused()
+    look.now("question-error")
+    look.at(f"/t/{ticket.id}/questions/beneficiary", "question-beneficiary")
+    look.at(f"/t/{ticket.id}/answers", "answers-missing")
+
+
+def test_the_pages_of_a_person_who_corrects_and_publishes(look: Look, opened: Callable[..., Ticket], work: JobRunner):
+    ticket = recorded(opened())
+    work.do(ticket, DRAFT, HEARD)
+    look.as_whom(ticket.token)
+    look.at(f"/t/{ticket.id}", "wait-ready")
+    ticket.write_draft(story=f"{STORY}\n\nMi vecino Juan Pérez ayuda. 555-123-4567", title="Un techo")
+    look.at(f"/t/{ticket.id}/story", "story")
+    look.at(f"/t/{ticket.id}/preview", "preview")
+    look.at(f"/t/{ticket.id}/answers", "answers")
+    page = look.at(f"/t/{ticket.id}/findings", "finding")
+    while page.locator("button[value=keep]").count():
+        page.locator("button[value=keep]").click()
+    look.now("findings-decided")
+    page = look.at(f"/t/{ticket.id}/photo", "photo-none")
+    page.set_input_files("#file", PHOTO)
+    page.fill("#description", "Nuestra casa sin techo")
+    page.press("#description", "Enter")
+    expect(page.locator("[role=status]")).to_be_visible()
+    look.now("photo")
+    page = look.at(f"/t/{ticket.id}/publish", "publish")
+    page.click("main form .big")
+    expect(page.locator("#error-summary")).to_be_visible()
+    look.now("publish-error")
+
+
+def test_the_pages_of_a_person_whose_story_is_public(look: Look, opened: Callable[..., Ticket], live: LiveService):
+    email = address()
+    ticket = opened(contactValue=email)
+    published(ticket, story=STORY, title="Un techo para los Fernández", beneficiary=LONG_NAME, location="Quito")
+    donate_in_sandbox(live, ticket, 50, name=LONG_NAME)
+    look.as_whom(ticket.token)
+    look.at("/find", "stories")
+    look.at(f"/t/{ticket.id}", "wait-published")
+    page = look.at(f"/t/{ticket.id}/manage", "manage")
+    page.locator("#share ~ details summary").click()
+    page.locator("form[action$='/thanks'] button").click()
+    look.now("manage-error")
+    page = look.at(f"/t/{ticket.id}/consent", "consent")
+    page.locator("details summary").nth(1).click()
+    page.locator("details[open] button").click()
+    page.wait_for_url("**/consent?done=name")
+    look.now("consent-withdrawn")
+    page = look.at(f"/t/{ticket.id}/contact", "contact")
+    page.fill("#contact", address())
+    page.press("#contact", "Enter")
+    look.now("contact-code")
+    look.at(f"/t/{ticket.id}/recovery", "recovery").locator("main form button").click()
+    expect(page.locator(".code svg")).to_be_visible()
+    look.now("recovery-sheet")
+    look.at(f"/t/{ticket.id}/erase", "erase")
+
+
+def test_the_pages_of_a_donor(look: Look, opened: Callable[..., Ticket], client: Client, live: LiveService):
+    ticket = opened()
+    attached = ticket.http.post(f"{ticket.path}/attachments", files={"file": ("roof.png", PHOTO["buffer"])})
+    assert attached.status_code == 201, attached.text
+    picture = {"attachmentId": attached.json()["id"], "description": "Nuestra casa sin techo"}
+    url = published(ticket, story=STORY, title="Un techo para los Fernández", beneficiary=LONG_NAME, location="Quito")
+    assert ticket.http.put(f"{ticket.path}/picture", json=picture).status_code == 200
+    consent = {"scopes": ["photo"], "textVersion": "1", "language": "es", "how": "typed"}
+    assert ticket.post("/consents", consent).status_code in (200, 201)
+    ticket.post("/updates", {"text": "Llegaron las tejas."})
+    for name in (LONG_NAME, "مريم الخطيب"):
+        form = {"choice": "25", "currency": "USD", "name": name, "message": "¡Ánimo! " * 12, "shown": "yes"}
+        checkout = client.post(url, data=form).headers["location"]
+        client.post(checkout, data={"outcome": "paid", "email": "grace@example.com", "country": "MX"})
+    wait_until_delivered(live)
+    page = look.at(f"{url}?lang={look.language}", "campaign")
+    look.at(f"{url}?cancelled", "campaign-cancelled")
+    page.locator(".give details summary").click()
+    page.fill("#amount", "nothing")
+    page.locator("form.give button[type=submit]").click()
+    look.now("campaign-error")
+    look.at(f"{url}/report", "report")
+    page.goto(url)
+    page.locator("form.give button[type=submit]").click()
+    page.wait_for_url("**/sandbox/pay/**")
+    look.now("sandbox-pay")
+    page.fill("#email", "grace@example.com")
+    page.select_option("#country", "MX")
+    page.locator("form button[type=submit]").click()
+    expect(page.locator(".thanks a[data-when=paid]")).to_be_visible()
+    look.now("campaign-thanks")
+    look.at("/sandbox", "sandbox")
+    ticket.post("/unpublish")
+    look.at(f"{url}?session_id=x", "campaign-not-public")
+
+
+@pytest.mark.parametrize("look", ["en"], indirect=True)
+def test_pages_in_arabic_and_without_a_photo(look: Look, opened: Callable[..., Ticket]):
+    url = published(opened(displayName="مريم الخطيب"), story=ARABIC, title="سقف لبيت مريم", location="حلب")
+    # The reader has chosen no language.
+    look.page.context.clear_cookies(name="language")
+    look.at(url, "campaign-arabic")
+    assert look.page.locator("html").get_attribute("dir") == "rtl"
+    look.at(published(opened(displayName="Ada"), story=ENGLISH, title="A roof for Ada"), "campaign-plain")
+    look.at("/?lang=ar", "home-arabic")
+
+
+def test_the_pages_of_an_auditor(look: Look, opened: Callable[..., Ticket], live: LiveService, client: Client):
+    ticket = opened()
+    ticket.publish()
+    donate_in_sandbox(live, ticket, 50)
+    paper, export = newest(client), ticket.get("/audit").text
+    look.at(f"/audit/{ticket.id}", "audit-entrance")
+    _, key = live.service.access.credentials.create(Role.AUDITOR)
+    look.as_whom(key)
+    look.at("/audit", "audit-search")
+    look.at(f"/audit/{ticket.id}", "audit")
+    look.at(f"/audit/{ticket.id}?at={ticket.get('/history').json()['events'][1]['position']}", "audit-past")
+    look.at(f"/audit/{ticket.id}/check", "audit-check")
+    page = look.at("/verify", "verify")
+    for text, kind in ((paper, "good"), (export.replace("ticket_opened", "ticket_Opened"), "bad")):
+        page.fill("#text", text)
+        page.locator("#check button").click()
+        expect(page.locator("#own")).to_have_class(f"notice {kind}")
+        look.now(f"verify-{kind}")
