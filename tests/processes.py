@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import httpx2
 
@@ -22,12 +22,6 @@ STORYLEDGER = Path(sys.executable).parent / "storyledger"
 READY_SECONDS = 240
 COMMAND_SECONDS = 180
 STOP_SECONDS = 120
-
-# systemd hands a socket to a service as file descriptor 3, for the process that LISTEN_PID names (sd_listen_fds(3)).
-_EXEC_WITH_SOCKET = (
-    "import os, sys; os.dup2(int(sys.argv[1]), 3);"
-    " os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
-)
 
 
 def listening_socket() -> socket.socket:
@@ -83,7 +77,6 @@ class Serving:
         only: str | None = None,
         *,
         log: Path | None = None,
-        pass_fds: tuple[int, ...] = (),
         listener: socket.socket | None = None,
         **settings: Any,
     ):
@@ -92,7 +85,6 @@ class Serving:
         self._listener = listener
         self._only = only
         self._log = log
-        self._pass_fds = pass_fds
 
     def __enter__(self) -> Self:
         self.start()
@@ -106,20 +98,9 @@ class Serving:
         """Start the process, and wait until its web part is ready if it has one."""
         arguments = ["serve", *(["--only", self._only] if self._only else [])]
         with (self._log or Path(os.devnull)).open("ab") as output:
-            self.process = self._started(arguments, output)
+            self.process = Fork(arguments, environment(self.settings), output, self._listener)
         if self._only is None or "web" in self._only:
             self.wait_until_ready()
-
-    def _started(self, arguments: list[str], output: IO[bytes]) -> subprocess.Popen[bytes] | Fork:
-        env = environment(self.settings)
-        command, fds = [STORYLEDGER, *arguments], self._pass_fds
-        if self._listener is not None:
-            number = self._listener.fileno()
-            command = [sys.executable, "-c", _EXEC_WITH_SOCKET, str(number), *command]
-            fds += (number,)
-        if fds:
-            return subprocess.Popen(command, env=env, stdout=output, stderr=output, pass_fds=fds)
-        return Fork(arguments, env, output)
 
     def wait_until_ready(self) -> None:
         eventually(lambda: self.status("/health/ready") == 200, READY_SECONDS)

@@ -1,6 +1,7 @@
 """An S3 store for the tests: moto's server in its own environment, which is made once from its lock file.
 
-It cannot use the service's environment, because it needs other versions of the same packages.
+It cannot use the service's environment, because it needs other versions of the same packages. As a program, this
+module only makes the environment.
 """
 
 from __future__ import annotations
@@ -96,3 +97,7 @@ def s3_server() -> Iterator[S3Server]:
         yield server
     finally:
         server.stop()
+
+
+if __name__ == "__main__":
+    program()
