@@ -558,6 +558,10 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/recover/{token}"): planter.as_admin("GET", "/recover/{canary}", 404),
         ("POST", "/recover/{token}"): planter.as_admin("POST", "/recover/{canary}", 404),
         ("POST", "/sign-out"): planter.as_admin("POST", "/sign-out?{canary}", 303),
+        ("GET", "/t/{ticket_id}/recordings"): planter.page("/recordings?done={canary}"),
+        ("POST", "/t/{ticket_id}/recordings/{recording_id}/delete"): planter.as_admin(
+            "POST", "/t/{ticket}/recordings/{canary}/delete", 403
+        ),
         ("GET", "/t/{ticket_id}/manage"): planter.page("/manage?{canary}"),
         ("POST", "/t/{ticket_id}/manage/unpublish"): planter.as_admin("POST", "/t/{ticket}/manage/unpublish", 403),
         ("POST", "/t/{ticket_id}/thanks"): planter.page("/thanks", {"text": "{canary}"}),

@@ -41,6 +41,7 @@ from entrypoints.http.handlers.publish_page import PublishPageHandlers
 from entrypoints.http.handlers.question_pages import QuestionPageHandlers
 from entrypoints.http.handlers.recording_files import RecordingFileHandlers
 from entrypoints.http.handlers.recording_intake import RecordingIntake
+from entrypoints.http.handlers.recording_pages import RecordingPageHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
 from entrypoints.http.handlers.site_pages import SitePageHandlers, operator_of
@@ -86,6 +87,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     recordings = RecordingHandlers(
         commands.recordings, commands.tickets, ticket_reader, cipher, intake, content.quotas, queries.progress
     )
+    recording_files = RecordingFileHandlers(commands.recordings, contents)
     tickets = TicketHandlers(
         commands.tickets,
         ticket_reader,
@@ -129,7 +131,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         TellHandlers(tickets, recordings, campaigns, ticket_reader, site, lambda: service.settings.intake == "open"),
         tickets,
         recordings,
-        RecordingFileHandlers(commands.recordings, contents),
+        recording_files,
+        RecordingPageHandlers(recording_files, site),
         TicketExportHandlers(contents, content.transcripts, cipher, draft_safety, public_url),
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from typing import NamedTuple
+from uuid import UUID
 
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.languages import translations
@@ -212,6 +213,7 @@ class StoryPageHandlers:
         personal, language = call.personal_data(self.cipher), self._language(call)
         draft, segments = personal.draft(row), self._segments(call, row)
         recording_ids = {recording.id for recording in recordings_of(row)} if segments else set()
+        heard = {str(each.place.recording_id) for each in segments}
         return self.site.page(
             call,
             "story.html",
@@ -228,6 +230,12 @@ class StoryPageHandlers:
             passages={str(each.place): passage_of_segment(call.ticket_id, each, recording_ids) for each in segments},
             sentences=spoken_sentences(call.ticket_id, draft, segments, recording_ids),
             story_tag=story_language(row) or language,
+            # The recordings that have segments, numbered as on the page of all recordings.
+            recording_numbers={
+                UUID(recording["id"]): number
+                for number, recording in enumerate(row["recordings"], 1)
+                if recording["id"] in heard
+            },
             versions=self._versions(call, language),
             notice=call.query.get("done"),
         )

@@ -29,6 +29,7 @@ from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import MICROPHONE, Site, see_other
 from entrypoints.http.problems import Problem, invalid, problem_of
+from projections.ticket_status import used_recordings
 
 # What a person may have to look at again, and the name of the sentence that says so.
 REFUSALS: Mapping[type[Exception], str] = {
@@ -130,6 +131,9 @@ class TellHandlers:
             status,
             headers=all_headers,
             ticket_id=ticket_id,
+            # Whether the person adds to a story that was told before, and whether everybody reads it.
+            more=ticket_id is not None and any(each["problem"] is None for each in used_recordings(call.ticket)),
+            public=ticket_id is not None and call.ticket["published"],
             faults=list(faults),
             spoken_languages=SPOKEN_LANGUAGES,
         )

@@ -81,6 +81,7 @@ class WaitPageHandlers:
             key=f"{progress.content_status}/{progress.stage}",
             progress=progress.progress,
             steps_done=list(Step).index(Step(row["step"])) if row["step"] else 0,
+            recordings=len(row["recordings"]),
             missing=len(missing_fields(Kind(row["kind"]), draft_of(row))),
             fault=row["error"]["code"] if row["error"] else None,
             fault_of_recording=bool(row["error"]) and row["error"]["code"] in FAULTS_OF_RECORDINGS,

@@ -1,5 +1,6 @@
 """The pages on which a person tells a story."""
 
+from entrypoints.http.handlers.recording_pages import RecordingPageHandlers
 from entrypoints.http.handlers.tell_pages import Teller, TellHandlers
 from entrypoints.http.operations import BodyKind, Operation, RateLimit
 from entrypoints.http.table.access import HOLDER_PAGE, JSON, OPEN, OPEN_TICKET
@@ -38,6 +39,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/tell/{ticket_id}", "Add a recording to a story and start to work on it", TellHandlers.send_more,
         HOLDER_PAGE, BodyKind.AUDIO, None, 303, media_types=("text/html",), other_responses={422: "text/html"},
+        tag="Telling",
+    ),
+    Operation(
+        "GET", "/t/{ticket_id}/recordings", "Show the page on which a person hears and deletes recordings",
+        RecordingPageHandlers.show, HOLDER_PAGE, media_types=("text/html",), tag="Telling",
+    ),
+    Operation(
+        "POST", "/t/{ticket_id}/recordings/{recording_id}/delete", "Delete a recording from the page",
+        RecordingPageHandlers.delete, HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=("text/html",),
         tag="Telling",
     ),
 )  # fmt: skip

@@ -129,6 +129,8 @@ TICKET_RULES = {
     ("DELETE", "/api/uploads/{ticket_id}/{upload_id}"): Rule(404, UPLOAD, **WRITE),
     ("GET", "/audit/{ticket_id}"): Rule(200, readers=True, client=False),
     ("GET", "/audit/{ticket_id}/check"): Rule(200, readers=True, client=False),
+    ("GET", "/t/{ticket_id}/recordings"): Rule(200, **WRITE),
+    ("POST", "/t/{ticket_id}/recordings/{recording_id}/delete"): Rule(404, FORM, **WRITE),
     ("GET", "/t/{ticket_id}/manage"): Rule(200, **WRITE),
     ("POST", "/t/{ticket_id}/manage/unpublish"): Rule(303, **WRITE),
     ("POST", "/t/{ticket_id}/thanks"): Rule(422, {"data": {"text": ""}}, **WRITE),
