@@ -27,7 +27,7 @@ LONGEST_HEADER = 998
 SUBJECT = "Subject: "
 
 _KIND = re.compile(r"[a-z][a-z_]{0,63}")
-LONGEST_NAME = 60
+LONGEST_NAME = 40
 MAX_NAME_WORDS = 6
 _SIGNS_IN_NAMES = "'’-"
 

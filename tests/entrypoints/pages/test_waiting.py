@@ -287,8 +287,10 @@ def test_a_mail_in_the_language_of_the_story_says_that_there_is_something_to_do(
     [mail] = files(live.settings.outbox, address)
     assert mail["Subject"] == subject
     assert mail["List-Unsubscribe"].startswith(f"<{live.base_url}/unsubscribe/")
-    # No text of a ticket is sent to an address that nobody has verified.
-    assert "Ada" not in mail.as_string()
+    # No text of a ticket but the name is sent to an address that nobody has verified.
+    assert ("Hola, Ada Lovelace:" if language == "es" else "Hello Ada Lovelace,") in text_of(mail)
+    assert "Moss" not in mail.as_string()
+    assert "rent" not in text_of(mail)
     link = f"{live.base_url}/t/{ticket.id}"
     assert link in text_of(mail).split()
     opened = client.get(link, headers={"Accept": "text/html"})
