@@ -1,5 +1,10 @@
 """The countries to choose from on the sandbox's pay page: ISO 3166 code and English name, ordered by name."""
 
+from collections.abc import Mapping
+from functools import cache
+
+from babel import Locale
+
 _LIST = """
 AR Argentina, AU Australia, AT Austria, BE Belgium, BR Brazil, BG Bulgaria, CA Canada, CL Chile, CN China, CO Colombia,
 HR Croatia, CY Cyprus, CZ Czechia, DK Denmark, EG Egypt, EE Estonia, FI Finland, FR France, DE Germany, GH Ghana,
@@ -12,3 +17,12 @@ AE United Arab Emirates, GB United Kingdom, US United States, UY Uruguay, VN Vie
 """
 
 COUNTRIES = {entry[:2]: entry[3:] for entry in _LIST.replace(",\n", ", ").strip().split(", ")}
+
+
+@cache
+def countries(language: str) -> Mapping[str, str]:
+    """Return the names of the countries in a language, in the order of their codes' names there."""
+    if language == "en":
+        return COUNTRIES
+    names = Locale.parse(language).territories
+    return dict(sorted(((code, names.get(code, name)) for code, name in COUNTRIES.items()), key=lambda entry: entry[1]))

@@ -1,7 +1,7 @@
 """The routes of the Stripe sandbox: its API, the page where a donation is paid, and the page of its operator."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Any, TypeVar
@@ -12,15 +12,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from adapters.languages import DEFAULT_LANGUAGE, text_direction
+from adapters.localisation import format_money, supported_language
 from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal
 from adapters.templates import Templates
 from domain.errors import InvalidError
 from domain.values import Money
-from entrypoints.http.amounts import DEFAULT_LANGUAGE, read_amount
-from entrypoints.http.countries import COUNTRIES
+from entrypoints.http.amounts import read_amount
+from entrypoints.http.countries import COUNTRIES, countries
 from entrypoints.http.middleware.problems import IS_FOR_BROWSERS
 from entrypoints.http.middleware.request_body import read_bounded
-from entrypoints.http.pages import PAGES_FOLDER, STATIC
+from entrypoints.http.pages import PAGES_FOLDER, STATIC, reader_language
 
 STYLES = (STATIC / "app.css", STATIC / "sandbox.css")
 MAX_BODY_BYTES = 64 * 1024
@@ -63,17 +65,23 @@ class _Pages:
         self._templates = Templates(
             PAGES_FOLDER / "sandbox",
             filters={"money": _money},
-            variables={"countries": COUNTRIES},
+            variables={"countries": countries},
         )
 
     async def in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
         return await anyio.to_thread.run_sync(work, *args, limiter=self._limiter)
 
-    def page(self, template: str, status: int = 200, form_target: str | None = None, **context: Any) -> Response:
-        """Return a page that loads only our style sheet, and whose forms may lead only to us and to `form_target`."""
+    def page(
+        self, request: Request, template: str, status: int = 200, form_target: str | None = None, **context: Any
+    ) -> Response:
+        """Return a page in the reader's language.
+
+        It loads only our style sheet, and its forms may lead only to us and to `form_target`.
+        """
         origin = _ORIGIN.match(form_target or "")
+        language = reader_language(request.headers, request.query_params.get("lang"))
         return HTMLResponse(
-            self._templates.render(template, **context),
+            self._templates.render(template, language=language, direction=text_direction(language), **context),
             status,
             {
                 "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none';"
@@ -98,7 +106,7 @@ class _Pages:
 
     async def operator(self, request: Request) -> Response:
         overview = await self.in_thread(self.sandbox.overview)
-        return self.page("operator.html", refusal=request.query_params.get("refusal", "")[:300], **overview)
+        return self.page(request, "operator.html", refusal=request.query_params.get("refusal", "")[:300], **overview)
 
     async def set_delivery_faults(self, request: Request) -> Response:
         form = await _form_fields(request)
@@ -110,7 +118,7 @@ class _Pages:
         id, form = request.path_params["id"], await _form_fields(request)
         act = self._acts().get(request.path_params["act"])
         if act is None or not _ID.fullmatch(id):
-            return self.page("message.html", 404, title="Not found", text="There is no such action.", link=None)
+            return self.page(request, "message.html", 404, reason="no_act", link=None)
         return await self._redirect_back(id, partial(act, id, form))
 
     async def _redirect_back(self, id: str, work: Callable[[], object]) -> Response:
@@ -163,24 +171,24 @@ class _PayPage:
     async def handle(self, request: Request) -> Response:
         session = await self._session(request)
         if session is None:
-            return self._message_page(404, "No such checkout", "There is nothing to pay here.", None)
+            return self._message_page(request, 404, "unknown", None)
         if request.method != "POST":
-            return self._show(session)
+            return self._show(request, session)
         if session["status"] == "complete":
             return RedirectResponse(_success_url(session), 303)
         if not self._is_open(session):
-            return self._show(session)
+            return self._show(request, session)
         values = await _form_fields(request)
         payer, outcome, faults = _read_attempt(values)
         if payer is None or outcome is None:
-            return self._pay_form(session, values, faults, 422)
+            return self._pay_form(request, session, values, faults, 422)
         try:
             paid = await self._pages.in_thread(self._pages.sandbox.pay, session["id"], outcome, payer)
         except StripeRefusal:
             # The session has changed since it was read, for example by another attempt, so its new state is shown.
-            return self._show(await self._session(request) or session)
+            return self._show(request, await self._session(request) or session)
         if outcome is Outcome.DECLINED:
-            return self._pay_form(session, values, {}, 402, declined=True)
+            return self._pay_form(request, session, values, (), 402, declined=True)
         return RedirectResponse(_success_url(paid), 303)
 
     async def _session(self, request: Request) -> CheckoutSession | None:
@@ -190,22 +198,27 @@ class _PayPage:
     def _is_open(self, session: CheckoutSession) -> bool:
         return bool(session["status"] == "open" and session["expires_at"] > self._pages.sandbox.clock())
 
-    def _show(self, session: CheckoutSession) -> Response:
+    def _show(self, request: Request, session: CheckoutSession) -> Response:
         if self._is_open(session):
-            return self._pay_form(session, {"email": session["customer_email"] or ""}, {})
+            return self._pay_form(request, session, {"email": session["customer_email"] or ""}, ())
         if session["status"] == "complete":
-            text = "This donation was paid already. Nothing more is due."
-            return self._message_page(200, "Already paid", text, _success_url(session))
-        text = "This checkout has expired and no card was charged. Open a new one to donate."
-        return self._message_page(410, "This checkout has expired", text, session["cancel_url"])
+            return self._message_page(request, 200, "paid", _success_url(session))
+        return self._message_page(request, 410, "expired", session["cancel_url"])
 
-    def _message_page(self, status: int, title: str, text: str, link: str | None) -> Response:
-        return self._pages.page("message.html", status, title=title, text=text, link=link)
+    def _message_page(self, request: Request, status: int, reason: str, link: str | None) -> Response:
+        return self._pages.page(request, "message.html", status, reason=reason, link=link)
 
     def _pay_form(
-        self, session: CheckoutSession, values: Form, faults: dict[str, str], status: int = 200, declined: bool = False
+        self,
+        request: Request,
+        session: CheckoutSession,
+        values: Form,
+        faults: Sequence[str],
+        status: int = 200,
+        declined: bool = False,
     ) -> Response:
         return self._pages.page(
+            request,
             "pay.html",
             status,
             form_target=session["success_url"],
@@ -236,19 +249,19 @@ async def _form_fields(request: Request) -> Form:
         return {}
 
 
-def _read_attempt(values: Form) -> tuple[Payer | None, Outcome | None, dict[str, str]]:
-    """Return the payer and the chosen outcome, and the fault of each invalid field."""
-    faults: dict[str, str] = {}
+def _read_attempt(values: Form) -> tuple[Payer | None, Outcome | None, list[str]]:
+    """Return the payer and the chosen outcome, and the names of the invalid fields."""
+    faults: list[str] = []
     name, email, country = (values.get(field, "").strip() for field in ("name", "email", "country"))
     outcome = _chosen(Outcome, values.get("outcome"))
     if len(name) > 150 or not name.isprintable():
-        faults["name"] = "Enter a name of up to 150 letters, or leave it empty."
+        faults.append("name")
     if len(email) > 254 or not email.isprintable() or not _EMAIL.fullmatch(email):
-        faults["email"] = "Enter an e-mail address like name@example.com."
+        faults.append("email")
     if country not in COUNTRIES:
-        faults["country"] = "Choose a country from the list."
+        faults.append("country")
     if outcome is None:
-        faults["outcome"] = "Choose how this payment should end."
+        faults.append("outcome")
     return (None if faults else Payer(name or None, email, country)), outcome, faults
 
 
@@ -260,6 +273,8 @@ def _success_url(session: CheckoutSession) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 
-def _money(minor: int, currency: str) -> str:
+def _money(minor: int, currency: str, language: str = DEFAULT_LANGUAGE) -> str:
     money = Money(minor, currency.upper())
+    if supported_language(language) != DEFAULT_LANGUAGE:
+        return format_money(money, supported_language(language))
     return f"{money.major:,} {money.currency}"

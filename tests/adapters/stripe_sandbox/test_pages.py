@@ -75,6 +75,21 @@ def test_a_donor_may_try_again_after_a_declined_card(world, checkout, page):
     assert world.arrive() == ["charge.failed", "payment_intent.payment_failed", *PAID]
 
 
+@pytest.mark.parametrize("language", ["es-PE,es;q=0.9", "en"])
+def test_a_donor_reads_the_pay_page_in_the_language_of_the_browser(world, checkout, language):
+    is_spanish = language.startswith("es")
+    with requests.Session() as donor:
+        donor.headers["Accept-Language"] = language
+        form = donor.get(checkout.url).text
+        assert ("Pagar 50,00\xa0USD" in form) is is_spanish
+        assert (">Alemania</option>" in form) is is_spanish
+        refused = donor.post(checkout.url, data={"outcome": "paid", "email": "no", "country": "DE"}).text
+        assert ("Escriba un correo electrónico como" in refused) is is_spanish
+        assert (">Enter an e-mail address like" in refused) is not is_spanish
+        unknown = donor.get(f"{world.url}/sandbox/pay/cs_test_unknown").text
+        assert ("Este pago no existe" in unknown) is is_spanish
+
+
 @pytest.mark.browser
 def test_a_bank_account_is_pending_when_the_donor_comes_back(world, checkout, page):
     page.goto(checkout.url)
