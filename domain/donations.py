@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import BaseAggregate
 
 from domain import events
-from domain.errors import RefusedError
+from domain.errors import NotFoundError, RefusedError
 from domain.gift import Gift
 from domain.values import Actor, Donor, GiftWords, Money
 
@@ -31,6 +31,8 @@ class Donation(BaseAggregate[UUID]):
         self.amount = amount
         self.description: str | None = None
         self.ticket_version = 0
+        self.words = GiftWords()
+        self.words_hidden = False
         self.gift = Gift()
         # The earliest time that Stripe reported for each fact, in Unix seconds.
         self._reported_at: dict[tuple[Any, ...], int] = {}
@@ -72,6 +74,15 @@ class Donation(BaseAggregate[UUID]):
     def is_payable(self) -> bool:
         """Whether neither a payment nor the end of the checkout is recorded; a failed attempt may be repeated."""
         return not self.gift.captured and not self.gift.expired
+
+    # Deciding: the donor's words.
+
+    def hide_words(self, actor: Actor, *, hidden: bool) -> None:
+        """Keep the donor's words off the page, or show them again; NotFoundError if the donor left none."""
+        if self.words == GiftWords():
+            raise NotFoundError("This gift has no words.")
+        if hidden != self.words_hidden:
+            self._trigger(events.DonorWordsHidden if hidden else events.DonorWordsShown, actor)
 
     # Deciding: refunds.
 
@@ -135,6 +146,9 @@ class Donation(BaseAggregate[UUID]):
         if isinstance(event, events.CheckoutRequested):
             self.description = event.description
             self.ticket_version = event.ticket_version or 0
+            self.words = event.words
+        elif isinstance(event, events.DonorWordsHidden | events.DonorWordsShown):
+            self.words_hidden = isinstance(event, events.DonorWordsHidden)
         if type(event) in IDENTIFYING_FIELDS:
             fields = vars(event)
             self._reported_at[_identity(type(event), fields)] = fields["report"].at

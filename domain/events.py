@@ -349,7 +349,10 @@ class Published(TicketEvent):
 
 
 class Unpublished(TicketEvent):
+    """The page is no longer visible to strangers; `consent_ended` if only because the time of the consent is over."""
+
     TOPIC = "unpublished"
+    consent_ended: bool = False
 
 
 class UpdatePosted(TicketEvent):
@@ -484,6 +487,21 @@ class PaymentFailed(DonationEvent):
     object_id: str
     reason: str
     report: StripeReport
+
+
+# The words that a donor left, which the person of the story may keep off the page.
+
+
+class DonorWordsHidden(DonationEvent):
+    """The page no longer shows the donor's name and words, though the donor agreed to that."""
+
+    TOPIC = "donor_words_hidden"
+
+
+class DonorWordsShown(DonationEvent):
+    """Words that were hidden are on the page again."""
+
+    TOPIC = "donor_words_shown"
 
 
 # Refunds: those requested here, and those that Stripe reports.

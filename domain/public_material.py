@@ -77,6 +77,11 @@ class PublicMaterial(TicketState):
         if self.lifecycle.published:
             self._trigger(events.Unpublished, actor)
 
+    def end_consents(self, actor: Actor, now: datetime) -> None:
+        """Take the page down if the consent to show the story has ended by itself."""
+        if self.lifecycle.published and ConsentScope.STORY not in self.consents.valid(now):
+            self._trigger(events.Unpublished, actor, consent_ended=True)
+
     def shown_scopes(self, now: datetime) -> frozenset[ConsentScope]:
         """Return what may be shown to others now: on a public page what was agreed to, before it what is not refused.
 

@@ -3,17 +3,25 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.events import CheckoutRequested, Erased, UpdatePosted, UpdateRemoved
+from domain.events import (
+    CheckoutRequested,
+    DonorWordsHidden,
+    DonorWordsShown,
+    Erased,
+    UpdatePosted,
+    UpdateRemoved,
+)
 from domain.values import GiftWords
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "page_words"
-VERSION = 1
-TOPICS = topics(CheckoutRequested, Erased, UpdatePosted, UpdateRemoved)
+VERSION = 2
+TOPICS = topics(CheckoutRequested, DonorWordsHidden, DonorWordsShown, Erased, UpdatePosted, UpdateRemoved)
 
 # `updates` has the id, the sealed text and the time of each update, the oldest first.
 UPDATES = Table("page_updates", {"ticket_id": "uuid", "updates": "jsonb", "position": "bigint"}, key=("ticket_id",))
-# The donor's words are sealed with the ticket's key, which an erasure destroys.
+# The donor's words are sealed with the ticket's key, which an erasure destroys. `shown` is what the donor agreed to,
+# and `hidden` what the person of the story decided.
 GIFT_WORDS = Table(
     "gift_words",
     {
@@ -22,6 +30,7 @@ GIFT_WORDS = Table(
         "name": "text",
         "message": "text",
         "shown": "boolean",
+        "hidden": "boolean",
         "position": "bigint",
     },
     key=("donation_id",),
@@ -35,12 +44,24 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     rows.load(UPDATES, {(recorded.event.ticket,) for recorded in of_pages})
     for recorded in of_pages:
         _fold_update(recorded, rows)
+    hidings = [recorded.event for recorded in batch if isinstance(recorded.event, DonorWordsHidden | DonorWordsShown)]
+    rows.load(GIFT_WORDS, {(event.donation_id,) for event in hidings})
     for recorded in batch:
-        event = recorded.event
-        if isinstance(event, CheckoutRequested) and event.words != GiftWords():
-            row = {"donation_id": event.donation_id, "ticket_id": event.ticket_id, "position": recorded.position}
-            words = event.words
-            rows.put(GIFT_WORDS, row | {"name": words.name, "message": words.message, "shown": words.shown})
+        _fold_words(recorded, rows)
+
+
+def _fold_words(recorded: RecordedEvent, rows: Rows) -> None:
+    match recorded.event:
+        case CheckoutRequested(words=words) as event if words != GiftWords():
+            row: Row = {"donation_id": event.donation_id, "ticket_id": event.ticket_id, "position": recorded.position}
+            row |= {"name": words.name, "message": words.message, "shown": words.shown, "hidden": False}
+            rows.put(GIFT_WORDS, row)
+        case DonorWordsHidden() | DonorWordsShown() as event:
+            if present := rows.get(GIFT_WORDS, (event.donation_id,)):
+                hidden = isinstance(event, DonorWordsHidden)
+                rows.put(GIFT_WORDS, present | {"hidden": hidden, "position": recorded.position})
+        case _:
+            pass
 
 
 def _fold_update(recorded: RecordedEvent, rows: Rows) -> None:
@@ -73,7 +94,7 @@ def recent_gifts(cursor: Cursor, ticket_id: UUID, limit: int) -> list[Row]:
     """Return up to `limit` gifts whose money is there, the newest first, with the donor's sealed words if there are."""
     cursor.execute(
         """
-        SELECT d.paid, d.currency, d.paid_at, w.name, w.message, coalesce(w.shown, false)
+        SELECT d.paid, d.currency, d.paid_at, w.name, w.message, coalesce(w.shown AND NOT w.hidden, false)
           FROM read.donation_ledger d LEFT JOIN read.gift_words w USING (donation_id)
          WHERE d.ticket_id = %(ticket_id)s AND d.status = 'PAID'
          ORDER BY coalesce(d.paid_at, '-infinity') DESC, d.created_at DESC, d.donation_id DESC LIMIT %(limit)s

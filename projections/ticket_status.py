@@ -356,6 +356,20 @@ def _source(fields: Row) -> Source:
     return Source(**fields | typed)
 
 
+def with_ended_consents(cursor: Cursor, now: datetime) -> list[UUID]:
+    """Return the tickets that are recorded as published though the consent to the story has ended by itself."""
+    cursor.execute(
+        """
+        SELECT ticket_id, consents FROM read.ticket_status
+         WHERE published AND jsonb_path_exists(
+               consents, '$[*] ? (@.valid_until <= $now)', jsonb_build_object('now', %(now)s::bigint))
+        """,
+        {"now": int(now.timestamp())},
+    )
+    rows = fetched_rows(cursor, ("ticket_id", "consents"))
+    return [row["ticket_id"] for row in rows if ConsentScope.STORY not in shown_scopes(row, now)]
+
+
 # Queries. A row has these columns and the derived `content_status`.
 
 COLUMNS = (*TICKETS.columns, "funded")
@@ -367,7 +381,17 @@ SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket_id IS NOT 
 
 def _rows(cursor: Cursor) -> list[Row]:
     """Return the rows of `_SELECT`."""
-    return [with_status(row) for row in fetched_rows(cursor, COLUMNS)]
+    return [present(row) for row in fetched_rows(cursor, COLUMNS)]
+
+
+def present(row: Row) -> Row:
+    """Return the row as it is now, with its `content_status`.
+
+    A page is not public any more once the consent to the story has ended, even before that is recorded.
+    """
+    if row["published"] and ConsentScope.STORY not in shown_scopes(row):
+        row = row | {"published": False}
+    return with_status(row)
 
 
 def with_status(row: Row) -> Row:

@@ -35,7 +35,7 @@ def ticket_with_totals(cursor: Cursor, ticket_id: UUID) -> Row | None:
         return None
     ticket, _, last = joined_rows[0]
     totals = [total for _, total, _ in joined_rows if total["ticket_id"] is not None]
-    row = ticket_status.with_status(ticket)
+    row = ticket_status.present(ticket)
     row[SUMMARY] = donation_ledger.ordered_totals(cursor, ticket_id, totals), last if last["paid_at"] else None
     return row
 

@@ -29,6 +29,8 @@ class ScopeText:
 class ConsentText:
     version: str
     language: str
+    # To the story alone, from somebody who is about to tell it.
+    telling: str
     introduction: str
     scopes: Mapping[ConsentScope, ScopeText]
     # About people who are spoken about, and children.

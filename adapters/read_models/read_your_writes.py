@@ -69,7 +69,7 @@ class ReadYourWrites:
         if folded_row is not None and row is not None:
             # Payments are in the streams of the donations.
             folded_row["funded"] = row["funded"]
-        return folded_row
+        return folded_row and ticket_status.present(folded_row)
 
 
 class TicketRows:

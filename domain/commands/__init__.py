@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.documents import DocumentCommands
+from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.recordings import RecordingCommands
 from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
@@ -24,5 +25,6 @@ class Commands:
     attachments: AttachmentCommands
     voices: VoiceCommands
     checkouts: CheckoutCommands
+    donor_words: DonorWordsCommands
     refunds: RefundCommands
     support: SupportCommands

@@ -13,7 +13,7 @@ from domain.ports import Contents, Erasure, SafetyReviewer, Tickets
 from domain.public_material import require_consent
 from domain.safety import SafetyReview
 from domain.tickets import DEFAULT_CURRENCY, NewTicket, RecordingTicket
-from domain.values import Actor, ConsentScope, Draft, FindingDecision
+from domain.values import SYSTEM, Actor, ConsentScope, Draft, FindingDecision
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,10 @@ class TicketCommands:
         """Take consents back: what they allowed is shown nowhere from now on."""
         recorder = ContentRecorder(self.store, self.contents)
         recorder.change(ticket_id, lambda ticket: ticket.withdraw_consent(actor, scopes), if_match)
+
+    def end_consents(self, ticket_id: UUID, now: datetime) -> None:
+        """Take the page down and close its checkouts if the time of the consent to the story is over."""
+        self.store.change(ticket_id, lambda ticket: ticket.end_consents(SYSTEM, now))
 
     def unpublish(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.store.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)

@@ -5,6 +5,7 @@ from adapters.jobs.worker import Worker
 from adapters.mail.holders import holder_values
 from adapters.payments.open_checkouts import CheckoutExpirer
 from adapters.payments.pending_calls import PendingCallRetrier
+from adapters.privacy.consent_ends import ConsentEnds
 from adapters.privacy.epoch_rotation import EpochRotation
 from adapters.privacy.erasure import Erasure
 from adapters.privacy.key_rotation import KeyRotation
@@ -13,6 +14,7 @@ from domain.commands import Commands
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.documents import DocumentCommands
+from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.pending_calls import PendingCallCommands
 from domain.commands.recordings import RecordingCommands
 from domain.commands.retention import RetentionCommands
@@ -86,6 +88,7 @@ class Jobs:
                 aggregates.tickets, content.contents, transcripts, content.safety, content.sound_cutter
             ),
             checkouts=checkouts,
+            donor_words=DonorWordsCommands(aggregates.donations),
             refunds=payments.refunds,
             support=support,
         )
@@ -100,6 +103,7 @@ class Jobs:
         chores = [
             self.epoch_rotation.run_if_due,
             self.retention.run,
+            ConsentEnds(database, tickets).run,
             access.idempotency.purge,
             mail.dead.purge,
             mail.limits.purge,

@@ -64,6 +64,8 @@ OPERATION_IDS: Mapping[str, str] = {
     f"POST {_TICKET}/create-payment": "createPayment",
     f"GET {_TICKET}/donations": "listDonations",
     f"GET {_TICKET}/donations/total": "getDonationTotals",
+    f"GET {_TICKET}/donations/{{donation_id}}/words": "getDonorWords",
+    f"PATCH {_TICKET}/donations/{{donation_id}}/words": "changeDonorWords",
     "GET /api/exports/donations": "exportDonations",
     "OPTIONS /api/uploads": "getUploadOptions",
     "POST /api/uploads": "createUpload",

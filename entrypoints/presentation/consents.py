@@ -68,10 +68,14 @@ class ScopeWords(ResponseBody):
 
 
 class ConsentWords(ResponseBody):
-    """The words that people agree to, in one language; `others` is about children and people spoken about."""
+    """The words that people agree to, in one language.
+
+    `telling` is agreed to by who tells a story, `others` is about children and people spoken about.
+    """
 
     version: str
     language: str
+    telling: str
     introduction: str
     scopes: list[ScopeWords]
     others: str
@@ -80,4 +84,4 @@ class ConsentWords(ResponseBody):
     @classmethod
     def of(cls, text: ConsentText) -> ConsentWords:
         scopes = [ScopeWords(scope, words.label, words.words) for scope, words in text.scopes.items()]
-        return cls(text.version, text.language, text.introduction, scopes, text.others, text.closing)
+        return cls(text.version, text.language, text.telling, text.introduction, scopes, text.others, text.closing)

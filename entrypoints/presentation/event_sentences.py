@@ -56,6 +56,8 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "PaymentReceived": N_("A gift was paid."),
     "PaymentConfirmed": N_("The payment service said more about a paid gift."),
     "PaymentFailed": N_("A payment did not work."),
+    "DonorWordsHidden": N_("The words of a donor were taken off the page."),
+    "DonorWordsShown": N_("The words of a donor are on the page again."),
     "RefundRequested": N_("Paying a gift back was asked for."),
     "RefundAccepted": N_("The payment service accepted to pay back."),
     "RefundRefused": N_("The payment service refused to pay back."),
@@ -134,4 +136,5 @@ YES, NO = N_("yes"), N_("no")
 CAUSED_BY_MESSAGE = N_("A message of the payment service, %(id)s")
 CAUSED_BY_CHECKOUT = N_("This gift began in line %(line)s")
 CAUSED_BY_REQUEST = N_("The recording was sent in line %(line)s")
+CAUSED_BY_END_OF_CONSENT = N_("The time is over for which the person agreed to show the story.")
 CAUSED_BY_DRAFT = N_("The draft of line %(line)s")

@@ -20,6 +20,7 @@ from entrypoints.presentation.event_sentences import (
     ACTORS,
     CAUSED_BY_CHECKOUT,
     CAUSED_BY_DRAFT,
+    CAUSED_BY_END_OF_CONSENT,
     CAUSED_BY_MESSAGE,
     CAUSED_BY_REQUEST,
     EVENT_SENTENCES,
@@ -190,6 +191,8 @@ class _Causes:
                 return self._named(CAUSED_BY_DRAFT, self._draft)
             case events.Transcribed() | events.TranscriptionFailed() | events.Analysed() | events.DraftingFailed():
                 return self._named(CAUSED_BY_REQUEST, self._request)
+            case events.Unpublished(consent_ended=True):
+                return Cause(self._reader.message(CAUSED_BY_END_OF_CONSENT))
             case events.DraftProposed():
                 self._draft = here
                 return self._named(CAUSED_BY_REQUEST, self._request)

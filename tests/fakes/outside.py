@@ -16,6 +16,7 @@ from domain.commands import Commands
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.documents import DocumentCommands
+from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.recordings import RecordingCommands
 from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
@@ -140,6 +141,7 @@ def fake_commands(**parts: Any) -> Commands:
             **{name: ports[name] for name in ("printer", "safety", "page_url", "checkpoint", "sandbox")},
         ),
         checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"]),
+        donor_words=DonorWordsCommands(ports["donations"]),
         attachments=AttachmentCommands(ports["tickets"], ports["contents"]),
         voices=VoiceCommands(ports["tickets"], ports["contents"], transcripts, ports["safety"], ports["cutter"]),
         refunds=RefundCommands(ports["donations"], ports["refunds"]),

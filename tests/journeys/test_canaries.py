@@ -255,6 +255,19 @@ class Planter:
         self.settle(donation_answer.headers["location"])
         assert self.visitor.post(f"/d/{self.slug}", data={"amount": self.canary("amount")}).status_code == 422
 
+    def words(self) -> None:
+        """Read the words of a donor, and take them off the page and put them back."""
+        for donation in self.main.get("/donations?limit=100").json()["donations"]:
+            path = f"{self.main.path}/donations/{donation['id']}/words"
+            statuses = {client.get(path).status_code for client in (self.main.http, self.admin)}
+            if statuses == {200}:
+                form = {"donation": donation["id"], "hidden": "yes"}
+                assert self.main.http.post(f"/t/{self.main.id}/manage/words", data=form).status_code == 303
+                assert self.main.http.patch(path, json={"hidden": False}).status_code == 200
+                assert self.main.http.patch(path, json={"hidden": self.canary("hidden")}).status_code == 422
+                return
+        raise AssertionError("no donor left words")
+
     def update(self) -> None:
         assert self.main.post("/updates", {"text": self.canary("update")}).status_code == 201
 
@@ -461,6 +474,11 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", f"{TICKET_PATH}/create-payment"): planter.pay,
         ("GET", "/d/{slug}"): planter.as_admin("GET", "/d/{slug}?thanks&session_id=cs_{canary}", 200),
         ("POST", "/d/{slug}"): planter.give,
+        ("GET", f"{TICKET_PATH}/donations/{{donation_id}}/words"): planter.words,
+        ("PATCH", f"{TICKET_PATH}/donations/{{donation_id}}/words"): planter.as_admin(
+            "PATCH", "/api/tickets/{canary}/donations/{canary}/words", 403
+        ),
+        ("POST", "/t/{ticket_id}/manage/words"): planter.as_admin("POST", "/t/{ticket}/manage/words", 403),
         ("GET", "/d/{slug}/total"): planter.as_admin("GET", "/d/{slug}/total?session_id=cs_{canary}", 200),
         ("GET", "/d/{slug}/receipt"): planter.as_admin("GET", "/d/{slug}/receipt?session_id=cs_{canary}", 404),
         ("GET", "/d/{slug}/picture.png"): planter.as_admin("GET", "/d/{slug}/picture.png", 200),

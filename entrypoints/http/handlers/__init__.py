@@ -25,6 +25,7 @@ from entrypoints.http.handlers.consent_page import ConsentPageHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
+from entrypoints.http.handlers.donor_words import DonorWordsHandlers
 from entrypoints.http.handlers.exports import ExportHandlers
 from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
@@ -128,7 +129,15 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         commands.transcripts, ticket_reader, contents, content.transcripts, content.printer, cipher
     )
     return [
-        TellHandlers(tickets, recordings, campaigns, ticket_reader, site, lambda: service.settings.intake == "open"),
+        TellHandlers(
+            commands.tickets,
+            tickets,
+            recordings,
+            campaigns,
+            ticket_reader,
+            site,
+            lambda: service.settings.intake == "open",
+        ),
         tickets,
         recordings,
         recording_files,
@@ -152,6 +161,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         StoryPageHandlers(commands.tickets, transcripts, documents, ticket_reader, cipher, site),
         VersionHandlers(commands.tickets, ticket_reader, cipher, draft_safety),
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
+        DonorWordsHandlers(commands.donor_words, cipher),
         HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
         AuditPageHandlers(access.credentials, cipher, service.proof.checkpoints, proof_checks, site),
@@ -162,6 +172,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ManagePageHandlers(
             commands.tickets,
             commands.support,
+            commands.donor_words,
             cipher,
             access.contact_index,
             access.recovery_links,

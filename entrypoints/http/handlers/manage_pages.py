@@ -14,9 +14,10 @@ from adapters.identity.recovery_links import RecoveryLinks
 from adapters.identity.sessions import SESSION_TOKEN, session_token
 from adapters.languages import translations
 from adapters.localisation import format_date, supported_language
+from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
-from domain.errors import InvalidError, RefusedError
+from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.ports import QrCodes
 from domain.values import Contact, ContactType, DonationStatus, Money
 from entrypoints.http.amounts import format_amount
@@ -45,12 +46,16 @@ class ShownGift(NamedTuple):
     donor: str | None
     message: str | None
     status: DonationStatus
+    donation_id: UUID
+    # Whether the page shows the words: None if the donor does not want that.
+    words_hidden: bool | None
 
 
 @dataclass(frozen=True)
 class ManagePageHandlers:
     commands: TicketCommands
     support: SupportCommands
+    donor_words: DonorWordsCommands
     cipher: FieldCipher
     contact_index: ContactIndex
     recovery_links: RecoveryLinks
@@ -116,6 +121,16 @@ class ManagePageHandlers:
     def unpublish(self, call: Call) -> Answer[None]:
         self.commands.unpublish(call.principal.actor, call.ticket_id)
         return see_other(f"/t/{call.ticket_id}/manage?done=unpublished")
+
+    def change_words(self, call: Call) -> Answer[None]:
+        """Hide the words of a donor or show them again, as the form says."""
+        form = form_fields(call.raw_body)
+        donation_id, hidden = ids.parse(form.get("donation", "")), form.get("hidden") == "yes"
+        if donation_id is None:
+            raise NotFoundError("There is no such gift.")
+        self.donor_words.hide(call.principal.actor, call.ticket_id, donation_id, hidden=hidden)
+        done = "hidden" if hidden else "shown"
+        return see_other(f"/t/{call.ticket_id}/manage?done={done}#gift-{donation_id}")
 
     def thank(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Send the typed thanks to those who gave; nobody's address is shown."""
@@ -267,6 +282,8 @@ def _shown_gift(row: Row, words: Row | None, personal: PersonalData, language: s
         donor=personal.text_or_none(ticket_id, words["name"] if words else None),
         message=personal.text_or_none(ticket_id, words["message"] if words else None),
         status=row["status"],
+        donation_id=row["donation_id"],
+        words_hidden=words["hidden"] if words and words["shown"] else None,
     )
 
 

@@ -13,18 +13,33 @@ from uuid import UUID
 import msgspec
 from pydantic import Field, StrictBool
 
-from adapters import contacts
+from adapters import consent_texts, contacts
+from adapters.consent_texts import ConsentText
 from adapters.identity.credentials import ticket_holder
 from adapters.quotas import QuotaExceeded
 from adapters.read_models.read_your_writes import ReadYourWrites
+from domain.commands.tickets import TicketCommands
+from domain.consent import Consent
 from domain.errors import AudioTooLongError, BusyError, InvalidError, NotAudioError
 from domain.goals import checked_goal
 from domain.tickets import DEFAULT_CURRENCY
-from domain.values import Contact, ContactType, Role
-from entrypoints.http.bodies import Body, DraftChange, ProcessRequest, Text, TicketOpening, form_fields, read, validated
+from domain.values import ConsentHow, ConsentScope, Contact, ContactType, Role
+from entrypoints.http.bodies import (
+    Body,
+    DraftChange,
+    Line,
+    ProcessRequest,
+    Text,
+    TicketOpening,
+    form_fields,
+    read,
+    validated,
+)
 from entrypoints.http.cookies import session_cookie
 from entrypoints.http.handlers.campaigns import CampaignHandlers
+from entrypoints.http.handlers.consents import GivenConsent
 from entrypoints.http.handlers.recordings import RecordingHandlers
+from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import MICROPHONE, Site, see_other
@@ -44,11 +59,14 @@ DRAFT_FIELDS = ("title", "story", "beneficiary", "goalAmount")
 
 
 class Teller(Body):
-    """Who tells a story, and that they agree that it is stored."""
+    """Who tells a story, and that they agree that it is kept, and shown once they say so."""
 
     contact: Annotated[Text, Field(max_length=contacts.LONGEST)]
     name: Annotated[Text, Field(max_length=120)] | None = None
     consent: StrictBool
+    # The text that was shown.
+    text_version: Annotated[Line, Field(max_length=20)] | None = None
+    text_language: Annotated[Line, Field(max_length=20)] | None = None
 
 
 class OpenedStory(msgspec.Struct, rename="camel"):
@@ -59,6 +77,7 @@ class OpenedStory(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True)
 class TellHandlers:
+    commands: TicketCommands
     tickets: TicketHandlers
     recordings: RecordingHandlers
     campaigns: CampaignHandlers
@@ -82,7 +101,9 @@ class TellHandlers:
         """Open the ticket of a story that was just recorded, before the recording is sent."""
         if not body.consent:
             raise invalid("/consent", "must be given")
-        cookie = self._open(call, body.contact, body.name or "")
+        cookie = self._open(
+            call, body.contact, body.name or "", _agreement(call, body.text_version, body.text_language)
+        )
         return Answer(OpenedStory(call.ticket_id), 201, cookie)
 
     def send_file(self, call: Call) -> Answer[bytes | None]:
@@ -92,7 +113,7 @@ class TellHandlers:
         faults += ["audio"] if not call.upload.size_bytes else []
         if faults:
             return self._form(call, "tell_file.html", fields, faults)
-        return self._keep_recording(call, self._open(call, fields["contact"], fields.get("name", "")))
+        return self._keep_recording(call, self._open_with(call, fields))
 
     def send_more(self, call: Call) -> Answer[bytes | None]:
         return self._keep_recording(call, {})
@@ -103,7 +124,7 @@ class TellHandlers:
         faults = [*_faults_of_draft(draft), *_faults_of_person(fields)]
         if faults:
             return self._form(call, "tell_write.html", fields, faults)
-        cookie = self._open(call, fields["contact"], fields.get("name", ""))
+        cookie = self._open_with(call, fields)
         self.campaigns.edit_draft(call, validated(DraftChange, draft))
         return see_other(f"/t/{call.ticket_id}", cookie)
 
@@ -119,7 +140,12 @@ class TellHandlers:
     ) -> Answer[bytes]:
         if not self._may_open(call):
             return self.site.page(call, "tell_closed.html")
-        return self.site.page(call, template, 422 if faults else 200, values=values, faults=list(faults))
+        status, text = 422 if faults else 200, self._text(call)
+        return self.site.page(call, template, status, text=text, values=values, faults=list(faults))
+
+    @staticmethod
+    def _text(call: Call) -> ConsentText:
+        return consent_texts.consent_text(consent_texts.CURRENT, page_language(call))
 
     def _recorder(
         self, call: Call, ticket_id: UUID | None, faults: Iterable[str] = (), headers: Mapping[str, str] | None = None
@@ -134,12 +160,20 @@ class TellHandlers:
             # Whether the person adds to a story that was told before, and whether everybody reads it.
             more=ticket_id is not None and any(each["problem"] is None for each in used_recordings(call.ticket)),
             public=ticket_id is not None and call.ticket["published"],
+            text=self._text(call),
             faults=list(faults),
             spoken_languages=SPOKEN_LANGUAGES,
         )
 
-    def _open(self, call: Call, contact_text: str, name: str) -> dict[str, str]:
-        """Open a ticket as the API does, make its holder the caller, and return the cookie that signs in."""
+    def _open_with(self, call: Call, fields: Mapping[str, str]) -> dict[str, str]:
+        agreement = _agreement(call, fields.get("textVersion"), fields.get("textLanguage"))
+        return self._open(call, fields["contact"], fields.get("name", ""), agreement)
+
+    def _open(self, call: Call, contact_text: str, name: str, agreement: Consent) -> dict[str, str]:
+        """Open a ticket as the API does, make its holder the caller, and return the cookie that signs in.
+
+        What its holder agrees to is on record before anything of the story is.
+        """
         contact = reachable_contact(contact_text)
         opening = {"contactType": contact.type, "contactValue": contact.value} | ({"displayName": name} if name else {})
         opened = self.tickets.create(call, read(TicketOpening, json.dumps(opening).encode())).body
@@ -148,6 +182,9 @@ class TellHandlers:
         assert opened.access_token is not None
         call.ticket = row
         call.principal = ticket_holder(opened.access_token, call.ticket_rows) or call.principal
+        # A request that is repeated after a crash finds the consent of the first.
+        if not row["consents"]:
+            self.commands.give_consent(call.principal.actor, call.ticket_id, agreement)
         return session_cookie(opened.access_token, https=self.site.https)
 
     def _keep_recording(self, call: Call, cookie: Mapping[str, str]) -> Answer[bytes | None]:
@@ -160,6 +197,12 @@ class TellHandlers:
         with suppress(Problem, QuotaExceeded):
             self.recordings.process(call, ProcessRequest())
         return see_other(f"/t/{call.ticket_id}", cookie)
+
+
+def _agreement(call: Call, version: str | None, language: str | None) -> Consent:
+    """Return the consent to the text that was shown: to the story. The page asks for all else before it is public."""
+    shown = {"textVersion": version or consent_texts.CURRENT, "language": language or page_language(call)}
+    return validated(GivenConsent, {"scopes": [ConsentScope.STORY], "how": ConsentHow.TYPED, **shown}).consent()
 
 
 def reachable_contact(text: str) -> Contact:

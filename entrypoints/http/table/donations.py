@@ -5,6 +5,7 @@ from typing import get_args
 from entrypoints.composition.exports import Format
 from entrypoints.http import bodies
 from entrypoints.http.handlers.donations import DonationHandlers
+from entrypoints.http.handlers.donor_words import DonorWordsHandlers, WordsChange
 from entrypoints.http.handlers.exports import ExportHandlers
 from entrypoints.http.operations import Operation, Parameter, RateLimit, choice_schema
 from entrypoints.http.table.access import (
@@ -16,9 +17,11 @@ from entrypoints.http.table.access import (
     LEDGER,
     LIMIT,
     NOT_FOUND,
+    PATCH,
     PAY,
     TICKET,
     TOTALS,
+    WRITE,
 )
 from projections import ticket_totals
 from projections.exports import By
@@ -36,6 +39,15 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET", f"{TICKET}/donations/total", "Get the totals of the donations to a ticket", DonationHandlers.totals,
         TOTALS, tag="Donations", ticket_query=ticket_totals.ticket_with_totals,
         query=(AS_OF, KNOWN_AT, Parameter("explain", "Add the entries that the total sums up.", {"type": "boolean"})),
+    ),
+    Operation(
+        "GET", f"{TICKET}/donations/{{donation_id}}/words", "Get the name and the words that a donor left with a gift",
+        DonorWordsHandlers.get, LEDGER, tag="Donations",
+    ),
+    Operation(
+        "PATCH", f"{TICKET}/donations/{{donation_id}}/words",
+        "Keep the words of a donor off the campaign page, or show them again", DonorWordsHandlers.change, WRITE, PATCH,
+        WordsChange, tag="Donations",
     ),
     Operation(
         "GET", "/api/exports/donations", "Export donations for accounting", ExportHandlers.export, EXPORT,

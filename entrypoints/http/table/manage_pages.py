@@ -19,6 +19,11 @@ OPERATIONS: tuple[Operation, ...] = (
         status=303, media_types=HTML, tag="Holder's pages",
     ),
     Operation(
+        "POST", f"{PAGE}/manage/words", "Keep the words of a donor off the page, or show them again",
+        ManagePageHandlers.change_words, HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML,
+        tag="Holder's pages",
+    ),
+    Operation(
         "POST", f"{PAGE}/thanks", "Send thanks to those who gave and left an address", ManagePageHandlers.thank,
         HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=AGAIN, tag="Holder's pages",
     ),

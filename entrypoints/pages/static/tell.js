@@ -177,6 +177,7 @@ async function openTicket() {
   ];
   if (faults.length) return faults;
   const body = { contact: form.get("contact").trim(), name: form.get("name").trim() || null, consent: true };
+  Object.assign(body, { textVersion: form.get("textVersion"), textLanguage: form.get("textLanguage") });
   const answer = await fetch("/tell", {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "application/json", "Idempotency-Key": recording.key },

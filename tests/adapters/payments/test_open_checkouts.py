@@ -13,8 +13,9 @@ import pytest
 from adapters.payments.open_checkouts import CheckoutExpirer
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
+from domain.consent import Consent
 from domain.errors import NotFoundError, RefusedError
-from domain.values import SYSTEM, DonationStatus, Money
+from domain.values import SYSTEM, ConsentScope, DonationStatus, Money
 from entrypoints.composition.service import Service
 from tests.fakes.outside import FakeCheckouts
 from tests.money import Ledger
@@ -58,8 +59,19 @@ def till(service: Service) -> Till:
     return Till(service)
 
 
+def end_consent(till: Till) -> None:
+    """Limit the consent to the story to a time that is over."""
+    past, tickets = int(datetime.now(UTC).timestamp()) - 1, till.service.commands.tickets
+    tickets.give_consent(SYSTEM, till.ticket, Consent((ConsentScope.STORY,), valid_until=past))
+    tickets.end_consents(till.ticket, datetime.now(UTC))
+
+
 CLOSINGS: dict[str, Callable[[Till], None]] = {
     "suspended": lambda till: till.service.commands.tickets.suspend(SYSTEM, till.ticket, "It looks like fraud."),
+    "consent withdrawn": lambda till: till.service.commands.tickets.withdraw_consent(
+        SYSTEM, till.ticket, [ConsentScope.STORY]
+    ),
+    "consent ended": end_consent,
     "unpublished": lambda till: till.service.commands.tickets.unpublish(SYSTEM, till.ticket),
     "erased": lambda till: till.service.commands.tickets.erase(SYSTEM, till.ticket),
 }

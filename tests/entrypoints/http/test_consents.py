@@ -9,6 +9,7 @@ from typing import Any
 import docx
 import pytest
 
+from adapters.privacy.consent_ends import ConsentEnds
 from domain.values import Role
 from projections import ticket_status
 from tests.client import Client, LiveService, Ticket
@@ -205,3 +206,30 @@ def test_a_name_taken_back_leaves_updates_donors_words_and_exports(ticket: Ticke
     assert "Ada" not in page
     for reader in (client, ticket.http):
         assert reader.get(f"{ticket.path}/updates").json()["updates"][0]["text"] == "[…] sleeps at home again."
+
+
+def test_a_page_whose_consent_ended_is_not_public_and_that_is_recorded_once(
+    ticket: Ticket, client: Client, live: LiveService
+):
+    url, tickets = published(ticket), live.service.commands.tickets
+    paid = donate_in_sandbox(live, ticket, 20)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    chore = ConsentEnds(live.service.database, tickets, lambda: soon + timedelta(seconds=1))
+    assert ticket.post("/consents", GIVEN | {"validUntil": soon.isoformat()}).status_code == 201
+    ConsentEnds(live.service.database, tickets).run()
+    assert client.get(url).status_code == 200
+    assert ticket.get("/status").json()["contentStatus"] == "PUBLISHED"
+    # The clock is past the end, and the chore has not run yet.
+    over = GIVEN | {"validUntil": (datetime.now(UTC) - timedelta(seconds=1)).isoformat()}
+    assert ticket.post("/consents", over).status_code == 201
+    assert client.get(url).status_code == 404
+    for answer in (ticket.get("/status"), ticket.get()):
+        assert answer.json()["contentStatus"] == "READY"
+    for _ in range(2):
+        chore.run()
+    events = [event for event in ticket.get("/history?limit=100").json()["events"] if event["type"] == "Unpublished"]
+    assert [(event["actor"], event["data"]["consentEnded"]) for event in events] == [("system", True)]
+    assert [donation["id"] for donation in ticket.get("/donations").json()["donations"]] == [paid]
+    assert ticket.post("/publish", {"consent": True}).status_code == 200
+    chore.run()
+    assert client.get(url).status_code == 200

@@ -7,6 +7,8 @@ import re
 import pytest
 
 from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.conftest import give_with_words
+from tests.entrypoints.http.contract import problem
 from tests.entrypoints.http.test_login_codes import address, mails
 from tests.fakes.mailbox import text_of
 
@@ -169,3 +171,62 @@ def test_every_link_of_my_page_leads_somewhere(live: LiveService, ticket: Ticket
             links = set(re.findall(r'href="(/[^"]*)"', browser.get(page(ticket, name)).text)) - {"/tell"}
             statuses = {link: browser.get(link).status_code for link in links}
             assert set(statuses.values()) == {200}, statuses
+
+
+WORDS = "Stay strong!"
+
+
+def words_path(ticket: Ticket) -> str:
+    donation = ticket.get("/donations").json()["donations"][0]["id"]
+    return f"{ticket.path}/donations/{donation}/words"
+
+
+def test_a_holder_takes_the_words_of_a_donor_off_the_page_and_puts_them_back(
+    live: LiveService, client: Client, ticket: Ticket
+):
+    url = ticket.publish()
+    give_with_words(live, client, url, name="Grace", message=WORDS)
+    words = ticket.http.get(words_path(ticket)).json()
+    assert (words["name"], words["message"], words["shown"], words["hidden"]) == ("Grace", WORDS, True, False)
+    with browser_of(live, ticket.token) as browser:
+        for hidden, button in (("yes", "Show on my page again"), ("no", "Take off my page")):
+            form = {"donation": words["donationId"], "hidden": hidden}
+            for _ in range(2):
+                changed = browser.post(page(ticket, "manage/words"), data=form)
+            assert changed.status_code == 303
+            manage = browser.get(changed.headers["location"]).text
+            assert WORDS in manage
+            assert f">{button}</button>" in manage
+            public = client.get(url).text
+            assert (WORDS in public, "Grace" in public) == (hidden == "no", hidden == "no")
+            assert "1 gift" in public
+    assert ticket.http.patch(words_path(ticket), json={"hidden": True}).json()["hidden"] is True
+    assert WORDS not in client.get(url).text
+    events = [event["type"] for event in ticket.get("/history?limit=100").json()["events"] if "Donor" in event["type"]]
+    assert events == ["DonorWordsHidden", "DonorWordsShown", "DonorWordsHidden"]
+
+
+def test_words_that_the_donor_keeps_private_cannot_be_shown(live: LiveService, client: Client, ticket: Ticket):
+    url = ticket.publish()
+    checkout = client.post(url, data={"amount": "20", "name": "Grace", "message": WORDS})
+    assert checkout.status_code == 303
+    assert ticket.http.patch(words_path(ticket), json={"hidden": False}).json()["shown"] is False
+    assert WORDS not in client.get(url).text
+
+
+def test_a_gift_without_words_and_one_of_another_story_are_not_found(
+    live: LiveService, client: Client, ticket: Ticket, auditor: Client
+):
+    ticket.pay(5)
+    problem(ticket.http.get(words_path(ticket)), 404, "not-found")
+    problem(ticket.http.patch(words_path(ticket), json={"hidden": True}), 404, "not-found")
+    problem(ticket.http.patch(words_path(ticket), json={"hidden": "yes"}), 422, "invalid")
+    other = client.open_ticket()
+    give_with_words(live, client, other.publish(), name="Grace", message=WORDS)
+    foreign = words_path(other).replace(other.id, ticket.id)
+    problem(ticket.http.get(foreign), 404, "not-found")
+    problem(ticket.http.patch(foreign, json={"hidden": True}), 404, "not-found")
+    assert auditor.get(words_path(other)).json()["message"] == "[masked]"
+    with browser_of(live, ticket.token) as browser:
+        form = {"donation": foreign.split("/")[-2], "hidden": "yes"}
+        assert browser.post(page(ticket, "manage/words"), data=form).status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +10,12 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from adapters import consent_texts
 from entrypoints.http.handlers.tell_pages import SPOKEN_LANGUAGES
 from tests.browser import checked
 from tests.client import RECORDING, Client, LiveService, eventually
 
+TEXT = ("textVersion", "textLanguage")
 PERSON = {"contact": "ada@example.com", "name": "Ada Lovelace", "consent": "yes"}
 SPEECH = RECORDING.read_bytes()
 
@@ -89,6 +92,54 @@ def test_what_was_written_becomes_the_draft(live: LiveService):
     draft = holder.get(f"/api/tickets/{ticket_id}", params={"include": "draft"}).json()["donationDraft"]
     assert (draft["title"], draft["goalAmount"]) == ("Un techo", 1500)
     assert draft["story"] == "El techo se cayó.\nDormimos fuera."
+
+
+def consents_of(holder: Client, ticket_id: str) -> list[dict[str, Any]]:
+    answer = holder.get(f"/api/tickets/{ticket_id}/consents").json()
+    assert answer["given"] == ["story"]
+    records: list[dict[str, Any]] = answer["consents"]
+    return records
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_what_a_person_agrees_to_before_telling_is_on_record(live: LiveService, language: str):
+    with live.client() as browser:
+        page = browser.get("/tell/write", params={"lang": language}).text
+        shown = consent_texts.consent_text("1", language).telling
+        assert f'<span lang="{language}">{shown}</span>' in page
+        text = {name: page.partition(f'name="{name}" value="')[2].partition('"')[0] for name in TEXT}
+        assert text == {"textVersion": "1", "textLanguage": language}
+        answers = [browser.post("/tell/write", data=PERSON | text | {"story": "The roof fell in."})]
+        answers.append(send_file(browser, **text))
+        for answer in answers:
+            (record,) = consents_of(signed_in(live, answer)[1], signed_in(live, answer)[0])
+            assert (record["textVersion"], record["language"]) == ("1", language)
+            assert (record["how"], record["actor"], record["scopes"]) == ("typed", "holder", ["story"])
+        opened = browser.post("/tell", json={"contact": "ada@example.com", "consent": True, **text})
+    holder = signed_in(live, opened)[1]
+    (record,) = consents_of(holder, opened.json()["ticketId"])
+    assert record["language"] == language
+
+
+def test_publishing_asks_for_what_is_still_missing(live: LiveService):
+    with live.client() as browser:
+        ticket_id, holder = signed_in(live, browser.post("/tell/write", data=PERSON | {"story": "The roof fell in."}))
+        draft = {"title": "A roof", "goalAmount": 1500, "beneficiary": "Ada"}
+        assert holder.patch(f"/api/tickets/{ticket_id}/draft", json=draft).status_code == 200
+        page = holder.get(f"/t/{ticket_id}/publish").text
+    assert re.search(r'id="show-story"[^>]* checked', page)
+    assert re.search(r'id="show-name"[^>]*>', page)
+    assert not re.search(r'id="show-name"[^>]* checked', page)
+
+
+def test_no_story_is_opened_with_an_unknown_text(live: LiveService):
+    events = live.row_count("events")
+    with live.client() as browser:
+        for text in ({"textVersion": "0"}, {"textLanguage": "x" * 21}):
+            body = {"contact": "ada@example.com", "consent": True, **text}
+            assert browser.post("/tell", json=body).status_code == 422
+            assert browser.post("/tell/write", data=PERSON | {"story": "A roof."} | text).status_code == 422
+    assert live.row_count("events") == events
 
 
 def test_a_repeated_request_for_a_ticket_signs_in_only_who_sent_it_first(live: LiveService):
