@@ -253,6 +253,8 @@ class Operation:
     query: tuple[Parameter, ...] = ()
     idempotency_key: bool = False
     shown_once: str | None = None
+    # The version of a ticket that the operation has opened. With a later one, somebody has used the ticket.
+    opened_version: int = 1
     tag: str = "Tickets"
     rate_limit: RateLimit = RateLimit.DEFAULT
     hidden: bool = False

@@ -59,7 +59,7 @@ def _may_see_secret(call: Call, key: str, replayed: ReplayedAnswer) -> bool:
     used the ticket: the caller has received the secret and needs no second copy.
     """
     row = None if replayed.ticket_id is None else call.ticket_rows.newest(replayed.ticket_id)
-    return is_secret(key) and (row is None or row["version"] == 1)
+    return is_secret(key) and (row is None or row["version"] == call.operation.opened_version)
 
 
 def _caller(call: Call) -> str:

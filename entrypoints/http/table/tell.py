@@ -12,7 +12,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/tell", "Open the ticket of a story and sign the browser in to it", TellHandlers.open, OPEN_TICKET,
-        JSON, Teller, 201, idempotency_key=True, rate_limit=RateLimit.CREATE, tag="Telling",
+        JSON, Teller, 201, idempotency_key=True, opened_version=2, rate_limit=RateLimit.CREATE, tag="Telling",
     ),
     Operation(
         "GET", "/tell/file", "Show the form for a recording that the person has", TellHandlers.show_file, OPEN,
