@@ -1,14 +1,14 @@
 """Ticket status: one row for each ticket with its draft, and one for each ticket that was ever funded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from domain import events
-from domain.consent import USUAL_SCOPES, Consents
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, without_places
-from domain.values import Actor, ConsentHow, ConsentScope, ContentStatus, Draft, Kind, Money, Role, Source, Step
+from domain.values import Actor, ConsentScope, ContentStatus, Draft, Kind, Money, Role, Source, Step
+from projections.consent_records import consent_records, shown_scopes
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
@@ -130,7 +130,7 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
         case events.FindingDecided(finding_id=finding_id, decision=decision):
             row["decisions"] = [*row["decisions"], [finding_id, decision]]
         case events.ConsentGiven() | events.ConsentWithdrawn() | events.Published():
-            row["consents"] = [*row["consents"], *_consent_records(event, recorded)]
+            row["consents"] = [*row["consents"], *consent_records(event, recorded)]
             if isinstance(event, events.ConsentGiven) and ConsentScope.RECORDING in event.scopes and row["voice"]:
                 row["voice"] = row["voice"] | {"agreed": True}
         case events.PictureChosen():
@@ -271,49 +271,6 @@ def _transcription(event: events.Transcribed, recorded: RecordedEvent) -> Row:
         "engine": event.engine,
         "created_at": recorded.recorded_at.isoformat(),
     }
-
-
-def _consent_records(
-    event: events.ConsentGiven | events.ConsentWithdrawn | events.Published, recorded: RecordedEvent
-) -> Iterator[Row]:
-    act: Row = {"actor": str(event.actor), "at": recorded.recorded_at.isoformat()}
-    match event:
-        case events.ConsentWithdrawn(scopes=scopes):
-            yield act | {"withdrawn": list(scopes)}
-        case events.Published(scopes=None):
-            yield act | {"given": list(USUAL_SCOPES), "how": ConsentHow.TYPED, "published": True}
-        case events.Published(scopes=scopes):
-            # Publishing without the name is a decision not to show it.
-            if refused := [scope for scope in USUAL_SCOPES if scope not in (scopes or ())]:
-                yield act | {"withdrawn": refused}
-        case events.ConsentGiven(scopes=scopes):
-            given = {"given": list(scopes), "how": event.how, "text_version": event.text_version}
-            yield (
-                act
-                | given
-                | {"language": event.language, "by": event.by, "note": event.note}
-                | {"valid_until": event.valid_until}
-            )
-
-
-def consents_of(row: Row) -> Consents:
-    """Return what the person agreed to show, by the records of the row."""
-    consents = Consents()
-    for record in row["consents"]:
-        if "given" in record:
-            consents.give(map(ConsentScope, record["given"]), record.get("valid_until"))
-        else:
-            consents.withdraw(map(ConsentScope, record["withdrawn"]))
-    return consents
-
-
-def shown_scopes(row: Row, now: datetime | None = None) -> frozenset[ConsentScope]:
-    """Return what the public page shows: what the person agreed to, and neither took back nor limited to a past time.
-
-    The page shows the photo only if `row["picture"]` names one. It lets people hear `row["voice"]` only if the person
-    agreed after it was chosen.
-    """
-    return consents_of(row).valid(now or datetime.now(UTC))
 
 
 def _correction(event: events.TranscriptCorrected) -> Row:

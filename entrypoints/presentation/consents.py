@@ -8,8 +8,8 @@ from adapters.consent_texts import ConsentText
 from domain.values import ConsentHow, ConsentScope
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time
+from projections.consent_records import shown_scopes
 from projections.model import Row
-from projections.ticket_status import shown_scopes
 
 
 class ConsentRecord(ResponseBody):

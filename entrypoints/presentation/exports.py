@@ -18,9 +18,10 @@ from domain.values import DonationStatus
 from entrypoints.presentation.donations import net_minor
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time, encode, major, rfc3339, utc, utc_or_none
+from projections.consent_records import consents_of
 from projections.fee_ledger import EXCHANGE
 from projections.model import Row
-from projections.ticket_status import consents_of, draft_of
+from projections.ticket_status import draft_of
 
 CSV_CHUNK_CHARACTERS = 64 * 1024
 

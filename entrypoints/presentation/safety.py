@@ -17,8 +17,9 @@ from domain.safety import SafetyReview
 from domain.values import ConsentScope, Draft, FindingDecision, FindingKind
 from entrypoints.presentation.personal_data import MASKED, PersonalData
 from entrypoints.presentation.responses import ResponseBody
+from projections.consent_records import consents_of, shown_scopes
 from projections.model import Row
-from projections.ticket_status import consents_of, is_public, shown_scopes
+from projections.ticket_status import is_public
 
 REMEMBERED_REVIEWS = 1_000
 

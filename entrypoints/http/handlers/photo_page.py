@@ -24,7 +24,7 @@ from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, see_other
 from entrypoints.http.problems import Problem
-from projections.ticket_status import shown_scopes
+from projections.consent_records import shown_scopes
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, see_other
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.safety import DraftSafety, Safety
+from projections.consent_records import shown_scopes
 from projections.model import Row
-from projections.ticket_status import shown_scopes
 
 # Findings about people who did not tell the story themselves: somebody must have asked them, or their parents.
 ABOUT_OTHERS = frozenset({FindingKind.NAME, FindingKind.MINOR})

@@ -12,6 +12,7 @@ import pytest
 from adapters.privacy.consent_ends import ConsentEnds
 from domain.values import Role
 from projections import ticket_status
+from projections.consent_records import shown_scopes
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.conftest import donate_in_sandbox, give_with_words
 from tests.entrypoints.http.contract import pointers, problem
@@ -116,7 +117,7 @@ def test_a_name_taken_back_leaves_the_page_the_public_row_and_later_documents(
     with live.service.database.reading() as cursor:
         row = ticket_status.ticket_by_slug(cursor, url.rpartition("/")[2])
     assert row is not None
-    assert "name" not in ticket_status.shown_scopes(row)
+    assert "name" not in shown_scopes(row)
 
 
 def test_a_place_taken_back_leaves_the_page_and_later_documents(ticket: Ticket, client: Client):
