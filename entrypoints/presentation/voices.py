@@ -62,9 +62,14 @@ def page_voice(row: Row, personal: PersonalData, *, preview: bool) -> dict[str, 
     return {
         "path": f"{path}?v={voice['sha256'][:16]}",
         "media_type": voice["media_type"],
-        "length": clock(voice["duration_ms"]),
+        "length": length_of(row),
         "text": personal.text(row["ticket_id"], voice["text"]),
     }
+
+
+def length_of(row: Row) -> str:
+    """Return the length of the row's voice, to the nearest second."""
+    return clock(row["voice"]["duration_ms"] + 500)
 
 
 def clock(milliseconds: int) -> str:

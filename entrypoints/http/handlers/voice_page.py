@@ -24,7 +24,7 @@ from entrypoints.http.handlers.voices import ChosenVoice, VoiceHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, see_other
 from entrypoints.http.problems import Problem
-from entrypoints.presentation.voices import clock
+from entrypoints.presentation.voices import clock, length_of
 from projections.model import Row
 
 
@@ -129,7 +129,7 @@ class VoicePageHandlers:
             ticket_id=row["ticket_id"],
             voice=self.voices.shown(call, row),
             sound=row["voice"] and row["voice"]["sha256"],
-            length=row["voice"] and clock(row["voice"]["duration_ms"]),
+            length=row["voice"] and length_of(row),
             agreed=row["voice"] and row["voice"]["agreed"],
             public=row["published"] and not row["suspended"],
             recordings=self._recordings(call, row),
