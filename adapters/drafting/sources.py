@@ -7,6 +7,7 @@ from itertools import chain
 from adapters.drafting.heard import Heard
 from domain.lifecycle import DraftPart, draft_parts
 from domain.ports import Analyser, Drafter
+from domain.transcripts import BETWEEN_RECORDINGS
 from domain.values import Analysis, Draft, Segment, Sentiment, Source, Transcript, Urgency, Word
 
 Span = tuple[int, int]
@@ -45,8 +46,19 @@ def certain_part(transcript: Transcript) -> Transcript:
         for word in transcript.words
         if not any(segment.start_ms <= word.start_ms < segment.end_ms for segment in uncertain)
     )
-    text = " ".join(segment.text.strip() for segment in certain)
-    return replace(transcript, text=text, segments=certain, words=words)
+    return replace(transcript, text=_text_of(certain, transcript.text), segments=certain, words=words)
+
+
+def _text_of(segments: Sequence[Segment], whole: str) -> str:
+    """Return the text of the segments alone; where another recording begins in the whole text, one begins here, too."""
+    text, end = "", 0
+    for segment in segments:
+        spoken = segment.text.strip()
+        at = max(whole.find(spoken, end), end)
+        separator = BETWEEN_RECORDINGS if BETWEEN_RECORDINGS in whole[end:at] else " "
+        text += (separator if text else "") + spoken
+        end = at + len(spoken) if whole.startswith(spoken, at) else end
+    return text
 
 
 def with_sources(draft: Draft, transcript: Transcript, language: str | None) -> Draft:

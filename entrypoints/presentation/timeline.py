@@ -20,6 +20,7 @@ from entrypoints.presentation.event_sentences import (
     ACTORS,
     CAUSED_BY_CHECKOUT,
     CAUSED_BY_DRAFT,
+    CAUSED_BY_DRAFTING,
     CAUSED_BY_END_OF_CONSENT,
     CAUSED_BY_MESSAGE,
     CAUSED_BY_REQUEST,
@@ -177,6 +178,8 @@ class _Causes:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._checkouts: dict[object, tuple[int, int]] = {}
+        # What asked last for work on the recordings.
+        self._asked = CAUSED_BY_REQUEST
         self._request: tuple[int, int] | None = None
         self._draft: tuple[int, int] | None = None
 
@@ -186,16 +189,18 @@ class _Causes:
             case events.CheckoutRequested():
                 self._checkouts[event.donation_id] = here
             case events.ProcessingRequested():
-                self._request = here
+                self._asked, self._request = CAUSED_BY_REQUEST, here
+            case events.DraftingRequested():
+                self._asked, self._request = CAUSED_BY_DRAFTING, here
             case events.InfoRequested():
                 return self._named(CAUSED_BY_DRAFT, self._draft)
             case events.Transcribed() | events.TranscriptionFailed() | events.Analysed() | events.DraftingFailed():
-                return self._named(CAUSED_BY_REQUEST, self._request)
+                return self._named(self._asked, self._request)
             case events.Unpublished(consent_ended=True):
                 return Cause(self._reader.message(CAUSED_BY_END_OF_CONSENT))
             case events.DraftProposed():
                 self._draft = here
-                return self._named(CAUSED_BY_REQUEST, self._request)
+                return self._named(self._asked, self._request)
             case DonationEvent() if report := getattr(event, "report", None):
                 return Cause(self._reader.message(CAUSED_BY_MESSAGE, id=report.event_id))
             case DonationEvent():

@@ -19,7 +19,7 @@ class ShownRecording(NamedTuple):
     """A recording with its length in minutes and seconds.
 
     `state` is used, working, waiting, silent, faulty or unused. `after` says what deleting it does to the text of the
-    page: public, again, or kept.
+    page: public, again, or kept. `heard` is True if a passage of it was chosen for the page.
     """
 
     id: str
@@ -27,6 +27,7 @@ class ShownRecording(NamedTuple):
     length: str
     state: str
     after: str
+    heard: bool
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def shown_recordings(row: Row, language: str) -> Sequence[ShownRecording]:
             "{}:{:02}".format(*divmod(round(recording["duration_ms"] / 1000), 60)),
             _state(row, recording, recording["id"] in used, recording["id"] in heard),
             "public" if row["published"] else "again" if heard & used - {recording["id"]} else "kept",
+            row["voice"] is not None and row["voice"]["recording_id"] == recording["id"],
         )
         for recording in row["recordings"]
     ]

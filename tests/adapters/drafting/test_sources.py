@@ -26,6 +26,14 @@ def with_uncertain(number: int) -> Transcript:
     return dataclasses.replace(TRANSCRIPT, segments=tuple(segments))
 
 
+def test_each_recording_begins_a_paragraph_of_its_own_for_the_drafter():
+    drafter, text = FakeDrafter(), "\n\n".join(SENTENCES)
+    for number, certain in enumerate(("{1}\n\n{2}", "{0}\n\n{2}", "{0}\n\n{1}")):
+        transcript = dataclasses.replace(with_uncertain(number), text=text)
+        SourcedDrafter(FakeAnalyser(), drafter).draft(transcript, FakeAnalyser().analysis)
+        assert drafter.transcripts[-1].text == certain.format(*SENTENCES)
+
+
 def test_every_part_of_a_local_draft_has_a_source():
     draft = LOCAL.draft(TRANSCRIPT, LOCAL.analyse(TRANSCRIPT))
     parts = list(draft_parts(draft))

@@ -137,6 +137,16 @@ def test_the_sound_is_gone_from_page_and_storage_at_once(
     assert sound not in stored(live, ticket)
 
 
+def test_the_page_of_recordings_says_that_the_voice_ends_with_its_recording(
+    live: LiveService, ticket: Ticket, ids: list[str]
+):
+    with browser_of(live, ticket.token) as browser:
+        sentence = "Nobody can hear your voice on your page then."
+        assert sentence not in browser.get(page(ticket, "recordings")).text
+        heard(ticket, ids)
+        assert sentence in browser.get(page(ticket, "recordings")).text
+
+
 def test_strangers_hear_nothing_while_the_page_is_down(ticket: Ticket, client: Client, admin: Client, ids: list[str]):
     url = heard(ticket, ids)
     admin.post(f"{ticket.path}/suspend", json={"reason": "Fraud."})
