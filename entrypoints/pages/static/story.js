@@ -16,7 +16,8 @@ const key = `story ${form.dataset.ticket}`;
 const isPublic = "public" in form.dataset;
 // The server shows what it did not save: the button decides what comes next.
 const again = "again" in form.dataset;
-const fields = [...form.elements].filter((field) => field.name && field.type !== "hidden");
+// Not the buttons: one of them would leave a sentence out.
+const fields = [...form.elements].filter((field) => field.name && !["hidden", "submit"].includes(field.type));
 
 // The texts that the server has, as far as this page knows.
 const known = Object.fromEntries(fields.map((field) => [field.name, initial(field)]));

@@ -74,7 +74,8 @@ class Keys(Hands):
 
     def tick(self, target: Locator) -> None:
         self._go(target)
-        self.page.keyboard.press("Space")
+        if not target.is_checked():
+            self.page.keyboard.press("Space")
         expect(target).to_be_checked()
 
     def choose(self, target: Locator) -> None:
