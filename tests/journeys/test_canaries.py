@@ -605,6 +605,8 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             "POST", "/t/{ticket}/story/transcript", 403, data={"text": planter.canary("text")}
         ),
         ("POST", "/t/{ticket_id}/story/restore"): planter.as_admin("POST", "/t/{ticket}/story/restore?{canary}", 403),
+        ("GET", "/t/{ticket_id}/listen"): planter.page("/listen?at=1&lang={canary}"),
+        ("POST", "/t/{ticket_id}/listen"): planter.page("/listen", {"at": "1", "text": "{canary}"}),
         ("GET", "/t/{ticket_id}/preview"): planter.page("/preview?session_id={canary}"),
         ("POST", "/t/{ticket_id}/story/document"): planter.page("/story/document", {"format": "{canary}"}),
         ("GET", "/t/{ticket_id}/publish"): planter.page("/publish?{canary}"),

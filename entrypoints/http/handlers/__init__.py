@@ -31,6 +31,7 @@ from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
 from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers
+from entrypoints.http.handlers.listen_pages import ListenPageHandlers
 from entrypoints.http.handlers.login_codes import LoginCodeHandlers
 from entrypoints.http.handlers.manage_pages import ManagePageHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
@@ -159,6 +160,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         documents,
         transcripts,
         StoryPageHandlers(commands.tickets, transcripts, documents, ticket_reader, cipher, site),
+        ListenPageHandlers(commands.tickets, transcripts, ticket_reader, cipher, story_languages, site),
         VersionHandlers(commands.tickets, ticket_reader, cipher, draft_safety),
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
         DonorWordsHandlers(commands.donor_words, cipher),

@@ -143,7 +143,7 @@ class StoryPageHandlers:
 
     def restore(self, call: Call) -> Answer[bytes | None]:
         form = _form(call)
-        earlier = validated(Restoration, {"version": _number(form.get("earlier", ""))}).version
+        earlier = validated(Restoration, {"version": number_in(form.get("earlier", ""))}).version
         version = _version(form)
         try:
             if version != call.ticket["version"]:
@@ -286,8 +286,9 @@ def _form(call: Call) -> dict[str, str]:
 
 def _version(form: Mapping[str, str]) -> int:
     """Return the version of the ticket that the page showed; 0, which no ticket has, if the form does not say."""
-    return _number(form.get("version", ""))
+    return number_in(form.get("version", ""))
 
 
-def _number(text: str) -> int:
+def number_in(text: str) -> int:
+    """Return the number that a form or an address has; 0 if it has none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else 0

@@ -2,6 +2,7 @@
 
 from entrypoints.http import bodies
 from entrypoints.http.handlers.campaign_page import CampaignPageHandlers
+from entrypoints.http.handlers.listen_pages import ListenPageHandlers
 from entrypoints.http.handlers.story_pages import StoryPageHandlers
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.versions import VersionHandlers
@@ -9,6 +10,7 @@ from entrypoints.http.operations import BodyKind, Operation
 from entrypoints.http.table.access import CURSOR, HOLDER_PAGE, JSON, LIMIT, PATCH, READ, READ_UNMASKED, TICKET, WRITE
 
 PAGE = "/t/{ticket_id}/story"
+LISTEN = "/t/{ticket_id}/listen"
 HTML = ("text/html",)
 # What was typed is shown again, with its faults or beside what somebody else saved meanwhile.
 AGAIN = {409: "text/html", 422: "text/html"}
@@ -53,6 +55,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{PAGE}/restore", "Bring back an earlier draft from the page", StoryPageHandlers.restore,
         HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=AGAIN, tag="Pages",
+    ),
+    Operation(
+        "GET", LISTEN, "Show the draft part by part, to check it by ear", ListenPageHandlers.show, HOLDER_PAGE,
+        media_types=HTML, tag="Pages",
+    ),
+    Operation(
+        "POST", LISTEN, "Leave a part out of the draft, or put a sentence in, and show the next part",
+        ListenPageHandlers.decide, HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML, tag="Pages",
     ),
     Operation(
         "GET", "/t/{ticket_id}/preview", "Show the holder the page as donors see it", CampaignPageHandlers.preview,

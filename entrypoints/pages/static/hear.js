@@ -71,8 +71,9 @@ export function equip(root = document) {
       button.classList.add("playing");
       try {
         await playing;
-      } catch {
-        button.classList.add("failed");
+      } catch (error) {
+        // A browser may refuse to play before the first press.
+        button.classList.toggle("failed", error?.name !== "NotAllowedError");
       }
       button.classList.remove("playing");
     });

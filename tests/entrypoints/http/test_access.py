@@ -149,6 +149,8 @@ TICKET_RULES = {
     ("PUT", "/t/{ticket_id}/story"): Rule(200, FORM, **WRITE),
     ("POST", "/t/{ticket_id}/story/transcript"): Rule(409, FORM, **WRITE),
     ("POST", "/t/{ticket_id}/story/restore"): Rule(422, FORM, **WRITE),
+    ("GET", "/t/{ticket_id}/listen"): Rule(200, **WRITE),
+    ("POST", "/t/{ticket_id}/listen"): Rule(303, FORM, **WRITE),
     ("GET", "/t/{ticket_id}/preview"): Rule(200, **WRITE),
     ("POST", "/t/{ticket_id}/story/document"): Rule(303, FORM, **WRITE),
     ("GET", "/t/{ticket_id}/publish"): Rule(200, **WRITE),
