@@ -328,8 +328,9 @@ function readAloud() {
   }
 }
 
-if (root.dataset.aloud || window.speechSynthesis) {
-  $("aloud-choice").hidden = false;
+if (!root.dataset.aloud && !window.speechSynthesis) {
+  $("aloud-choice").hidden = true;
+} else {
   $("aloud").addEventListener("click", readAloud);
 }
 if (navigator.mediaDevices?.getUserMedia && window.MediaRecorder) {
