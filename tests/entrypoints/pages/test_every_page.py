@@ -128,7 +128,7 @@ def test_the_page_on_which_a_story_is_recorded(look: Look, opened: Callable[...,
     page.locator("#send-form button[type=submit]").click()
     expect(page.locator("#send-errors")).to_be_visible()
     look.now("tell-review")
-    ticket = opened()
+    ticket = recorded(opened())
     look.as_whom(ticket.token)
     look.at(f"/tell/{ticket.id}", "tell-more")
 
@@ -161,6 +161,9 @@ def test_the_pages_of_a_person_who_corrects_and_publishes(look: Look, opened: Ca
     look.at(f"/t/{ticket.id}", "wait-ready")
     ticket.write_draft(story=f"{STORY}\n\nMi vecino Juan Pérez ayuda. 555-123-4567", title="Un techo")
     look.at(f"/t/{ticket.id}/story", "story")
+    page = look.at(f"/t/{ticket.id}/recordings", "recordings")
+    page.locator("summary").click()
+    look.now("recordings-delete")
     look.at(f"/t/{ticket.id}/preview", "preview")
     look.at(f"/t/{ticket.id}/answers", "answers")
     page = look.at(f"/t/{ticket.id}/findings", "finding")

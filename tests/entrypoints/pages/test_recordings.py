@@ -92,16 +92,13 @@ def test_the_story_is_beside_what_was_heard_in_each_recording(holder: Client, ti
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("language", ["en", "es"])
-def test_a_browser_plays_and_deletes_a_recording(
-    browser: Browser, live: LiveService, ticket: Ticket, work: JobRunner, language: str
+def test_a_browser_plays_a_recording_and_deletes_it(
+    browser: Browser, live: LiveService, ticket: Ticket, work: JobRunner
 ):
     told_twice(ticket, work)
-    with checked(browser, live.base_url, language=language, credential=ticket.token) as tab:
+    with checked(browser, live.base_url, credential=ticket.token) as tab:
         page = tab.open(f"/t/{ticket.id}/recordings")
         page.locator("audio").first.evaluate("sound => { sound.muted = true; return sound.play(); }")
         page.locator("summary").first.click()
-        tab.check(f"recordings-{language}")
         page.locator("details[open] button").click()
         expect(page.locator("audio")).to_have_count(1)
-        tab.check(f"recordings-deleted-{language}")
