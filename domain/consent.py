@@ -7,7 +7,7 @@ from datetime import datetime
 
 from domain import events
 from domain.safety import OMISSION
-from domain.values import ConsentHow, ConsentScope, Draft
+from domain.values import ConsentHow, ConsentScope, Draft, OthersDecision
 
 # Publishing gives these where no earlier consent is relied on.
 USUAL_SCOPES = (ConsentScope.STORY, ConsentScope.NAME, ConsentScope.PLACE)
@@ -25,6 +25,8 @@ class Consent:
     by: str | None = None
     note: str | None = None
     valid_until: int | None = None
+    others: OthersDecision | None = None
+    looked_by: str | None = None
 
 
 @dataclass

@@ -28,6 +28,7 @@ from domain.values import (
     GiftWords,
     Kind,
     Money,
+    OthersDecision,
     Personal,
     Sentiment,
     Source,
@@ -317,8 +318,9 @@ class ConsentGiven(TicketEvent):
     """The person agreed that these parts are shown to strangers.
 
     `text_version` and `language` name the text of ours that was agreed to; None if a client showed its own words. `by`
-    names who agreed for the person, or who witnessed it. `note` says who looked whether children and people spoken
-    about may be shown. The consent ends by itself at `valid_until`, in Unix seconds.
+    names who agreed for the person, or who witnessed it. `looked_by` looked at what the story says of children and
+    other people, `others` is what they decided, and `note` says whom they asked. The consent ends by itself at
+    `valid_until`, in Unix seconds.
     """
 
     TOPIC = "consent_given"
@@ -329,6 +331,8 @@ class ConsentGiven(TicketEvent):
     by: Personal | None = None
     note: Personal | None = None
     valid_until: int | None = None
+    others: OthersDecision | None = None
+    looked_by: Personal | None = None
 
 
 class ConsentWithdrawn(TicketEvent):

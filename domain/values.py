@@ -340,6 +340,14 @@ class ConsentHow(StrEnum):
     WITNESSED = "witnessed"
 
 
+class OthersDecision(StrEnum):
+    """What somebody decided on children and other people in a story: it has none, they agree, or nobody knows them."""
+
+    NOBODY = "nobody"
+    AGREED = "agreed"
+    UNRECOGNISABLE = "unrecognisable"
+
+
 class SupportCategory(StrEnum):
     PROFILE_RESET = "PROFILE_RESET"
     TRANSCRIPTION = "TRANSCRIPTION"

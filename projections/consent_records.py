@@ -29,6 +29,7 @@ def consent_records(
                 act
                 | given
                 | {"language": event.language, "by": event.by, "note": event.note}
+                | {"others": event.others, "looked_by": event.looked_by}
                 | {"valid_until": event.valid_until}
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from adapters.consent_texts import ConsentText
-from domain.values import ConsentHow, ConsentScope
+from domain.values import ConsentHow, ConsentScope, OthersDecision
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time
 from projections.consent_records import shown_scopes
@@ -25,6 +25,8 @@ class ConsentRecord(ResponseBody):
     language: str | None
     by: str | None
     note: str | None
+    others: OthersDecision | None
+    looked_by: str | None
     valid_until: Time | None
     at: Time
     actor: str
@@ -40,6 +42,8 @@ class ConsentRecord(ResponseBody):
             record.get("language"),
             personal.text_or_none(row["ticket_id"], record.get("by")),
             personal.text_or_none(row["ticket_id"], record.get("note")),
+            OthersDecision(record["others"]) if record.get("others") else None,
+            personal.text_or_none(row["ticket_id"], record.get("looked_by")),
             None if ends is None else datetime.fromtimestamp(ends, UTC),
             datetime.fromisoformat(record["at"]),
             record["actor"],

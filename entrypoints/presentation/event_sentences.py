@@ -5,7 +5,7 @@ The texts are messages of the catalogues; `N_` marks them, and the page translat
 
 from collections.abc import Mapping
 
-from domain.values import Role
+from domain.values import OthersDecision, Role
 
 
 def N_(message: str) -> str:  # noqa: N802 - the usual name for a mark that translates nothing
@@ -107,6 +107,15 @@ FIELDS: Mapping[str, str] = {
     "disputed": N_("Disputed"),
     "donor": N_("Donor"),
     "total": N_("Total of the story"),
+    "others": N_("Other people in the story"),
+    "looked_by": N_("Who looked at that"),
+    "note": N_("Who was asked"),
+}
+
+OTHERS: Mapping[OthersDecision, str] = {
+    OthersDecision.NOBODY: N_("There are none"),
+    OthersDecision.AGREED: N_("They agree, or whoever cares for the child agrees"),
+    OthersDecision.UNRECOGNISABLE: N_("Nobody can tell who they are"),
 }
 
 STATES: Mapping[str, str] = {

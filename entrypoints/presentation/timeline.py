@@ -27,6 +27,7 @@ from entrypoints.presentation.event_sentences import (
     EVENT_SENTENCES,
     FIELDS,
     NO,
+    OTHERS,
     STATES,
     YES,
 )
@@ -133,6 +134,15 @@ class Reader:
             case _:
                 return _cut(self._personal.text(row["ticket_id"], value))
 
+    def said(self, event: TicketEvent) -> list[Change]:
+        """Return what a consent says of children and other people in the story, and who looked at that."""
+        if not isinstance(event, events.ConsentGiven) or event.others is None:
+            return []
+        row = {"ticket_id": event.ticket}
+        decision = Change(self.message(FIELDS["others"]), None, self.message(OTHERS[event.others]))
+        texts = {"looked_by": event.looked_by, "note": event.note}
+        return [decision, *(self.change(name, None, text, row) for name, text in texts.items() if text)]
+
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN_TEXT else f"{text[:LONGEST_SHOWN_TEXT]}…"
@@ -150,7 +160,7 @@ def timeline(entries: Sequence[StoredEntry], first: int, reader: Reader) -> list
         cause = causes.of(recorded, index + 1)
         if before is not None:
             changes = before.changes(_Snapshot.of(rows, event), reader)
-            lines.append(_line(recorded, index + 1, cause, changes, reader))
+            lines.append(_line(recorded, index + 1, cause, [*changes, *reader.said(event)], reader))
     return lines
 
 

@@ -211,7 +211,8 @@ class Planter:
     def publish_by_page(self) -> None:
         """Send the form with a note, and with too many words in it."""
         path = f"/t/{self.main.id}/publish"
-        form = {"story": "yes", "name": "yes", "note": self.canary("note")}
+        form = {"story": "yes", "name": "yes", "others": "agreed"}
+        form |= {"lookedBy": self.canary("looked"), "note": self.canary("note")}
         assert self.main.http.post(path, data=form).status_code in (303, 422)
         wrong = form | {"textVersion": self.canary("version"), "version": self.canary("seen")}
         assert self.main.http.post(path, data=wrong).status_code == 422

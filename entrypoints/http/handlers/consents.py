@@ -13,7 +13,7 @@ from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.consent import Consent
 from domain.errors import FaultCode
-from domain.values import ConsentHow, ConsentScope
+from domain.values import ConsentHow, ConsentScope, OthersDecision
 from entrypoints.http.bodies import Body, Line, Text
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
@@ -30,7 +30,8 @@ Scopes = Annotated[list[ConsentScope], Field(min_length=1, max_length=len(Consen
 
 class GivenConsent(Body):
     """`textVersion` and `language` name the text that the person read or heard; `by` who agreed for the person, or
-    witnessed it; `note` who looked whether children and other people in the story may be shown.
+    witnessed it. `lookedBy` looked at what the story says of children and other people, `others` is what they decided,
+    and `note` says whom they asked.
     """
 
     scopes: Scopes
@@ -40,6 +41,8 @@ class GivenConsent(Body):
     by: Annotated[Line, Field(max_length=120)] | None = None
     note: Annotated[Text, Field(max_length=LONGEST_NOTE)] | None = None
     valid_until: AwareDatetime | None = None
+    others: OthersDecision | None = None
+    looked_by: Annotated[Line, Field(max_length=120)] | None = None
 
     @field_validator("text_version")
     @classmethod
@@ -59,6 +62,8 @@ class GivenConsent(Body):
     def _check_witness(self) -> "GivenConsent":
         if self.how is ConsentHow.WITNESSED and self.by is None:
             raise PydanticCustomError(FaultCode.REQUIRED, "a consent before a witness needs `by`, who witnessed it")
+        if self.others not in (None, OthersDecision.NOBODY) and self.looked_by is None:
+            raise PydanticCustomError(FaultCode.REQUIRED, "a decision on other people needs `lookedBy`, who made it")
         return self
 
     def consent(self) -> Consent:
@@ -70,6 +75,8 @@ class GivenConsent(Body):
             self.by,
             self.note,
             None if self.valid_until is None else int(self.valid_until.timestamp()),
+            self.others,
+            self.looked_by,
         )
 
 

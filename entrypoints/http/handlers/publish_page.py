@@ -11,7 +11,7 @@ from domain.commands.tickets import TicketCommands
 from domain.errors import RefusedError, StaleVersionError
 from domain.lifecycle import missing_fields
 from domain.safety import UndecidedFindings
-from domain.values import ConsentHow, ConsentScope, Draft, FindingDecision, FindingKind, Kind
+from domain.values import ConsentHow, ConsentScope, Draft, FindingDecision, FindingKind, Kind, OthersDecision
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import form_fields, validated
 from entrypoints.http.handlers.consents import LONGEST_NOTE, GivenConsent
@@ -57,7 +57,8 @@ class PublishPageHandlers:
             except Problem as problem:
                 if problem.name != "invalid":
                     raise
-                faults = ["note" if any(error.pointer == "/note" for error in problem.errors) else "changed"]
+                pointers = {error.pointer.removeprefix("/") for error in problem.errors}
+                faults = [name for name in ("lookedBy", "note") if name in pointers] or ["changed"]
         return self._page(call, form, faults) if faults else see_other(f"/t/{call.ticket_id}/manage?done=published")
 
     def _faults(self, call: Call, form: Mapping[str, str]) -> list[str]:
@@ -66,7 +67,18 @@ class PublishPageHandlers:
             return ["suspended"]
         faults = ["missing"] if missing_fields(Kind(row["kind"]), self._draft(call)) else []
         faults += [] if form.get(ConsentScope.STORY) else ["story"]
-        return faults + (["note"] if self._asks_who_looked(call) and not form.get("note") else [])
+        return faults + self._faults_about_others(call, form)
+
+    def _faults_about_others(self, call: Call, form: Mapping[str, str]) -> list[str]:
+        decision = form.get("others")
+        if decision not in self._decisions(call):
+            return ["others"]
+        faults = ["lookedBy"] if decision != OthersDecision.NOBODY and not form.get("lookedBy") else []
+        return faults + (["note"] if decision == OthersDecision.AGREED and not form.get("note") else [])
+
+    def _decisions(self, call: Call) -> list[OthersDecision]:
+        """Return what may be said about other people: not that there are none, where the story names somebody."""
+        return [each for each in OthersDecision if each != OthersDecision.NOBODY or not self._names_others(call)]
 
     def _body(self, call: Call, form: Mapping[str, str]) -> dict[str, object]:
         """Return the consent as a client of the API would send it."""
@@ -76,7 +88,9 @@ class PublishPageHandlers:
             "language": form.get("textLanguage", consent_texts.DEFAULT_LANGUAGE),
             "how": ConsentHow.TYPED.value,
         }
-        return body | ({"note": form["note"]} if form.get("note") else {})
+        body["others"] = form["others"]
+        told = ("lookedBy", "note") if form["others"] != OthersDecision.NOBODY else ()
+        return body | {name: form[name] for name in told if form.get(name)}
 
     @staticmethod
     def _version_seen(call: Call, form: Mapping[str, str]) -> int | None:
@@ -104,7 +118,7 @@ class PublishPageHandlers:
         safety = self.safety.of(call.ticket, call.personal_data(self.cipher))
         return safety if isinstance(safety, Safety) else None
 
-    def _asks_who_looked(self, call: Call) -> bool:
+    def _names_others(self, call: Call) -> bool:
         findings = self._findings(call)
         return findings is not None and any(finding.kind in ABOUT_OTHERS for finding in findings.findings)
 
@@ -136,7 +150,10 @@ class PublishPageHandlers:
             text=text,
             offered=[(scope, text.scopes[scope]) for scope in self._offered(call)],
             chosen={scope for scope in ConsentScope if form.get(scope)},
-            asks_who_looked=self._asks_who_looked(call),
+            names_others=self._names_others(call),
+            decisions=self._decisions(call),
+            decided=form.get("others"),
+            looked_by=form.get("lookedBy", personal.text_or_none(row["ticket_id"], row["display_name"]) or ""),
             note=form.get("note", ""),
             longest=LONGEST_NOTE,
             errors=_sentences(faults or [], language),
@@ -158,6 +175,8 @@ def _sentences(faults: list[str], language: str) -> dict[str, str]:
         "changed": ("answers", _("Something changed meanwhile. Read it again, then publish.")),
         "refused": ("answers", _("This cannot be published yet. Read and correct your story first.")),
         "story": ("show-story", _("Say that we may show your story. Without that there is no page.")),
+        "others": ("others", _("Say whether your story speaks of a child, or of another person.")),
+        "lookedBy": ("lookedBy", _("Write in one line who looked at this.")),
         "note": (
             "note",
             _("Write in a few words who you asked. At most %(most)s characters.") % {"most": LONGEST_NOTE},

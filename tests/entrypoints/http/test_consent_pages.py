@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.http.contract import problem
 from tests.entrypoints.http.test_attachments import PHOTO, attached, with_picture
 from tests.entrypoints.http.test_findings import STORY, decide
 from tests.entrypoints.http.test_manage_pages import browser_of, page
 from tests.fakes.photos import PDF
 
-AGREED = {"story": "yes", "name": "yes"}
+AGREED = {"story": "yes", "name": "yes", "others": "nobody"}
+ASKED = {"others": "agreed", "lookedBy": "Ada Lovelace", "note": "I asked John."}
 
 
 def given(ticket: Ticket) -> list[str]:
@@ -53,7 +55,12 @@ def test_the_words_of_the_consent_are_in_the_language_of_the_reader(live: LiveSe
         ({"name": "yes"}, "#show-story"),
         (AGREED | {"version": "0"}, "#answers"),
         (AGREED | {"textVersion": "0"}, "#answers"),
-        (AGREED | {"note": "x" * 501}, "#note"),
+        (AGREED | ASKED | {"note": "x" * 501}, "#note"),
+        (AGREED | ASKED | {"note": ""}, "#note"),
+        (AGREED | ASKED | {"lookedBy": ""}, "#lookedBy"),
+        (AGREED | ASKED | {"lookedBy": "x" * 121}, "#lookedBy"),
+        (AGREED | {"others": ""}, "#others"),
+        (AGREED | {"others": "perhaps"}, "#others"),
     ],
 )
 def test_a_fault_is_named_and_nothing_is_published_or_recorded(
@@ -83,14 +90,40 @@ def test_undecided_findings_are_decided_first_and_then_somebody_says_who_looked(
         assert (
             f'href="/t/{ticket.id}/findings?next=/t/{ticket.id}/publish"' in browser.get(page(ticket, "publish")).text
         )
-        asked = AGREED | {"note": "I asked John."}
+        asked = AGREED | ASKED
         assert 'href="#findings"' in browser.post(page(ticket, "publish"), data=asked).text
         assert given(ticket) == []
         decide(ticket, phone="keep", name="keep")
-        assert 'id="note"' in browser.get(page(ticket, "publish")).text
-        assert 'href="#note"' in browser.post(page(ticket, "publish"), data=AGREED).text
+        shown = browser.get(page(ticket, "publish")).text
+        assert "We think that it names somebody." in shown
+        assert 'id="others-nobody"' not in shown
+        assert 'href="#others"' in browser.post(page(ticket, "publish"), data=AGREED).text
         assert browser.post(page(ticket, "publish"), data=asked).status_code == 303
-    assert ticket.get("/consents").json()["consents"][0]["note"] == "I asked John."
+        timeline = browser.get(f"/audit/{ticket.id}").text
+    consent = ticket.get("/consents").json()["consents"][0]
+    (event,) = [event for event in ticket.get("/history?limit=100").json()["events"] if event["type"] == "ConsentGiven"]
+    for shown in (consent, event["data"]):
+        assert {name: shown[name] for name in ASKED} == ASKED
+    assert "They agree, or whoever cares for the child agrees" in timeline
+    assert "I asked John." in timeline
+
+
+def test_a_person_says_that_nobody_can_tell_who_the_others_are(live: LiveService, ticket: Ticket, auditor: Client):
+    ticket.write_draft()
+    with browser_of(live, ticket.token) as browser:
+        assert 'value="Ada Lovelace"' in browser.get(page(ticket, "publish")).text
+        form = AGREED | {"others": "unrecognisable", "lookedBy": "Grace Hopper"}
+        assert browser.post(page(ticket, "publish"), data=form).status_code == 303
+    record = ticket.get("/consents").json()["consents"][0]
+    assert (record["others"], record["lookedBy"], record["note"]) == ("unrecognisable", "Grace Hopper", None)
+    assert auditor.get(f"{ticket.path}/consents").json()["consents"][0]["lookedBy"] == "[masked]"
+
+
+def test_a_program_that_reports_a_decision_names_who_made_it(ticket: Ticket):
+    consent = {"scopes": ["story"], "textVersion": "1", "language": "en", "how": "typed", "others": "agreed"}
+    problem(ticket.post("/consents", consent), 422, "invalid")
+    assert ticket.post("/consents", consent | {"lookedBy": "Grace Hopper"}).status_code == 201
+    assert ticket.post("/consents", consent | {"others": "nobody"}).status_code == 201
 
 
 def test_publishing_again_shows_exactly_what_is_chosen_now(live: LiveService, client: Client, ticket: Ticket):
@@ -99,7 +132,7 @@ def test_publishing_again_shows_exactly_what_is_chosen_now(live: LiveService, cl
         shown = browser.get(page(ticket, "publish")).text
         assert 'alt="The house without a roof"' in shown
         assert shown.count(" checked") == 4
-        browser.post(page(ticket, "publish"), data={"story": "yes"})
+        browser.post(page(ticket, "publish"), data={"story": "yes", "others": "nobody"})
     assert given(ticket) == ["story"]
     assert client.get(f"{url}/picture").status_code == 404
 

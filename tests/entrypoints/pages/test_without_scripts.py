@@ -41,6 +41,7 @@ def test_a_story_is_written_published_given_to_and_found_again(browser: Browser,
         tab.open(f"{story_page}/publish")
         for scope in ("story", "name"):
             page.locator(f"#show-{scope}").check()
+        page.locator("#others-nobody").check()
         press(page, "Publish")
         public_page = page.locator("a[href*='/d/']").first.get_attribute("href")
         assert public_page is not None
