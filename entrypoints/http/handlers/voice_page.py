@@ -37,8 +37,9 @@ class ShownSegment(NamedTuple):
 
 
 class HeardRecording(NamedTuple):
-    """A recording with what is said in it."""
+    """A recording with what is said in it; `number` counts all recordings of the ticket from 1."""
 
+    number: int
     id: UUID
     segments: list[ShownSegment]
 
@@ -150,7 +151,8 @@ class VoicePageHandlers:
         for each in segments:
             if each.segment.text.strip():
                 by_recording.setdefault(each.place.recording_id, []).append(_shown(each))
-        return [HeardRecording(*heard) for heard in by_recording.items()]
+        numbers = {recording["id"]: number for number, recording in enumerate(row["recordings"], 1)}
+        return [HeardRecording(numbers[str(id)], id, heard) for id, heard in by_recording.items()]
 
 
 _FAULTS = {FaultCode.TOO_LONG: "long", FaultCode.OUT_OF_RANGE: "order", FaultCode.UNKNOWN_VALUE: "changed"}
