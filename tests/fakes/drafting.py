@@ -24,6 +24,16 @@ DRAFT = Draft(
     engine="fake",
 )
 
+# A draft of which the recording has the first sentence; nobody knows where the rest was said.
+SPOKEN = replace(
+    DRAFT,
+    sources=(
+        *(Source(name, start=0, end=26) for name in ("title", "goal", "beneficiary", "location", "category")),
+        Source("story", 1, start=0, end=17, start_ms=200, end_ms=700),
+        Source("story", 2, start=18, end=26),
+    ),
+)
+
 
 def heard(draft: Draft, transcript: Transcript) -> Draft:
     """Return the draft with the whole transcript as the source of every field."""

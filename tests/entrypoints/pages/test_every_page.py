@@ -20,7 +20,7 @@ from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.conftest import JobRunner, donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.test_login_codes import address
 from tests.entrypoints.http.test_proofs import newest
-from tests.fakes.drafting import DRAFT
+from tests.fakes.drafting import DRAFT, SPOKEN
 from tests.fakes.photos import photo
 
 pytestmark = pytest.mark.browser
@@ -156,9 +156,14 @@ def test_the_pages_of_a_person_who_waits(look: Look, opened: Callable[..., Ticke
 
 def test_the_pages_of_a_person_who_corrects_and_publishes(look: Look, opened: Callable[..., Ticket], work: JobRunner):
     ticket = recorded(opened())
-    work.do(ticket, DRAFT, HEARD)
+    work.do(ticket, SPOKEN, HEARD)
     look.as_whom(ticket.token)
     look.at(f"/t/{ticket.id}", "wait-ready")
+    look.at(f"/t/{ticket.id}/story", "story-spoken")
+    look.at(f"/t/{ticket.id}/listen", "listen")
+    look.at(f"/t/{ticket.id}/listen?at=2", "listen-part")
+    look.at(f"/t/{ticket.id}/listen?at=2&wrong=1", "listen-wrong")
+    look.at(f"/t/{ticket.id}/listen?at=7&out=1", "listen-end")
     ticket.write_draft(story=f"{STORY}\n\nMi vecino Juan Pérez ayuda. 555-123-4567", title="Un techo")
     look.at(f"/t/{ticket.id}/story", "story")
     page = look.at(f"/t/{ticket.id}/recordings", "recordings")

@@ -11,11 +11,11 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 
-from domain.values import Draft, Segment, Source, Transcript
+from domain.values import Draft, Segment, Transcript
 from tests.browser import checked
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.conftest import JobRunner
-from tests.fakes.drafting import DRAFT
+from tests.fakes.drafting import DRAFT, SPOKEN
 
 HEARD = Transcript(
     "My rough fell in. Help us.",
@@ -38,17 +38,6 @@ def drafted(ticket: Ticket, work: JobRunner, draft: Draft = DRAFT) -> None:
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket, draft, outcome=HEARD)
-
-
-# The recording has the first sentence of the draft.
-SPOKEN = replace(
-    DRAFT,
-    sources=(
-        *(Source(name, start=0, end=26) for name in ("title", "goal", "beneficiary", "location", "category")),
-        Source("story", 1, start=0, end=17, start_ms=200, end_ms=700),
-        Source("story", 2, start=18, end=26),
-    ),
-)
 
 
 def hidden(page: httpx2.Response, name: str) -> list[str]:
