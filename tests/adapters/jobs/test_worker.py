@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from adapters.jobs import worker as job_worker
-from adapters.jobs.queue import enqueue
+from adapters.jobs.queue import enqueue, requested_by
 from adapters.jobs.worker import MAX_ATTEMPTS, PAUSES_SECONDS, Worker
 from adapters.postgres.database import Database
 from domain.commands import Commands
@@ -134,6 +134,26 @@ def test_a_requested_recording_is_processed_to_a_draft_and_leaves_an_empty_queue
     eventually(lambda: jobs.status is ContentStatus.READY)
     assert jobs.topics() == TOPICS_OF_A_DRAFT
     eventually(lambda: jobs.queue() == [])
+
+
+def test_every_recording_is_transcribed_in_the_slot_of_whoever_asked(make_jobs: Callable[..., TicketJobs]):
+    locks: list[object] = []
+
+    class Looking(FakeTranscriber):
+        def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
+            locks.append(jobs.database.row("SELECT lock FROM procrastinate_jobs WHERE status = 'doing'"))
+            return super().transcribe(recording, report, hints)
+
+    jobs = make_jobs(workers=0, transcriber=Looking())
+    jobs.upload(NEWER_RECORDING)
+    with requested_by("a client"):
+        jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    worker = jobs.worker()
+    worker.start()
+    eventually(lambda: jobs.status is ContentStatus.READY)
+    worker.stop()
+    assert jobs.topics()[1:] == ["processing_requested", "transcribed", *TOPICS_OF_A_DRAFT]
+    assert locks == [("a client",), ("a client",)]
 
 
 def test_a_step_waits_for_a_part_that_an_operator_must_install_without_counting_its_attempts(

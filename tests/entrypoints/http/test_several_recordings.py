@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from typing import BinaryIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import docx
 
@@ -16,6 +16,7 @@ from tests.client import DEMO_RECORDING, RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.conftest import JobRunner
 from tests.entrypoints.http.contract import problem
 from tests.entrypoints.http.test_corrections import correct, segments
+from tests.fakes.mailbox import files
 
 FIRST = Transcript(
     "My roof fell in.",
@@ -136,6 +137,17 @@ def test_a_recording_without_speech_is_marked_and_the_others_make_the_draft(tick
     listed = ticket.get("/recordings").json()
     assert [recording.get("error", {}).get("code") for recording in listed] == ["no_speech", None]
     assert ticket.get("/transcript").json()["text"] == SECOND.text
+
+
+def test_no_mail_says_that_one_of_several_recordings_failed(live: LiveService, client: Client, work: JobRunner):
+    address = f"{uuid4()}@example.com"
+    ticket = client.open_ticket(contactValue=address)
+    for data in (RECORDING.read_bytes(), DEMO_RECORDING.read_bytes()):
+        ticket.upload(data)
+    ticket.post("/process")
+    work.do(ticket, outcome=SilentFirst())
+    live.service.mail.sender.run_all()
+    assert [mail["Subject"] for mail in files(live.settings.outbox, address)] == ["Your page is ready to read"]
 
 
 def test_the_progress_counts_all_recordings(ticket: Ticket, work: JobRunner):
