@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.commands.content_recorder import ContentRecorder
 from domain.commands.transcripts import TranscriptCommands
-from domain.errors import StaleVersionError
+from domain.errors import RefusedError, StaleVersionError
 from domain.ports import Contents, SafetyReviewer, SoundCutter, Tickets
 from domain.safety import SafetyReview
 from domain.tickets import RecordingTicket
@@ -49,7 +49,7 @@ class VoiceCommands:
 
         def decide(now: RecordingTicket, content: Content) -> None:
             if now.corrections != ticket.corrections or recording not in now.recordings.used:
-                raise StaleVersionError("The transcript has changed meanwhile.")
+                raise RefusedError("The transcript has changed meanwhile. Choose the passage again.")
             voice = Voice(**vars(passage), content=content, facts=cut.facts)
             now.choose_voice(actor, voice, review, keep_findings=chosen.keep_findings)
 

@@ -6,7 +6,7 @@ import pytest
 
 from domain.commands.voices import ChosenPassage
 from domain.corrections import CorrectedSegment, SegmentPlace
-from domain.errors import FaultCode, InvalidError
+from domain.errors import FaultCode, InvalidError, RefusedError
 from domain.events import (
     AudioUploaded,
     ConsentGiven,
@@ -42,7 +42,9 @@ from tests.domain.facts import (
     new_facts,
 )
 from tests.domain.test_commands import processing, run_all_steps, uploaded
+from tests.fakes.outside import FakeCutter
 from tests.fakes.speech import FakeTranscriber
+from tests.fakes.stores import MemoryContents
 
 CLIP = Content("c" * 64, 42_000)
 VOICE = Voice(RECORDING, 2, 3, 4_000, 9_000, "It fell in. Help us.", CLIP, AudioFacts("audio/mpeg", 5_000))
@@ -251,3 +253,18 @@ def test_a_sound_that_is_not_heard_any_more_is_deleted(end):
     assert not commands.voices.contents.has(TICKET, voice.content)
     recorded = commands.tickets.store.get(TICKET).recorded_contents
     assert all(commands.voices.contents.has(TICKET, content) for content in recorded)
+
+
+def test_a_passage_whose_transcript_is_corrected_while_it_is_cut_is_not_chosen():
+    class SlowCutter(FakeCutter):
+        def cut(self, *passage):
+            commands.transcripts.correct(HOLDER, TICKET, [(f"{RECORDING}.2", "")])
+            return super().cut(*passage)
+
+    contents = MemoryContents()
+    commands = run_all_steps(processing(transcriber=FakeTranscriber(HEARD), cutter=SlowCutter(), contents=contents))
+    stored = set(contents.kept)
+    with pytest.raises(RefusedError):
+        commands.voices.choose(HOLDER, TICKET, ChosenPassage(f"{RECORDING}.1", f"{RECORDING}.2"))
+    assert commands.tickets.store.get(TICKET).voice is None
+    assert set(contents.kept) == stored

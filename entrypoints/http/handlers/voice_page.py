@@ -11,7 +11,15 @@ from adapters.languages import translations
 from adapters.quotas import QuotaExceeded
 from domain.commands.tickets import TicketCommands
 from domain.corrections import CorrectedSegment
-from domain.errors import FaultCode, InvalidError, NotAudioError, NotFoundError, StaleVersionError, UnavailableError
+from domain.errors import (
+    FaultCode,
+    InvalidError,
+    NotAudioError,
+    NotFoundError,
+    RefusedError,
+    StaleVersionError,
+    UnavailableError,
+)
 from domain.safety import Finding, UndecidedFindings
 from domain.values import ConsentHow, ConsentScope
 from domain.voice import LONGEST_MS
@@ -79,7 +87,7 @@ class VoicePageHandlers:
             if problem.name != "invalid":
                 raise
             return self._page(call, form, "none")
-        except (StaleVersionError, NotFoundError):
+        except (RefusedError, NotFoundError):
             return self._page(call, form, "changed")
         except (NotAudioError, UnavailableError, QuotaExceeded):
             return self._page(call, form, "sound")
