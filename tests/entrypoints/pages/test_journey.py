@@ -148,7 +148,7 @@ def test_a_stranger_gets_from_the_first_page_to_a_gift_and_its_proof(
         # Publish.
         for scope in ("story", "name", "place"):
             hands.tick(page.locator(f"#show-{scope}"))
-        hands.choose(page.locator("#others-nobody"))
+        hands.tick(page.locator("#others-nobody"))
         hands.press(page.locator("main form button.big"))
         page.wait_for_url("**/manage?done=published")
         public = page.locator("a.page-address").get_attribute("href")
