@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters.languages import DEFAULT_LANGUAGE, LANGUAGES, translations
+from adapters.languages import DEFAULT_LANGUAGE, LANGUAGES, incomplete_files, translations
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+# The catalogues name files from here.
+_ROOT = Path(__file__).parent.parent
+_PART = re.compile(r"{%-?\s*(?:extends|include|import|from)\s+[\"']([\w./-]+)[\"']")
 
 
 class Unwritable(Exception):
@@ -33,6 +39,7 @@ class Templates:
         self._filters = filters or {}
         self._variables = variables or {}
         self._lock = threading.Lock()
+        self._languages: dict[str, frozenset[str]] = {}
         # An environment for each language, because the functions that translate belong to the environment.
         self._environments: dict[str, Environment] = {}
 
@@ -45,6 +52,29 @@ class Templates:
             return environment.get_template(template).render(values, language=language)
         except TemplateError as error:
             raise Unwritable(type(error).__name__) from None
+
+    def language_of(self, template: str, wanted: str) -> str:
+        """Return the wanted language if every message of the template is translated into it, otherwise the default.
+
+        A reader gets no page that is half in another language. A language that is not ours stays: its page is English,
+        in the direction of that language.
+        """
+        return wanted if self.languages_of(template).issuperset({wanted} & LANGUAGES.keys()) else DEFAULT_LANGUAGE
+
+    def languages_of(self, template: str) -> frozenset[str]:
+        """Return the languages of ours into which every message of the template is translated."""
+        with self._lock:
+            if template not in self._languages:
+                files = {str(path.relative_to(_ROOT)) for path in self._files(template)}
+                self._languages[template] = frozenset(code for code in LANGUAGES if not files & incomplete_files(code))
+            return self._languages[template]
+
+    def _files(self, template: str) -> Iterator[Path]:
+        """Yield the file of the template, and those of the templates that it is made of."""
+        for path in [folder / template for folder in self._folders if (folder / template).is_file()][:1]:
+            yield path
+            for part in dict.fromkeys(_PART.findall(path.read_text())):
+                yield from self._files(part)
 
     def load(self) -> None:
         """Load the template library, so that the first page does not wait for it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -67,6 +67,22 @@ def accepted_language(header: str | None) -> str | None:
     wanted.sort(key=lambda entry: -entry[0])
     preferred = [tag for quality, tag in wanted if quality > 0]
     return negotiate_locale(preferred, list(LANGUAGES), sep="-") if preferred else None
+
+
+@cache
+def incomplete_files(language: str) -> frozenset[str]:
+    """Return the paths of the templates and modules that have a message without a translation into this language."""
+    if language == DEFAULT_LANGUAGE or language not in LANGUAGES:
+        return frozenset()
+    with Path(__file__).with_name(f"{language}.po").open("rb") as file:
+        catalogue = pofile.read_po(file, locale=language)
+    missing = [message for message in catalogue if message.id and not is_translated(message.string)]
+    return frozenset(path for message in missing for path, _ in message.locations)
+
+
+def is_translated(translation: str | Sequence[str] | None) -> bool:
+    """Return True if a translation has all its forms, of which a message with a number has several."""
+    return bool(translation) and (isinstance(translation, str) or all(translation or ()))
 
 
 @cache

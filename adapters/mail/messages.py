@@ -134,7 +134,8 @@ def _render(kind: str, values: Mapping[str, str], operator: str | None = None) -
     """
     if not _KIND.fullmatch(kind):
         raise InvalidError("is not a kind of mail")
-    language = offered_language(values.get("language")) or DEFAULT_LANGUAGE
+    wanted = offered_language(values.get("language")) or DEFAULT_LANGUAGE
+    language = templates.language_of(f"{kind}.txt", templates.language_of(f"{kind}.html", wanted))
     translated = {
         **values,
         "language": language,

@@ -151,20 +151,24 @@ def render(
     **values: object,
 ) -> str:
     """Return the HTML of a page with its frame: head, languages to choose from, navigation and footer."""
+    shown = PAGES.language_of(template, language)
     return PAGES.render(
         template,
-        language=language,
-        direction=text_direction(language),
-        choices=list(_choices(language, query or {})),
+        language=shown,
+        direction=text_direction(shown),
+        choices=list(_choices(template, shown, query or {})),
         sandbox=sandbox,
         signed_in=signed_in,
         **values,
     )
 
 
-def _choices(language: str, query: Mapping[str, str]) -> Iterator[Choice]:
+def _choices(template: str, language: str, query: Mapping[str, str]) -> Iterator[Choice]:
+    complete = PAGES.languages_of(template)
     others = {name: value for name, value in query.items() if name != "lang"}
     for code, offered in LANGUAGES.items():
+        if code not in complete:
+            continue
         yield Choice(offered, f"?{urlencode({**others, 'lang': code})}", code == language)
 
 

@@ -6,8 +6,18 @@ from functools import cache
 
 import pytest
 
-from adapters.languages import COMPLETE, LANGUAGES, accepted_language, offered_language, text_direction, translations
+from adapters.languages import (
+    COMPLETE,
+    LANGUAGES,
+    accepted_language,
+    incomplete_files,
+    is_translated,
+    offered_language,
+    text_direction,
+    translations,
+)
 from adapters.languages.extraction import catalogue_path, messages, updated
+from entrypoints.http.pages import PAGES
 
 # All files are read for it, so the tests read them once.
 TEMPLATE = cache(messages)
@@ -63,8 +73,34 @@ def test_every_message_is_translated_into_a_complete_language(language: str):
 
 
 def message_is_complete(message: object) -> bool:
-    string = message.string  # type: ignore[attr-defined]
-    return bool(string) if isinstance(string, str) else all(string)
+    return is_translated(message.string)  # type: ignore[attr-defined]
+
+
+# The pages that a donor meets, and the code that writes on them.
+OF_DONORS = {
+    "entrypoints/http/handlers/campaign_page.py",
+    "entrypoints/http/handlers/campaign_view.py",
+    "entrypoints/pages/base.html",
+    "entrypoints/pages/campaign.html",
+    "entrypoints/pages/gone.html",
+    "entrypoints/pages/home.html",
+    "entrypoints/pages/not_public.html",
+    "entrypoints/pages/report.html",
+}
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_the_pages_of_donors_are_whole_in_every_language(language: str):
+    assert incomplete_files(language) & OF_DONORS == set()
+
+
+def test_a_page_that_is_not_whole_in_a_language_is_not_shown_in_it():
+    assert PAGES.language_of("campaign.html", "fr") == "fr"
+    assert "entrypoints/pages/erase.html" in incomplete_files("fr")
+    assert PAGES.language_of("erase.html", "fr") == "en"
+    assert PAGES.language_of("erase.html", "es") == "es"
+    # A story in a language that is not ours keeps the direction of its language.
+    assert PAGES.language_of("campaign.html", "he") == "he"
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

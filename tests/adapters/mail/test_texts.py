@@ -114,8 +114,10 @@ def test_nobody_sends_a_message_in_a_name(name: str):
     assert all("Hello," in text and name not in text for text in texts_of(composed("published", name=name)))
 
 
-def test_a_mail_in_arabic_is_written_from_right_to_left():
-    assert '<html lang="ar" dir="rtl">' in html_of(composed("published", language="ar"))
+def test_a_mail_is_not_half_in_a_language_into_which_not_all_of_it_is_translated():
+    mail = composed("published", language="ar")
+    assert '<html lang="en" dir="ltr">' in html_of(mail)
+    assert "Questions? Answer this mail." in text_of(mail)
 
 
 class Tags(HTMLParser):
