@@ -80,7 +80,7 @@ class ListenPageHandlers:
         draft, parts = call.personal_data(self.cipher).draft(call.ticket), self._parts(call, call.ticket)
         at = steps["at"]
         part = parts[at - 1] if 0 < at <= len(parts) else None
-        if part is None or part.text != form.get("text") or not (change := _change(part, draft)):
+        if part is None or part.text.strip() != form.get("text") or not (change := _change(part, draft)):
             return self._next(call, steps, changed=1)
         try:
             body = validated(DraftChange, change)
