@@ -68,10 +68,12 @@ class CheckedTab:
         self.base_url = base_url
         # Tests take out of the list what they cause on purpose, such as the error of a refused request.
         self.complaints: list[str] = []
+        # The browser reports the status of a page that says what is wrong, some time after it has shown the page.
+        self.expects_refusals = False
         host = urlsplit(base_url).netloc
         page.on(
             "console",
-            lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None,
+            lambda message: self._note(message.text) if message.type in ("error", "warning") else None,
         )
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on(
@@ -80,6 +82,10 @@ class CheckedTab:
                 self.complaints.append(request.url) if urlsplit(request.url).netloc not in (host, "") else None
             ),
         )
+
+    def _note(self, complaint: str) -> None:
+        if not (self.expects_refusals and "the server responded with a status" in complaint):
+            self.complaints.append(complaint)
 
     def open(self, path: str) -> Page:
         """Open a page of the service, whose first load must be small."""

@@ -62,10 +62,6 @@ class Look:
         return self.page
 
     def now(self, name: str) -> None:
-        # The browser reports the status of a page that says what is wrong.
-        self.tab.complaints[:] = [
-            text for text in self.tab.complaints if "the server responded with a status" not in text
-        ]
         self.tab.check(f"{name}-{self.language}", thorough=self.language == "en")
 
     def as_whom(self, credential: str) -> None:
@@ -76,6 +72,7 @@ class Look:
 def look(request: pytest.FixtureRequest, browser: Browser, live: LiveService) -> Iterator[Look]:
     language = request.param
     with checked(browser, live.base_url, language=language, permissions=("microphone",)) as tab:
+        tab.expects_refusals = True
         yield Look(tab, language)
 
 
