@@ -5,8 +5,10 @@ A new page is a new line here. SCREENSHOTS=folder keeps pictures of each; `-m 's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from domain.errors import StepFailed
 from domain.values import Role, Segment, Transcript
+from entrypoints.http.table import OPERATIONS
 from tests.browser import CheckedTab, checked
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.conftest import JobRunner, donate_in_sandbox, wait_until_delivered
@@ -42,6 +45,8 @@ STORY = (
 ENGLISH = "The storm took our roof in March.\n\nWe have slept at a neighbour's house since then, all five of us."
 ARABIC = "أخذت العاصفة سقف بيتنا في شهر آذار.\n\nمنذ ذلك الحين ننام نحن الخمسة في بيت جارتنا."
 LONG_NAME = "María de los Ángeles Fernández-Villavicencio y Montenegro"
+# It leads to the first question.
+ELSEWHERE = ("/t/{ticket_id}/questions", "/find/code")
 PHOTO = MappingProxyType({"name": "roof.png", "mimeType": "image/png", "buffer": photo(640, 480)})
 
 
@@ -58,10 +63,15 @@ class Look:
 
     def at(self, path: str, name: str) -> Page:
         self.tab.open(path)
-        self.now(name)
+        self._check(name)
         return self.page
 
     def now(self, name: str) -> None:
+        # What moves after an act of the person was asked for.
+        self.page.evaluate("window.layoutShift = 0")
+        self._check(name)
+
+    def _check(self, name: str) -> None:
         self.tab.check(f"{name}-{self.language}", thorough=self.language == "en")
 
     def as_whom(self, credential: str) -> None:
@@ -93,11 +103,24 @@ def published(ticket: Ticket, **draft: Any) -> str:
     return url
 
 
+def test_no_page_is_forgotten():
+    def shape(path: str) -> str:
+        return re.sub(r"{[^}]*}", "{}", path)
+
+    source = Path(__file__).read_text().replace('f"{url}', 'f"/d/{}')
+    looked_at = {shape(path.partition("?")[0]) for path in re.findall(r'look\.at\(\s*f?"([^"]*)"', source)}
+    looked_at |= {shape(path) for path in ELSEWHERE}
+    pages = {shape(each.path) for each in OPERATIONS if each.method == "GET" and "text/html" in each.media_types}
+    patterns = {path: re.compile(path.replace("{}", "[^/]+")) for path in pages}
+    assert [path for path in sorted(pages) if not any(patterns[path].fullmatch(each) for each in looked_at)] == []
+
+
 def test_the_pages_of_whoever_comes(look: Look, live: LiveService, monkeypatch: pytest.MonkeyPatch):
     look.at("/", "home")
     look.at("/imprint", "imprint")
     look.at("/privacy", "privacy")
     look.at("/problems", "problems")
+    look.at("/problems/not-found", "problem")
     look.at("/tel", "not-found")
     look.at("/d/nobody", "not-public")
     look.at("/docs", "docs")
@@ -110,6 +133,8 @@ def test_the_pages_of_whoever_comes(look: Look, live: LiveService, monkeypatch: 
     look.page.wait_for_url("**/find/code**")
     look.now("find-code")
     look.at("/sign-in/none", "sign-in-link")
+    look.at("/recover/none", "recovery-link")
+    look.at("/unsubscribe/none", "unsubscribe")
     look.at("/tell/file", "tell-file")
     look.at("/tell/write", "tell-write")
     monkeypatch.setattr(live.service, "settings", live.settings.model_copy(update={"intake": "closed"}))
@@ -148,6 +173,7 @@ def test_the_pages_of_a_person_who_waits(look: Look, opened: Callable[..., Ticke
     expect(page.locator("#error-summary")).to_be_focused()
     look.now("question-error")
     look.at(f"/t/{ticket.id}/questions/beneficiary", "question-beneficiary")
+    look.at(f"/t/{ticket.id}/questions/location", "question-place")
     look.at(f"/t/{ticket.id}/answers", "answers-missing")
 
 
@@ -167,6 +193,8 @@ def test_the_pages_of_a_person_who_corrects_and_publishes(look: Look, opened: Ca
     page.locator("summary").click()
     look.now("recordings-delete")
     look.at(f"/t/{ticket.id}/preview", "preview")
+    look.at(f"/t/{ticket.id}/recordings", "recordings").locator("summary").first.click()
+    look.now("recording-deletion")
     look.at(f"/t/{ticket.id}/answers", "answers")
     page = look.at(f"/t/{ticket.id}/findings", "finding")
     while page.locator("button[value=keep]").count():
@@ -215,6 +243,24 @@ def test_the_pages_of_a_person_whose_story_is_public(look: Look, opened: Callabl
     expect(page.locator(".code svg")).to_be_visible()
     look.now("recovery-sheet")
     look.at(f"/t/{ticket.id}/erase", "erase")
+
+
+def test_the_pages_about_the_voice(look: Look, opened: Callable[..., Ticket], work: JobRunner):
+    ticket = recorded(opened())
+    work.do(ticket, DRAFT, HEARD)
+    url = published(ticket, story=STORY, title="Un techo para los Fernández")
+    look.as_whom(ticket.token)
+    page = look.at(f"/t/{ticket.id}/voice", "voice")
+    page.locator("input[name=first]").nth(0).check()
+    page.locator("input[name=last]").nth(1).check()
+    page.locator("main form button.big").click()
+    page.wait_for_url("**/voice?done=chosen")
+    look.now("voice-chosen")
+    page.check("#recording")
+    page.locator("section button.big").click()
+    page.wait_for_url("**/voice?done=agreed")
+    look.now("voice-agreed")
+    look.at(url, "campaign-voice")
 
 
 def test_the_pages_of_a_donor(look: Look, opened: Callable[..., Ticket], client: Client, live: LiveService):
