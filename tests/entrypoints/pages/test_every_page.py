@@ -193,8 +193,6 @@ def test_the_pages_of_a_person_who_corrects_and_publishes(look: Look, opened: Ca
     page.locator("summary").click()
     look.now("recordings-delete")
     look.at(f"/t/{ticket.id}/preview", "preview")
-    look.at(f"/t/{ticket.id}/recordings", "recordings").locator("summary").first.click()
-    look.now("recording-deletion")
     look.at(f"/t/{ticket.id}/answers", "answers")
     page = look.at(f"/t/{ticket.id}/findings", "finding")
     while page.locator("button[value=keep]").count():
@@ -243,24 +241,6 @@ def test_the_pages_of_a_person_whose_story_is_public(look: Look, opened: Callabl
     expect(page.locator(".code svg")).to_be_visible()
     look.now("recovery-sheet")
     look.at(f"/t/{ticket.id}/erase", "erase")
-
-
-def test_the_pages_about_the_voice(look: Look, opened: Callable[..., Ticket], work: JobRunner):
-    ticket = recorded(opened())
-    work.do(ticket, DRAFT, HEARD)
-    url = published(ticket, story=STORY, title="Un techo para los Fernández")
-    look.as_whom(ticket.token)
-    page = look.at(f"/t/{ticket.id}/voice", "voice")
-    page.locator("input[name=first]").nth(0).check()
-    page.locator("input[name=last]").nth(1).check()
-    page.locator("main form button.big").click()
-    page.wait_for_url("**/voice?done=chosen")
-    look.now("voice-chosen")
-    page.check("#recording")
-    page.locator("section button.big").click()
-    page.wait_for_url("**/voice?done=agreed")
-    look.now("voice-agreed")
-    look.at(url, "campaign-voice")
 
 
 def test_the_pages_of_a_donor(look: Look, opened: Callable[..., Ticket], client: Client, live: LiveService):
