@@ -106,8 +106,8 @@ def in_order(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     xdist gives each worker an equal part of the list, from the end of which others steal when they have none left. The
     last tests of the run are then short, so that no worker waits for another one's long test.
     """
-    slow = [item for item in items if item.get_closest_marker("slow") is not None]
-    quick = [item for item in items if item.get_closest_marker("slow") is None]
+    slow = [item for item in items if _is_slow(item)]
+    quick = [item for item in items if not _is_slow(item)]
     modules = list(dict.fromkeys(item.path for item in slow))
     ordered: list[pytest.Item] = []
     for worker in range(workers):
@@ -118,6 +118,10 @@ def in_order(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
         ordered += own + quick[:count]
         quick = quick[count:]
     return ordered + quick
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) is not None for name in ("slow", "browser"))
 
 
 def pytest_collection_finish() -> None:
