@@ -9,6 +9,7 @@ from babel.dates import format_date
 
 from adapters.event_store.history import ERASED
 from adapters.languages import DEFAULT_LANGUAGE, translations
+from adapters.localisation import DATE_PATTERNS
 from domain.values import DonationStatus, Money
 from entrypoints.http.amounts import format_amount
 from entrypoints.presentation.donations import DonationTotals
@@ -105,4 +106,4 @@ def page_date(moment: datetime, language: str) -> str:
         locale = Locale.parse(language, sep="-")
     except (ValueError, UnknownLocaleError):
         locale = Locale.parse(DEFAULT_LANGUAGE)
-    return format_date(moment, "long", locale)
+    return format_date(moment, DATE_PATTERNS.get(locale.language, "long"), locale)

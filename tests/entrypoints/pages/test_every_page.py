@@ -134,7 +134,8 @@ def test_the_pages_of_whoever_comes(look: Look, live: LiveService, monkeypatch: 
     look.now("find-code")
     look.at("/sign-in/none", "sign-in-link")
     look.at("/recover/none", "recovery-link")
-    look.at("/unsubscribe/none", "unsubscribe")
+    token = live.service.mail.subscriptions.link(address()).rpartition("/")[2]
+    look.at(f"/unsubscribe/{token}", "unsubscribe")
     look.at("/tell/file", "tell-file")
     look.at("/tell/write", "tell-write")
     monkeypatch.setattr(live.service, "settings", live.settings.model_copy(update={"intake": "closed"}))
