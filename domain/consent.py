@@ -96,7 +96,7 @@ def shown_text(text: str, draft: Draft, display_name: str | None, scopes: Collec
 
 
 def _hidden(draft: Draft, display_name: str | None, scopes: Collection[ConsentScope]) -> re.Pattern[str] | None:
-    """Return the pattern of what is taken out of texts."""
+    """Return a pattern that matches the words to be taken out of texts."""
     names = () if ConsentScope.NAME in scopes else _names(display_name, draft.beneficiary)
     places = () if ConsentScope.PLACE in scopes else _places(draft.location)
     return _pattern((*names, *places))

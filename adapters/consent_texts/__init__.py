@@ -29,7 +29,7 @@ class ScopeText:
 class ConsentText:
     version: str
     language: str
-    # To the story alone, from somebody who is about to tell it.
+    # Consent to the story alone, given before it is told.
     telling: str
     introduction: str
     scopes: Mapping[ConsentScope, ScopeText]

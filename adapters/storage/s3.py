@@ -33,7 +33,7 @@ PARTS_AT_ONCE = 2
 READ_BYTES = 2**20
 # The part that is fetched first, at the beginning and wherever a reader moves to.
 FIRST_WINDOW_BYTES = 2**16
-# Whoever reads on gets windows of up to this size.
+# The largest window of a reader that reads on.
 LARGEST_WINDOW_BYTES = 4 * 2**20
 # Larger objects are buffered in a temporary file.
 IN_MEMORY_BYTES = 2**20
@@ -177,7 +177,7 @@ class _Parts(io.RawIOBase):
             return 0
         offset = self._position - self._window_start
         if not 0 <= offset < len(self._window):
-            # Whoever reads on gets larger windows, and a reader who has moved gets a small one.
+            # The windows of a reader that reads on grow; after a move, the next one is small.
             reads_on = offset == len(self._window)
             self._window_bytes = min(LARGEST_WINDOW_BYTES, self._window_bytes * 2) if reads_on else FIRST_WINDOW_BYTES
             with _as_storage_errors(absent=True):

@@ -36,7 +36,7 @@ class TicketCommands:
         self.store.change(ticket_id, lambda ticket: ticket.edit_draft(actor, _with_goal(ticket, changes)), if_match)
 
     def answer(self, actor: Actor, ticket_id: UUID, changes: Mapping[str, Any], seen: int) -> None:
-        """Write the draft's fields as `edit_draft` does, for somebody who saw them at the version `seen`.
+        """Edit the draft as `edit_draft` does. The editor has read the version `seen`.
 
         StaleVersionError if one of them has become something else since. A change of other fields is no conflict.
         """

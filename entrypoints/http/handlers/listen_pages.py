@@ -111,7 +111,7 @@ class ListenPageHandlers:
             if part.field in FIELDS
         ]
         found.sort(key=lambda part: FIELDS.index(part.field))
-        # A draft that the person wrote takes in nothing by itself of what is said later.
+        # What is said later does not change a draft that the person wrote.
         said = _said_besides(draft, segments) if "story" in row["written"] else []
         return found + [
             SpokenPart(SAID, number, each.segment.text.strip(), passage, typed=False)
