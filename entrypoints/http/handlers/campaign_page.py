@@ -76,7 +76,8 @@ class CampaignPageHandlers:
         call.answer_ticket_id = row["ticket_id"]
         form = form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
-        language = self._language(call, row, self._draft(row), form.get("lang"))
+        draft = self._draft(row)
+        language = self._language(call, row, draft, form.get("lang"))
         typed = form.get("amount", "").strip() or form.get("choice", "")
         try:
             amount = checked_amount(read_amount(typed, currency, language))
@@ -85,7 +86,7 @@ class CampaignPageHandlers:
                 row["ticket_id"],
                 call.seed.id("donation"),
                 amount,
-                None,
+                _checkout_text(draft.title, language),
                 return_url=self.page_url(row["slug"]),
                 published=True,
                 words=_words(form),
@@ -242,6 +243,12 @@ def _words(form: Mapping[str, str]) -> GiftWords:
     if not name and not message:
         return GiftWords()
     return GiftWords(name[:LONGEST_NAME] or None, message[:LONGEST_MESSAGE] or None, form.get("shown") == "yes")
+
+
+def _checkout_text(title: str | None, language: str) -> str:
+    """Return what the pay page says the payment is for, in the language in which the donor read the story."""
+    _ = translations(language).gettext
+    return _("Gift: %(title)s") % {"title": title} if title else _("Gift")
 
 
 def _description(paragraphs: list[str]) -> str:

@@ -40,6 +40,15 @@ def test_the_page_speaks_the_language_of_its_story(client: Client, language: str
     assert "Continue to payment" in chosen
 
 
+@pytest.mark.parametrize(
+    ("language", "text"), [("en", "Gift: A roof"), ("es", "Donación: A roof"), ("fr", "Don : A roof")]
+)
+def test_the_pay_page_says_in_the_donors_language_what_is_paid(client: Client, language: str, text: str):
+    _, url = published(client, "A roof", ENGLISH)
+    checkout = client.post(url, data={"choice": "25", "lang": language}).headers["location"]
+    assert text in client.get(checkout).text
+
+
 def test_a_donor_who_did_not_pay_is_told_that_nothing_was_charged(client: Client):
     _, url = published(client, "A roof for Ada", ENGLISH)
     checkout = client.post(url, data={"choice": "25"}).headers["location"]
