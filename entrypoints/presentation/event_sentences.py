@@ -114,7 +114,7 @@ FIELDS: Mapping[str, str] = {
 
 OTHERS: Mapping[OthersDecision, str] = {
     OthersDecision.NOBODY: N_("There are none"),
-    OthersDecision.AGREED: N_("They agree, or whoever cares for the child agrees"),
+    OthersDecision.AGREED: N_("They agree, or the person who cares for the child agrees"),
     OthersDecision.UNRECOGNISABLE: N_("Nobody can tell who they are"),
 }
 

@@ -35,7 +35,7 @@ def guide(language: str) -> str:
             _("A file that has nothing to say may be missing."),
             _("An organisation's key may not see gifts without leave, and never the history."),
             "",
-            _("Keep this archive in a safe place. Whoever has it can read and hear all of this."),
+            _("Keep this archive in a safe place. A person who has it can read and hear all of this."),
             "",
         )
     )

@@ -69,8 +69,7 @@ class DraftSafety:
 
     reviewer: SafetyReviewer
     cipher: FieldCipher
-    # The places, without the texts, of what is not public, and whether the voice may endanger nobody, by ticket and
-    # version.
+    # By ticket and version: the places, without the texts, of what is not public, and whether the voice may be heard.
     _reviews: OrderedDict[tuple[UUID, int], tuple[SafetyReview, bool]] = field(default_factory=OrderedDict)
 
     def of(self, row: Row, personal: PersonalData) -> Safety | UnsetType:

@@ -104,7 +104,7 @@ def test_undecided_findings_are_decided_first_and_then_somebody_says_who_looked(
     (event,) = [event for event in ticket.get("/history?limit=100").json()["events"] if event["type"] == "ConsentGiven"]
     for shown in (consent, event["data"]):
         assert {name: shown[name] for name in ASKED} == ASKED
-    assert "They agree, or whoever cares for the child agrees" in timeline
+    assert "They agree, or the person who cares for the child agrees" in timeline
     assert "I asked John." in timeline
 
 

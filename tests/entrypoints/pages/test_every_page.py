@@ -115,7 +115,7 @@ def test_no_page_is_forgotten():
     assert [path for path in sorted(pages) if not any(patterns[path].fullmatch(each) for each in looked_at)] == []
 
 
-def test_the_pages_of_whoever_comes(look: Look, live: LiveService, monkeypatch: pytest.MonkeyPatch):
+def test_the_pages_of_a_visitor(look: Look, live: LiveService, monkeypatch: pytest.MonkeyPatch):
     look.at("/", "home")
     look.at("/imprint", "imprint")
     look.at("/privacy", "privacy")
