@@ -50,19 +50,25 @@ class Hands(ABC):
     def write(self, target: Locator, text: str) -> None:
         """Write a text into an empty field, or in place of what it holds."""
 
+    def _wait_for(self, target: Locator) -> Locator:
+        # Before its scripts have run, a page works as it does without scripts.
+        expect(target).to_be_visible()
+        self.page.wait_for_load_state()
+        return target
+
 
 class Fingers(Hands):
     def press(self, target: Locator) -> None:
-        target.click()
+        self._wait_for(target).click()
 
     def tick(self, target: Locator) -> None:
-        target.check()
+        self._wait_for(target).check()
 
     def choose(self, target: Locator) -> None:
-        target.check()
+        self._wait_for(target).check()
 
     def write(self, target: Locator, text: str) -> None:
-        target.fill(text)
+        self._wait_for(target).fill(text)
 
 
 class Keys(Hands):
@@ -90,7 +96,7 @@ class Keys(Hands):
         self.page.keyboard.insert_text(text)
 
     def _go(self, target: Locator) -> None:
-        expect(target).to_be_visible()
+        self._wait_for(target)
         for _ in range(MOST_TABS):
             if target.evaluate("(element) => element === document.activeElement"):
                 break
