@@ -6,14 +6,12 @@ comes from Stripe has Stripe's ids, and in `report` the id and the time of the S
 has the time of its own Stripe object (`captured_at`, `refunded_at`, `moved_at`, `created_at`) if that was reported.
 """
 
-from typing import Any, ClassVar
 from uuid import UUID
 
-from eventsourcing.domain import AggregateCreated, AggregateEvent
-from eventsourcing.utils import register_topic
+from eventsourcing.domain import AggregateCreated
 
+from domain.events.base import TicketEvent as TicketEvent
 from domain.values import (
-    Actor,
     AudioFacts,
     ConsentHow,
     ConsentScope,
@@ -37,27 +35,6 @@ from domain.values import (
     SupportCategory,
     Urgency,
 )
-
-
-class TicketEvent(AggregateEvent):
-    """One fact about one ticket, caused by `actor`; the store adds the time of recording."""
-
-    TOPIC: ClassVar[str]
-    actor: Actor
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        if "TOPIC" in cls.__dict__:
-            register_topic(cls.TOPIC, cls)
-
-    @property
-    def ticket(self) -> UUID:
-        """The id of the ticket that the event belongs to; a ticket has several streams."""
-        return self.originator_id
-
-    def apply(self, aggregate: Any) -> None:
-        aggregate.evolve(self)
-
 
 # A ticket and its holder: opening, contact, and name.
 
