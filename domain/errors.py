@@ -22,6 +22,10 @@ class AlreadyProcessing(RefusedError):
         super().__init__("The recording is being processed already.")
 
 
+class OptedOutError(RefusedError):
+    """The person wants no messages at this address."""
+
+
 class TakenDownError(RefusedError):
     """The ticket is suspended, or its page was taken down meanwhile."""
 

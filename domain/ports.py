@@ -31,6 +31,33 @@ class Mail:
     ticket_id: UUID | None
 
 
+@dataclass(frozen=True)
+class TextMessage:
+    """A text message to one phone number, in E.164; all else is as for a `Mail`."""
+
+    kind: str
+    to: str = field(repr=False)
+    values: Mapping[str, str] = field(repr=False)
+    key: str
+    ticket_id: UUID | None
+
+
+Message = Mail | TextMessage
+
+
+class TextMessages(Protocol):
+    """Sends text messages. One may be sent twice, if the process ends before it is on record that it was sent."""
+
+    def send(self, message_id: str, number: str, text: str) -> None:
+        """Hand the message over; UnavailableError if a later attempt may succeed, RefusedError if none can.
+
+        OptedOutError if the person wants no text messages. No error's message has the number or the text.
+        """
+
+    def recall(self, message_id: str) -> None:
+        """Delete the message if it is still in our own folder; no error if it is not."""
+
+
 # Returns a context in which so much of a quota is used, bytes or seconds; an error in the block gives it back.
 Reserve = Callable[[int], AbstractContextManager[None]]
 
@@ -58,12 +85,12 @@ class Tickets(Protocol):
         ticket_id: UUID,
         decide: Callable[[RecordingTicket], T],
         if_match: int | None = None,
-        mails: Callable[[T], Sequence[Mail]] | None = None,
+        mails: Callable[[T], Sequence[Message]] | None = None,
     ) -> T:
         """Load the ticket, decide, record the events, and return the result of `decide`.
 
         `decide` is called again with the newer ticket if another writer was faster; StaleVersionError if `if_match` is
-        given and is not the ticket's version. `mails` gets the result of `decide`; its mails are queued with the
+        given and is not the ticket's version. `mails` gets the result of `decide`; its messages are queued with the
         events, and not at all if no event was recorded.
         """
 

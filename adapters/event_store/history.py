@@ -29,7 +29,7 @@ from domain.donations import Donation, donation_stream
 from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError, StaleVersionError
 from domain.events import TicketEvent
 from domain.lifecycle import requested_step
-from domain.ports import Mail
+from domain.ports import Message
 from domain.tickets import RecordingTicket
 from domain.values import Step
 
@@ -165,8 +165,8 @@ class TicketHistory(Application[UUID]):
         return EventStore(self.mapper, self.recorder)
 
 
-# Queues a mail in the transaction of the events that it reports.
-QueueMail = Callable[[Connection[TupleRow], Mail], None]
+# Queues a message in the transaction of the events that it reports.
+QueueMail = Callable[[Connection[TupleRow], Message], object]
 # Enqueues a ticket's step on a recording, in the transaction of the event that asks for it: (cursor, ticket, step,
 # recording, length of the recording in seconds).
 Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID, float], None]
@@ -207,7 +207,7 @@ class Streams:
         except AggregateNotFoundError:
             raise NotFoundError("No ticket, donation or support ticket has this id.") from None
 
-    def save(self, aggregate: BaseAggregate[UUID], mails: Sequence[Mail] = ()) -> None:
+    def save(self, aggregate: BaseAggregate[UUID], mails: Sequence[Message] = ()) -> None:
         """Record the pending events with their effects; IntegrityError if a version exists already."""
         events = cast(Sequence[TicketEvent], aggregate.collect_events())
         # A later request of the same change replaces an earlier one.
@@ -249,7 +249,7 @@ class Streams:
         stream: UUID,
         decide: Callable[[Any], T],
         if_match: int | None = None,
-        mails: Callable[[T], Sequence[Mail]] | None = None,
+        mails: Callable[[T], Sequence[Message]] | None = None,
     ) -> T:
         for _ in range(MAX_ATTEMPTS):
             aggregate = self.load(stream)
@@ -296,7 +296,7 @@ class StoredTickets:
         ticket_id: UUID,
         decide: Callable[[RecordingTicket], T],
         if_match: int | None = None,
-        mails: Callable[[T], Sequence[Mail]] | None = None,
+        mails: Callable[[T], Sequence[Message]] | None = None,
     ) -> T:
         return self._streams.change(ticket_id, decide, if_match, mails)
 

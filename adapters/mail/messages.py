@@ -32,7 +32,7 @@ MAX_NAME_WORDS = 6
 _SIGNS_IN_NAMES = "'’-"
 
 
-def _shown_day(moment: str, language: str) -> str:
+def shown_day(moment: str, language: str) -> str:
     """Return the day of an ISO 8601 date as its readers write it."""
     return format_date(datetime.fromisoformat(moment), supported_language(language))
 
@@ -45,7 +45,7 @@ def _shown_moment(moment: str, language: str) -> str:
         return moment
 
 
-templates = Templates(TEMPLATES, filters={"day": _shown_day, "moment": _shown_moment})
+templates = Templates(TEMPLATES, filters={"day": shown_day, "moment": _shown_moment})
 
 
 def load() -> None:

@@ -1,6 +1,6 @@
-"""The outbox: a mail is queued in the transaction of the fact that it reports, and sent some time after it.
+"""The outbox: a mail or text message is queued in the transaction of the fact that it reports, and sent after it.
 
-States: waiting → sent | dead. Address and values are sealed, and removed once the mail is sent.
+States: waiting → sent | dead. Address and values are sealed, and removed once the message is sent.
 """
 
 import json
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,10 @@ from adapters.mail.letterhead import Letterhead
 from adapters.mail.subscriptions import OPTIONAL_KINDS, Subscriptions
 from adapters.mail.transports import MailTransport
 from adapters.observability import tracing
+from adapters.texts import messages as text_messages
+from adapters.texts.limits import TextLimits
 from domain.errors import InvalidError, NotFoundError
-from domain.ports import Mail
+from domain.ports import Mail, Message, TextMessage, TextMessages
 
 LONGEST_KEY = 255
 # The purpose of the key that seals mails without a ticket.
@@ -36,9 +39,16 @@ _HEALTH = (
 )
 
 
+class Channel(StrEnum):
+    """What a message is sent as."""
+
+    MAIL = "mail"
+    TEXT = "text"
+
+
 @dataclass(frozen=True)
-class QueuedMail:
-    """A mail in the outbox, sealed."""
+class QueuedMessage:
+    """A mail or text message in the outbox, sealed."""
 
     id: UUID
     key: str
@@ -46,11 +56,12 @@ class QueuedMail:
     ticket_id: UUID | None
     sealed: bytes
     created_at: datetime
+    channel: str
     attempts: int
 
 
 class Outbox:
-    """Queues mails; the mail sender takes them out."""
+    """Queues mails and text messages; the sender takes them out."""
 
     def __init__(
         self,
@@ -59,73 +70,107 @@ class Outbox:
         transport: MailTransport,
         letterhead: Letterhead,
         subscriptions: Subscriptions,
+        texts: TextMessages | None = None,
+        text_limits: TextLimits | None = None,
     ) -> None:
+        """Without `texts` no text message is sent."""
         self._keyring = keyring
         self._cipher = cipher
         self._transport = transport
         self._subscriptions = subscriptions
+        self._texts = texts
+        self._text_limits = text_limits
         self.letterhead = letterhead
 
-    def queue(self, connection: Connection[TupleRow], mail: Mail) -> None:
-        """Have the mail sent after the connection's transaction is committed; once for each key.
+    def queue(self, connection: Connection[TupleRow], message: Message, asker: str | None = None) -> bool:
+        """Have the message sent after the connection's transaction is committed; once for each key.
 
-        InvalidError if the mail could never be sent. Nothing is queued for an erased person, nor an optional mail for
-        an address that unsubscribed.
+        InvalidError if it could never be sent. Return False if it will not be sent: to an erased person, an optional
+        one to an address that wants none of this kind, and a text message where none are sent or above their limits,
+        which count it for `asker`.
         """
-        if not 1 <= len(mail.key) <= LONGEST_KEY:
-            raise InvalidError(f"the key of a mail has 1 to {LONGEST_KEY} characters")
-        if mail.kind in OPTIONAL_KINDS:
-            mail = replace(mail, values={**mail.values, "unsubscribe": self._subscriptions.link(mail.to)})
-        mail, id = messages.checked(mail), uuid7()
-        if self.is_unwanted(connection, mail):
-            return
+        if not 1 <= len(message.key) <= LONGEST_KEY:
+            raise InvalidError(f"the key of a message has 1 to {LONGEST_KEY} characters")
+        if isinstance(message, Mail) and message.kind in OPTIONAL_KINDS:
+            link = self._subscriptions.link(message.to)
+            message = replace(message, values={**message.values, "unsubscribe": f"{link}?kind={message.kind}"})
+        message = _checked(message)
+        if self.is_unwanted(connection, message):
+            return False
+        if isinstance(message, TextMessage) and not self._may_text(connection, message, asker):
+            return False
+        id = uuid7()
         try:
-            sealed = self._seal(id, mail)
+            sealed = self._seal(id, message)
         except NotFoundError:
-            return
+            return False
+        channel = Channel.MAIL if isinstance(message, Mail) else Channel.TEXT
         connection.execute(
-            "INSERT INTO outbox (id, key, kind, ticket_id, sealed) VALUES (%s, %s, %s, %s, %s)"
+            "INSERT INTO outbox (id, key, kind, ticket_id, sealed, channel) VALUES (%s, %s, %s, %s, %s, %s)"
             " ON CONFLICT (key) DO NOTHING",
-            (id, mail.key, mail.kind, mail.ticket_id, sealed),
+            (id, message.key, message.kind, message.ticket_id, sealed, channel),
         )
+        return True
+
+    def _may_text(self, connection: Connection[TupleRow], message: TextMessage, asker: str | None) -> bool:
+        if self._texts is None or self._text_limits is None:
+            return False
+        row = connection.execute("SELECT FROM outbox WHERE key = %s", (message.key,))
+        # The limits count a message once, however often it is queued.
+        return row.rowcount > 0 or self._text_limits.allow(connection, message.to, asker)
 
     def erase(self, connection: Connection[TupleRow], ticket_id: UUID) -> None:
-        """Delete every mail of the ticket, and the files of those that were sent into our own folder."""
-        for (key,) in connection.execute("DELETE FROM outbox WHERE ticket_id = %s RETURNING key", (ticket_id,)):
-            self.recall(key)
+        """Delete every message of the ticket, and the files of those that were sent into our own folder."""
+        deleted = connection.execute(
+            "DELETE FROM outbox WHERE ticket_id = %s RETURNING id, key, channel", (ticket_id,)
+        ).fetchall()
+        for id, key, channel in deleted:
+            self.recall(id, key, channel)
 
-    def recall(self, key: str) -> None:
-        """Delete the sent mail if it is still in our own folder."""
-        self._transport.recall(messages.message_id(key, self.letterhead.sender))
+    def recall(self, id: UUID, key: str, channel: str) -> None:
+        """Delete the sent message if it is still in our own folder."""
+        if channel == Channel.MAIL:
+            self._transport.recall(messages.message_id(key, self.letterhead.sender))
+        elif self._texts is not None:
+            self._texts.recall(str(id))
 
-    def is_unwanted(self, connection: Connection[TupleRow], mail: Mail) -> bool:
-        """Return True if the mail is optional and its address unsubscribed."""
-        return mail.kind in OPTIONAL_KINDS and self._subscriptions.is_unsubscribed(connection, mail.to)
+    def is_unwanted(self, connection: Connection[TupleRow], message: Message) -> bool:
+        """Return True if the message is optional and its address wants none of its kind."""
+        return message.kind in OPTIONAL_KINDS and self._subscriptions.is_unwanted(connection, message.to, message.kind)
 
-    def open(self, queued: QueuedMail) -> Mail:
-        """Return the mail as it was queued; NotFoundError if its ticket was erased meanwhile."""
+    def opt_out(self, address: str) -> None:
+        """Queue no optional message to the address any more: its owner told the provider so."""
+        self._subscriptions.opt_out(address)
+
+    def open(self, queued: QueuedMessage) -> Message:
+        """Return the message as it was queued; NotFoundError if its ticket was erased meanwhile."""
         content = self._open(queued)
-        return Mail(queued.kind, content["to"], content["values"], queued.key, queued.ticket_id)
+        message = Mail if queued.channel == Channel.MAIL else TextMessage
+        return message(queued.kind, content["to"], content["values"], queued.key, queued.ticket_id)
 
-    def trace(self, queued: QueuedMail) -> str | None:
-        """Return the trace context of the request that queued the mail, or None if it was not traced."""
+    def trace(self, queued: QueuedMessage) -> str | None:
+        """Return the trace context of the request that queued the message, or None if it was not traced."""
         with suppress(NotFoundError):
             return self._open(queued).get("trace")
         return None
 
-    def _seal(self, id: UUID, mail: Mail) -> bytes:
+    def _seal(self, id: UUID, mail: Message) -> bytes:
         trace = {"trace": traceparent} if (traceparent := tracing.traceparent()) else {}
         content = json.dumps({"to": mail.to, "values": dict(mail.values), **trace})
         if mail.ticket_id is None:
             return self._keyring.seal(content.encode(), id.bytes)
         return self._cipher.seal(mail.ticket_id, _context(id), content).encode()
 
-    def _open(self, queued: QueuedMail) -> Mapping[str, Any]:
+    def _open(self, queued: QueuedMessage) -> Mapping[str, Any]:
         if queued.ticket_id is None:
             content: dict[str, Any] = json.loads(self._keyring.open(queued.sealed, queued.id.bytes))
         else:
             content = json.loads(self._cipher.open(queued.ticket_id, queued.sealed.decode(), _context(queued.id)))
         return content
+
+
+def _checked(message: Message) -> Message:
+    return messages.checked(message) if isinstance(message, Mail) else text_messages.checked(message)
 
 
 def _context(id: UUID) -> FieldContext:
@@ -134,7 +179,7 @@ def _context(id: UUID) -> FieldContext:
 
 @dataclass(frozen=True)
 class OutboxHealth:
-    """The numbers of mails that wait to be sent and of dead mails, and the age of the oldest waiting mail."""
+    """The numbers of messages that wait to be sent and of dead ones, and the age of the oldest waiting message."""
 
     waiting: int
     dead: int

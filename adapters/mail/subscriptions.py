@@ -1,4 +1,4 @@
-"""Unsubscribing from optional mails.
+"""Unsubscribing from optional messages: from all, or from some kinds of news.
 
 Only the kinds in OPTIONAL_KINDS are optional. All others are transactional and are sent to everybody: codes and tokens
 on request, receipts and refunds of the recipient's own money, and warnings about the recipient's own ticket.
@@ -6,6 +6,9 @@ on request, receipts and refunds of the recipient's own money, and warnings abou
 
 import hmac
 import re
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from types import MappingProxyType
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -16,7 +19,33 @@ from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.values import ContactType
 
-OPTIONAL_KINDS = frozenset({"draft_questions", "draft_ready", "published", "recording_failed", "thanks"})
+
+class News(StrEnum):
+    """What a person may want to hear of or not. The values are stored."""
+
+    DRAFT = "draft"
+    QUESTIONS = "questions"
+    PUBLICATION = "publication"
+    FIRST_GIFT = "first_gift"
+    WEEKLY_GIFTS = "weekly_gifts"
+    GOAL = "goal"
+    THANKS = "thanks"
+
+
+OPTIONAL_KINDS: Mapping[str, News] = MappingProxyType(
+    {
+        "draft_ready": News.DRAFT,
+        "recording_failed": News.DRAFT,
+        "draft_questions": News.QUESTIONS,
+        "published": News.PUBLICATION,
+        "first_gift": News.FIRST_GIFT,
+        "weekly_gifts": News.WEEKLY_GIFTS,
+        "goal_reached": News.GOAL,
+        "thanks": News.THANKS,
+    }
+)
+# Those that the holder of a ticket gets; donors get thanks.
+NEWS_OF_HOLDERS = tuple(news for news in News if news is not News.THANKS)
 # 128 bits in hexadecimal digits.
 SIGNATURE_DIGITS = 32
 
@@ -49,19 +78,69 @@ class Subscriptions:
         raise NotFoundError("There is no such link.")
 
     def unsubscribe(self, token: str) -> None:
-        """Unsubscribe the address; repeating it changes nothing. NotFoundError if the token is not ours."""
-        hashed = self.check(token)
+        """Unsubscribe the address from everything optional; NotFoundError if the token is not ours."""
+        self._unsubscribe(self.check(token))
+
+    def opt_out(self, address: str) -> None:
+        """Unsubscribe the address, which may be a phone number, from everything optional."""
+        self._unsubscribe(self._addresses.of(_normal(address)))
+
+    def _unsubscribe(self, hashed: str) -> None:
         self._database.execute(
             "INSERT INTO unsubscribed (address_hash) VALUES (%s) ON CONFLICT (address_hash) DO NOTHING", (hashed,)
         )
 
     def is_unsubscribed(self, connection: Connection[TupleRow], address: str) -> bool:
-        row = connection.execute(
-            "SELECT EXISTS (SELECT FROM unsubscribed WHERE address_hash = ANY(%s))",
-            (self._addresses.all_of(_normal(address)),),
-        ).fetchone()
-        return row == (True,)
+        """Return True if the address is unsubscribed from everything optional."""
+        return _is_unsubscribed(connection, self._addresses.all_of(_normal(address)))
+
+    def is_unwanted(self, connection: Connection[TupleRow], address: str, kind: str) -> bool:
+        """Return True if the address wants no messages of this optional kind."""
+        return OPTIONAL_KINDS[kind] in _unwanted(connection, self._addresses.all_of(_normal(address)))
+
+    def unwanted_by_link(self, token: str) -> Collection[News]:
+        """Return the news that the address of the token does not want; NotFoundError if the token is not ours."""
+        with self._database.connection() as connection:
+            return _unwanted(connection, [self.check(token)])
+
+    def unwanted(self, address: str) -> Collection[News]:
+        """Return the news that the address does not want."""
+        with self._database.connection() as connection:
+            return _unwanted(connection, self._addresses.all_of(_normal(address)))
+
+    def choose_by_link(self, token: str, wanted: Collection[str]) -> None:
+        """Send the address of the token these news to holders, and no others; NotFoundError if it is not ours."""
+        self._choose([self.check(token)], wanted)
+
+    def choose(self, address: str, wanted: Collection[str]) -> None:
+        """Send the address these news to holders, and no others."""
+        self._choose(self._addresses.all_of(_normal(address)), wanted)
+
+    def _choose(self, hashes: list[str], wanted: Collection[str]) -> None:
+        with self._database.transaction() as cursor:
+            for table in ("unsubscribed", "unwanted_news"):
+                cursor.execute(f"DELETE FROM {table} WHERE address_hash = ANY(%s)".encode(), (hashes,))  # noqa: S608
+            cursor.executemany(
+                "INSERT INTO unwanted_news (address_hash, news) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                [(hashes[0], news.value) for news in NEWS_OF_HOLDERS if news.value not in wanted],
+            )
+
+
+def _is_unsubscribed(connection: Connection[TupleRow], hashes: list[str]) -> bool:
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM unsubscribed WHERE address_hash = ANY(%s))", (hashes,)
+    ).fetchone()
+    return row == (True,)
+
+
+def _unwanted(connection: Connection[TupleRow], hashes: list[str]) -> Collection[News]:
+    if _is_unsubscribed(connection, hashes):
+        return tuple(News)
+    rows = connection.execute("SELECT news FROM unwanted_news WHERE address_hash = ANY(%s)", (hashes,)).fetchall()
+    return [News(news) for (news,) in rows]
 
 
 def _normal(address: str) -> str:
-    return contacts.normalize_contact(ContactType.EMAIL, address).value.lower()
+    """Return the normal form of a mail address or phone number."""
+    type = ContactType.EMAIL if "@" in address else ContactType.PHONE
+    return contacts.normalize_contact(type, address).value.lower()

@@ -1,7 +1,5 @@
 """Mail transports: an SMTP server, files in a folder if no server is configured, or none."""
 
-import os
-import secrets
 import smtplib
 import ssl
 from contextlib import suppress
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from adapters import private_files
 from adapters.mail.messages import address_of
 from domain.errors import RefusedError, UnavailableError
 
@@ -51,18 +50,9 @@ class FileTransport:
 
     def deliver(self, message: EmailMessage) -> None:
         name = f"{message['Date'].datetime:%Y%m%dT%H%M%S.%fZ}-{_name(message['Message-ID'])}.eml"
-        draft = self._folder / f".{secrets.token_hex(8)}"
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(message.as_bytes())
-                file.flush()
-                os.fsync(file.fileno())
-            draft.rename(self._folder / name)
+            private_files.write(self._folder, name, message.as_bytes())
         except OSError as error:
-            with suppress(OSError):
-                draft.unlink()
             raise UnavailableError(f"mail folder: {error.strerror or 'failed'}") from None
 
     def recall(self, message_id: str) -> None:

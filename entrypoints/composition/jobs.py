@@ -107,6 +107,7 @@ class Jobs:
             access.idempotency.purge,
             mail.dead.purge,
             mail.limits.purge,
+            mail.text_limits.purge,
             self.checkout_expirer.purge,
             content.quotas.purge,
             content.uploads.purge,

@@ -16,15 +16,26 @@ from adapters.mail.outbox import OUTBOX_KEY_PURPOSE, Outbox
 from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import Subscriptions
 from adapters.mail.transports import FileTransport, MailTransport, NoTransport, SmtpTransport
+from adapters.texts.limits import TextLimits
+from adapters.texts.transports import FileTexts, TwilioTexts
 from domain.commands.retention import erasure_notice
 from domain.errors import InvalidError
 from domain.events import DraftProposed, ErasureAnnounced, TicketEvent, TicketSuspended
 from domain.lifecycle import missing_fields
-from domain.ports import Mail
+from domain.ports import Mail, TextMessages
 from domain.tickets import RecordingTicket
 from domain.values import ContactType
 from entrypoints.composition.foundation import Foundation
 from entrypoints.composition.history import History
+from entrypoints.composition.settings import Settings
+
+
+def text_sender(settings: Settings) -> TextMessages | None:
+    """Return what sends text messages, or None if none are sent."""
+    if settings.texts_are_off:
+        return None
+    provider = settings.text_provider
+    return FileTexts(settings.outbox) if provider is None else TwilioTexts(provider)
 
 
 class MailDelivery:
@@ -37,6 +48,7 @@ class MailDelivery:
             transport = NoTransport()
         elif settings.smtp_url is not None:
             transport = SmtpTransport(settings.smtp_url, settings.sender)
+        texts = text_sender(settings)
         self._database = foundation.database
         self._page_url, self._home = foundation.page_url, settings.public_url
         self.subscriptions = Subscriptions(foundation.database, foundation.secrets.peppers, settings.public_url)
@@ -44,9 +56,12 @@ class MailDelivery:
         self.limits = UnverifiedMailLimits(foundation.database, self.contact_index, foundation.secrets.peppers)
         keyring = foundation.keyring(OUTBOX_KEY_PURPOSE)
         letterhead = Letterhead(settings.sender, settings.reply_to, settings.operator_name)
-        self.outbox = Outbox(keyring, history.cipher, transport, letterhead, self.subscriptions)
+        self.text_limits = TextLimits(foundation.database, self.contact_index, settings.text_quota)
+        self.outbox = Outbox(
+            keyring, history.cipher, transport, letterhead, self.subscriptions, texts, self.text_limits
+        )
         self.loads = [messages.load]
-        self.sender = MailSender(foundation.database, self.outbox, transport)
+        self.sender = MailSender(foundation.database, self.outbox, transport, texts)
         self.dead = DeadMails(foundation.database)
 
     def erase(self, ticket: UUID) -> None:

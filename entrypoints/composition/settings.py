@@ -19,6 +19,7 @@ from adapters.quotas import OwnerKind, Quota
 from adapters.storage.factory import overlaps
 from entrypoints.composition.model_settings import ModelSettings
 from entrypoints.composition.setting_types import Listed, Optional, Secret, Secrets, blank_is_none, split_url, web_url
+from entrypoints.composition.text_settings import TextSettings
 
 MIN_SECRET_BYTES = 32
 _RATE = re.compile(r"[1-9][0-9]*/(?:[1-9][0-9]*)?(?:second|minute|hour|day)s?")
@@ -64,7 +65,7 @@ def _is_redis_url(url: str) -> bool:
     return bool(parts.hostname) and port != 0 and (not database or database.isdecimal())
 
 
-class Settings(ModelSettings):
+class Settings(ModelSettings, TextSettings):
     """One field for each environment variable that the service reads, in lower case."""
 
     app_env: Literal["development", "production", "test"] = "development"
@@ -298,6 +299,11 @@ class Settings(ModelSettings):
         return self.mail.strip().lower() == "off"
 
     @property
+    def texts_are_off(self) -> bool:
+        """Return True if no text message is sent: TEXTS=off, or in production no account at a provider."""
+        return self.texts == "off" or (self.production and self.text_provider is None)
+
+    @property
     def sender(self) -> str:
         """Return the sender of mails."""
         return self.mail_from or "Storyledger <storyledger@localhost>"
@@ -327,6 +333,7 @@ def faults_of(settings: Settings) -> Iterator[str]:
     """Yield a line for each reason why the service refuses to start with these settings."""
     if fault := settings.model_fault:
         yield fault
+    yield from settings.text_faults
     if settings.smtp_url is not None and settings.mail_from is None:
         yield "MAIL_FROM: needed with SMTP_URL"
     if overlaps(settings.storage, settings.epoch_keys):

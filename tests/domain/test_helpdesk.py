@@ -10,7 +10,7 @@ import pytest
 from adapters.identity.tokens import digest
 from domain.commands.support import ContactReset, HelpRequest, SupportCommands
 from domain.errors import InvalidError, NotFoundError
-from domain.ports import Mail
+from domain.ports import Message
 from domain.support import SupportTicket
 from domain.values import Actor, Contact, ContactType, Role, SupportCategory
 from tests.domain.facts import CONTACT, HOLDER
@@ -87,7 +87,7 @@ def reset(
     helpdesk.reset(ADMIN, ticket_id, ContactReset(UUID(int=id), contact, index(contact), token, digest(token)), now=NOW)
 
 
-def mails(helpdesk: SupportCommands) -> list[Mail]:
+def mails(helpdesk: SupportCommands) -> list[Message]:
     assert isinstance(helpdesk.tickets, MemoryTickets)
     return helpdesk.tickets.mails
 

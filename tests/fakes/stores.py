@@ -15,7 +15,7 @@ from eventsourcing.domain import BaseAggregate
 from domain.donations import Donation, donation_stream
 from domain.errors import FaultCode, InvalidError, NotFoundError, StaleVersionError
 from domain.events import SupportTicketOpened
-from domain.ports import Mail
+from domain.ports import Message
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
 from domain.values import Content
@@ -53,7 +53,7 @@ class MemoryStreams:
 @dataclass
 class MemoryTickets:
     streams: MemoryStreams = field(default_factory=MemoryStreams)
-    mails: list[Mail] = field(default_factory=list)
+    mails: list[Message] = field(default_factory=list)
 
     def add(self, ticket: RecordingTicket) -> None:
         self.streams.add(ticket)
@@ -73,7 +73,7 @@ class MemoryTickets:
         ticket_id: UUID,
         decide: Callable[[RecordingTicket], T],
         if_match: int | None = None,
-        mails: Callable[[T], Sequence[Mail]] | None = None,
+        mails: Callable[[T], Sequence[Message]] | None = None,
     ) -> T:
         before = len(self.streams.events.get(ticket_id, ()))
         decision = self.streams.change(ticket_id, decide, if_match)

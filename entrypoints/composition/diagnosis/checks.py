@@ -22,6 +22,7 @@ def checks(settings: Settings, variables: Mapping[str, str], address: Address) -
         "disk": partial(surroundings.check_disk, settings),
         "Stripe": partial(surroundings.check_stripe, settings),
         "mail": partial(surroundings.check_mail, settings),
+        "texts": partial(surroundings.check_texts, settings),
         "speech": partial(surroundings.check_speech, settings),
         "drafting": partial(surroundings.check_drafting, settings),
         "confinement": partial(surroundings.check_confinement, settings),

@@ -12,6 +12,7 @@ from adapters.model_servers import Fault, ModelServer, fault_of
 from adapters.payments.gateway import StripeGateway
 from adapters.quotas import MIB
 from adapters.storage.factory import open_storage, place_exists
+from adapters.texts.transports import TwilioTexts
 from domain.errors import RefusedError
 from entrypoints.composition import settings as environment
 from entrypoints.composition.content import speech_model_problem
@@ -104,6 +105,23 @@ def check_mail(settings: Settings) -> Iterator[Finding]:
     else:
         SmtpTransport(settings.smtp_url, settings.sender, ANSWER_SECONDS).check()
         yield Finding("mail", State.OK, "the SMTP server answers")
+
+
+def check_texts(settings: Settings) -> Iterator[Finding]:
+    provider = settings.text_provider
+    if settings.texts_are_off:
+        why = "TEXTS=off" if settings.texts == "off" else "TEXT_ACCOUNT is not set"
+        yield Finding("texts", State.OFF, f"{why}: nobody gets a text message, and codes go by e-mail")
+    elif provider is None:
+        yield Finding("texts", State.OFF, "TEXT_ACCOUNT is not set: text messages are written to DATA_DIR/outbox")
+    else:
+        try:
+            knows = TwilioTexts(provider, ANSWER_SECONDS).check()
+        except RefusedError:
+            yield Finding("texts", State.ODD, "the provider does not accept TEXT_ACCOUNT with TEXT_TOKEN")
+            return
+        sentence = "the provider accepts the account" if knows else "the provider answers, but does not tell more"
+        yield Finding("texts", State.OK, f"{sentence}; at most {settings.text_limit_day} a day")
 
 
 def check_speech(settings: Settings) -> Iterator[Finding]:

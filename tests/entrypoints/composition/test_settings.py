@@ -32,14 +32,18 @@ HOLDING: dict[str, Any] = {
     "openai_speech_base_url": f"https://ada:{SECRET}@speech.example",
     "openai_draft_api_key": f"sk-{SECRET}",
     "openai_draft_base_url": f"https://ada:{SECRET}@draft.example",
+    "text_token": SECRET,
+    "text_api_base": f"https://ada:{SECRET}@texts.example",
     "smtp_url": f"smtp://ada:{SECRET}@mail.example",
     "mail_from": "hello@example.org",
 }
-PRODUCTION = HOLDING | {"app_env": "production", "base_url": "https://stories.example.org"}
+# Needed with those above.
+NEEDED = {"text_account": "AC1", "text_from": "+15005550006", "text_countries": ("+1",)}
+PRODUCTION = HOLDING | NEEDED | {"app_env": "production", "base_url": "https://stories.example.org"}
 
 
 def test_settings_print_no_secret(tmp_path: Path):
-    settings = load(data_dir=tmp_path, **HOLDING)
+    settings = load(data_dir=tmp_path, **HOLDING, **NEEDED)
     for printed in (repr(settings), str(settings), f"{settings}", repr([settings]), repr({"settings": settings})):
         assert SECRET not in printed
         assert "mail_from" in printed
