@@ -63,15 +63,16 @@ End = TypeVar("End")
 # The items of a page, and its end unless it is the last one.
 Page = tuple[list[Item], End | None]
 
-_TICKET = "LEFT JOIN read.ticket_status t ON t.ticket_id = m.ticket_id"
+# Joins the ticket of each row of a table `m`.
+TICKET = "LEFT JOIN read.ticket_status t ON t.ticket_id = m.ticket_id"
 _HAS_ENTRIES = "EXISTS (SELECT FROM read.ledger_entries e WHERE e.donation_id = m.donation_id)"
 # What says which parts of the title may be shown, where the person took something back or limited it in time.
 _HIDING = """CASE WHEN t.consents @> '[{"withdrawn": []}]' OR t.consents @? '$[*] ? (@.valid_until != null)'
  THEN jsonb_build_object('consents', t.consents, 'display_name', t.display_name, 'draft', t.draft) END"""
-_CAMPAIGN = {"workspace": "t.workspace", "campaign": "t.draft->>'title'", "hiding": _HIDING}
-_ENTRY = {name: f"m.{name}" for name in ENTRIES.columns} | {"donor_last_name": "d.donor_last_name"} | _CAMPAIGN
+CAMPAIGN = {"workspace": "t.workspace", "campaign": "t.draft->>'title'", "hiding": _HIDING}
+_ENTRY = {name: f"m.{name}" for name in ENTRIES.columns} | {"donor_last_name": "d.donor_last_name"} | CAMPAIGN
 _SETTLEMENT = {name: f"m.{name}" for name in FEES.columns}
-_DONATION = {name: f"m.{name}" for name in DONATIONS.columns} | _CAMPAIGN
+_DONATION = {name: f"m.{name}" for name in DONATIONS.columns} | CAMPAIGN
 
 
 def _where(conditions: Iterable[str]) -> str:
@@ -96,7 +97,7 @@ def _movement_page(
     # The entries of one event stay together, so there may be more than PAGE_ROWS.
     cursor.execute(
         f"""
-        SELECT {", ".join(columns.values())} FROM {source} {_TICKET} {_after(selection, after)}
+        SELECT {", ".join(columns.values())} FROM {source} {TICKET} {_after(selection, after)}
          ORDER BY m.occurred_at, m.position FETCH FIRST {PAGE_ROWS} ROWS WITH TIES
         """,  # noqa: S608
         _parameters(selection, after),
@@ -127,7 +128,7 @@ def moved_donations(cursor: Cursor, selection: Selection, after: Place | None) -
 
     def first_rows(table: Table) -> str:
         return (
-            f"(SELECT m.occurred_at, m.position, m.donation_id FROM read.{table.name} m {_TICKET}"  # noqa: S608
+            f"(SELECT m.occurred_at, m.position, m.donation_id FROM read.{table.name} m {TICKET}"  # noqa: S608
             f" {_after(selection, after)} ORDER BY m.occurred_at, m.position LIMIT {PAGE_ROWS})"
         )
 
@@ -187,7 +188,7 @@ def _dated_page(cursor: Cursor, conditions: Sequence[str], selection: Selection,
 
 def _donations(cursor: Cursor, where: str, parameters: dict[str, object]) -> list[Row]:
     cursor.execute(
-        f"SELECT {', '.join(_DONATION.values())} FROM read.donation_ledger m {_TICKET} {where}",  # noqa: S608
+        f"SELECT {', '.join(_DONATION.values())} FROM read.donation_ledger m {TICKET} {where}",  # noqa: S608
         parameters,
     )
     return fetched_rows(cursor, _DONATION)

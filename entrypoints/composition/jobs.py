@@ -53,7 +53,7 @@ class Jobs:
             home_url=settings.public_url,
             holder_values=holder_values,
         )
-        erasure_steps = [content.erase, mail.erase, support.erase]
+        erasure_steps = [content.erase, mail.erase, support.erase, payments.donor_names.delete]
         if payments.sandbox is not None:
             erasure_steps.append(payments.sandbox.erase)
         erasure = Erasure(database, payments.inbox, erasure_steps)

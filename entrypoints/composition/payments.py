@@ -5,6 +5,7 @@ from adapters.event_store.history import SealingMapper
 from adapters.payments.applier import Applier
 from adapters.payments.dead_letters import DeadLetters
 from adapters.payments.donor_emails import DonorEmails
+from adapters.payments.donor_names import PURPOSE, DonorNames
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.reconcile import Reconciler
 from adapters.payments.refunds import StripeRefunds
@@ -53,11 +54,12 @@ class Payments:
         self.dead_letters = DeadLetters(database, self.inbox)
         retriever = Retriever(self.gateway.retrieve, livemode=livemode)
         self.retrievals = PendingRetrievals(database, self.inbox, retriever)
+        self.donor_addresses = KeyedHashes(secrets.peppers, "donor e-mail")
         self.applier = Applier(
             database,
             self.inbox,
             SealingMapper(history.cipher),
-            KeyedHashes(secrets.peppers, "donor e-mail").of,
+            self.donor_addresses.of,
             history.wake_follower,
             on_retrieval_added=self.retrievals.wake,
         )
@@ -72,6 +74,7 @@ class Payments:
             issuer=settings.operator_name,
             livemode=livemode,
         )
+        self.donor_names = DonorNames(database, history.cipher, KeyedHashes(secrets.peppers, PURPOSE))
         self.reconciler = Reconciler(
             database, self.gateway, self.inbox, self.applier, self.retrievals, retriever, donations, livemode=livemode
         )

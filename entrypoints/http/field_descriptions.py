@@ -32,6 +32,7 @@ FIELDS: Mapping[str, str] = {
     "by": "Who gave the consent.",
     "byCurrency": "The sums of each currency.",
     "bytes": "The size in bytes.",
+    "campaign": "The title of the campaign.",
     "category": "The category.",
     "changed": "The names of the fields that the change wrote.",
     "chargeId": "The id of the charge at the payment service.",
@@ -273,6 +274,7 @@ FIELDS: Mapping[str, str] = {
     "waiting": "The number that waits.",
     "width": "The width in pixels.",
     "words": "The words.",
+    "workspace": "The workspace of the ticket.",
 }
 
 PARAMETERS: Mapping[str, str] = {

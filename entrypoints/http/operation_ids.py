@@ -66,6 +66,7 @@ OPERATION_IDS: Mapping[str, str] = {
     f"GET {_TICKET}/donations/total": "getDonationTotals",
     f"GET {_TICKET}/donations/{{donation_id}}/words": "getDonorWords",
     f"PATCH {_TICKET}/donations/{{donation_id}}/words": "changeDonorWords",
+    "GET /api/donations": "searchDonations",
     "GET /api/exports/donations": "exportDonations",
     "OPTIONS /api/uploads": "getUploadOptions",
     "POST /api/uploads": "createUpload",

@@ -156,7 +156,7 @@ class MovementLine(ResponseBody):
             movement=movement,
             amount=major(minor, row["currency"]),
             currency=row["currency"],
-            campaign=_campaign(row, personal),
+            campaign=campaign_title(row, personal),
             donor=personal.donor(row),
             donation_id=row["donation_id"],
             ticket_id=ticket_id,
@@ -167,8 +167,8 @@ class MovementLine(ResponseBody):
         )
 
 
-def _campaign(row: Row, personal: PersonalData) -> str | None:
-    """Return the title of the campaign without what its person took back."""
+def campaign_title(row: Row, personal: PersonalData) -> str | None:
+    """Return the title of the row's campaign without what its person took back; `projections.exports` names columns."""
     hiding, ticket_id = row["hiding"], row["ticket_id"]
     if not hiding or personal.masked:
         return personal.text_or_none(ticket_id, row["campaign"])

@@ -1,6 +1,6 @@
 """Donation ledger: one row for each donation, one for each movement of money, and the totals of each ticket.
 
-The three tables are folded together, so that entries, donations and totals cannot disagree. All amounts are in the
+These tables are folded together, so that entries, donations and totals cannot disagree. All amounts are in the
 minor unit of their currency.
 """
 
@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from domain.events import CheckoutRequested, DonationEvent
+from domain.events import CheckoutRequested, DonationEvent, TicketOpened
 from domain.gift import Gift
 from projections.donation_ledger.donation_table import (
     DONATIONS,
+    WORKSPACES,
     KeyedGift,
     donation,
     donation_as_of,
@@ -80,9 +81,9 @@ __all__ = [
 ]
 
 NAME = "donation_ledger"
-VERSION = 11
-TOPICS = topics(DonationEvent)
-TABLES = (DONATIONS, ENTRIES, TOTALS)
+VERSION = 12
+TOPICS = topics(DonationEvent, TicketOpened)
+TABLES = (DONATIONS, ENTRIES, TOTALS, WORKSPACES)
 
 
 def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
@@ -91,7 +92,10 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     for recorded in batch:
         if isinstance(recorded.event, DonationEvent):
             by_donation.setdefault(recorded.event.donation_id.int, []).append(recorded)
+        elif isinstance(recorded.event, TicketOpened):
+            rows.put(WORKSPACES, _workspace_row(recorded.event, recorded))
     first_events: list[Any] = [donation_events[0].event for donation_events in by_donation.values()]
+    rows.load(WORKSPACES, {(first.ticket_id,) for first in first_events if isinstance(first, CheckoutRequested)})
     rows.load(DONATIONS, [(first.donation_id,) for first in first_events if not isinstance(first, CheckoutRequested)])
     stored = [rows.get(DONATIONS, (first.donation_id,)) for first in first_events]
     gifts = [stored_gift(row) if row else Gift() for row in stored]
@@ -105,13 +109,23 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
             if row is not None:
                 present = _fold_fact(recorded, row, gift, present, rows)
             elif isinstance(recorded.event, CheckoutRequested):
-                row = requested_row(recorded.event, recorded)
+                row = requested_row(recorded.event, recorded, _workspace(recorded, rows))
         if row is not None:
             set_gift_columns(gift, row)
             row["position"] = donation_events[-1].position
             rows.put(DONATIONS, row)
             changes.append((before, row))
     add_to_totals(changes, rows)
+
+
+def _workspace_row(event: TicketOpened, recorded: RecordedEvent) -> Row:
+    return {"ticket_id": event.ticket, "workspace": event.workspace, "position": recorded.position}
+
+
+def _workspace(requested: RecordedEvent, rows: Rows) -> str | None:
+    """Return the workspace of a new donation's ticket, or None for a part of the history that begins after it."""
+    row = rows.get(WORKSPACES, (requested.event.ticket,))
+    return row["workspace"] if row and row["position"] < requested.position else None
 
 
 def _fold_fact(recorded: RecordedEvent, row: Row, gift: Gift, before: EntriesByKey, rows: Rows) -> EntriesByKey:

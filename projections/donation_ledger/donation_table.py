@@ -14,6 +14,9 @@ from domain.events import CheckoutRequested
 from domain.gift import Gift
 from projections.model import Cursor, RecordedEvent, Row, Table, fetched_rows
 
+# The date of a donation among those of all tickets: when it was paid, or else when it was asked for.
+DATED_AT = "coalesce(paid_at, created_at)"
+
 # `recorded_at` is when the first payment was recorded. `call_pending_since` is the start of the present period in which
 # calls to Stripe are pending, or None.
 DONATIONS = Table(
@@ -21,6 +24,7 @@ DONATIONS = Table(
     {
         "donation_id": "uuid",
         "ticket_id": "uuid",
+        "workspace": "text",
         "currency": "text",
         "amount": "bigint",
         "status": "text",
@@ -48,7 +52,16 @@ DONATIONS = Table(
         "(ticket_id, (coalesce(paid_at, '-infinity')) DESC, created_at DESC, donation_id DESC)",
         "(call_pending_since) WHERE call_pending_since IS NOT NULL",
         "(session_id) WHERE status = 'CREATED'",
+        f"(workspace, ({DATED_AT}) DESC, donation_id DESC)",
+        f"(workspace, status, ({DATED_AT}) DESC, donation_id DESC)",
+        f"(workspace, amount, ({DATED_AT}) DESC, donation_id DESC)",
+        "(email_hash) WHERE email_hash IS NOT NULL",
     ),
+)
+
+# The workspace of each ticket, which events of donations do not name.
+WORKSPACES = Table(
+    "donation_workspaces", {"ticket_id": "uuid", "workspace": "text", "position": "bigint"}, key=("ticket_id",)
 )
 
 # The column `gift` holds the values of the Gift's fields as a JSON array; only the fold of a later batch reads it. A
@@ -65,11 +78,12 @@ def stored_gift(row: Row) -> Gift:
     return Gift(*_decode_gift_values(row["gift"]))
 
 
-def requested_row(event: CheckoutRequested, recorded: RecordedEvent) -> Row:
+def requested_row(event: CheckoutRequested, recorded: RecordedEvent, workspace: str | None) -> Row:
     """Return the row of a donation whose checkout was just requested; `set_gift_columns` adds the other columns."""
     return {
         "donation_id": event.donation_id,
         "ticket_id": event.ticket_id,
+        "workspace": workspace,
         "currency": event.amount.currency,
         "amount": event.amount.minor,
         "created_at": recorded.recorded_at,

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from adapters.postgres.embedded import EmbeddedPostgres
 from entrypoints.composition.gc_tuning import settle
-from tests.benchmarks import edges, epoch_rotation, history_speed, hostile_uploads, reconciling, web_speed
+from tests.benchmarks import edges, epoch_rotation, gift_lists, history_speed, hostile_uploads, reconciling, web_speed
 from tests.benchmarks.report import Report
 
 
@@ -37,6 +37,8 @@ def main() -> None:
                     history_speed.appends(report, url)
                 case "hot-ticket":
                     history_speed.hot_ticket(report, url, options.gifts)
+                case "gift-lists":
+                    gift_lists.measure(report, url, options.gifts)
                 case "read-models":
                     history_speed.read_models(report, url, options.events)
                 case "webhooks":
@@ -60,6 +62,7 @@ def main() -> None:
 NAMES = (
     "appends",
     "hot-ticket",
+    "gift-lists",
     "read-models",
     "webhooks",
     "reads",

@@ -93,7 +93,7 @@ def test_a_payment_confirmed_again_is_entered_once():
 
 def test_facts_about_a_donation_that_was_never_requested_are_ignored():
     rows = folded_donation(PAID, REFUNDED)
-    assert [rows.all(table) for table in donation_ledger.TABLES] == [[], [], []]
+    assert [rows.all(table) for table in donation_ledger.TABLES] == [[], [], [], []]
 
 
 @examples(5)

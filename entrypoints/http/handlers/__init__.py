@@ -28,6 +28,7 @@ from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers
 from entrypoints.http.handlers.exports import ExportHandlers
 from entrypoints.http.handlers.finding_pages import FindingPageHandlers
+from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
 from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers
@@ -169,6 +170,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         AuditPageHandlers(access.credentials, cipher, service.proof.checkpoints, proof_checks, site),
         VerifyPageHandlers(proof_checks, site),
         ExportHandlers(queries, cipher),
+        GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names),
         LoginCodeHandlers(access.login_codes),
         SignInPageHandlers(access.login_codes, database, cipher, site),
         ManagePageHandlers(

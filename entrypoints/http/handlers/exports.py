@@ -29,7 +29,7 @@ class ExportHandlers:
     def export(self, call: Call) -> Answer[Stream | JsonStream[list[ExportedDonation]]]:
         format: Format = choice_parameter(call, "format", get_args(Format))
         by: By = choice_parameter(call, "by", get_args(By))
-        ticket_id, workspace = id_parameter(call, "ticket"), self._workspace(call)
+        ticket_id, workspace = id_parameter(call, "ticket"), requested_workspace(call, self.queries)
         since, until = day_parameter(call, "from"), day_parameter(call, "to", end_of_day=True)
         export = Export(format, Selection(by, ticket_id, workspace, since, until), flag_parameter(call, "unpaid"))
         content = export.content(call.reads, call.personal_data(self.cipher))
@@ -38,13 +38,17 @@ class ExportHandlers:
         body = JsonStream[list[ExportedDonation]](content) if format == "json" else Stream(content)
         return Answer(body, 200, headers, media_type)
 
-    def _workspace(self, call: Call) -> str | None:
-        """Return the workspace to export, or None for all. One of others is answered as one that does not exist."""
-        asked = call.query.get("workspace")
-        if call.principal.role is Role.CLIENT:
-            if asked not in (None, call.principal.workspace):
-                raise NotFoundError
-            return call.principal.workspace
-        if asked is not None and not self.queries.workspace_exists(asked):
+
+def requested_workspace(call: Call, queries: Queries) -> str | None:
+    """Return the workspace that the call is about, or None for all.
+
+    One of others is answered as one that does not exist.
+    """
+    asked = call.query.get("workspace")
+    if call.principal.role is Role.CLIENT:
+        if asked not in (None, call.principal.workspace):
             raise NotFoundError
-        return asked
+        return call.principal.workspace
+    if asked is not None and not queries.workspace_exists(asked):
+        raise NotFoundError
+    return asked

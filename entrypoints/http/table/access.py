@@ -25,6 +25,8 @@ HOLDER_PAGE = WRITE
 SEARCH = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:search")
 PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", names_ticket=True)
 LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True)
+# Donations over all tickets of the workspace.
+GIFTS = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="donations:read")
 TOTALS = Access(
     frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True, open_if_published=True
 )

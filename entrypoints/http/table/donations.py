@@ -2,16 +2,19 @@
 
 from typing import get_args
 
+from domain.values import CURRENCIES, DonationStatus
 from entrypoints.composition.exports import Format
 from entrypoints.http import bodies
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers, WordsChange
 from entrypoints.http.handlers.exports import ExportHandlers
+from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.operations import Operation, Parameter, RateLimit, choice_schema
 from entrypoints.http.table.access import (
     AS_OF,
     CURSOR,
     EXPORT,
+    GIFTS,
     JSON,
     KNOWN_AT,
     LEDGER,
@@ -48,6 +51,23 @@ OPERATIONS: tuple[Operation, ...] = (
         "PATCH", f"{TICKET}/donations/{{donation_id}}/words",
         "Keep the words of a donor off the campaign page, or show them again", DonorWordsHandlers.change, WRITE, PATCH,
         WordsChange, tag="Donations",
+    ),
+    Operation(
+        "GET", "/api/donations", "Search for donations over all tickets of the workspace, the latest first",
+        GiftSearchHandlers.search, GIFTS, other_responses=NOT_FOUND, tag="Donations",
+        query=(
+            Parameter("from", "The first day in UTC on which the donation was paid, or else asked for, or a time."),
+            Parameter("to", "The last such day in UTC, or the first moment after it."),
+            Parameter("status", "Only donations with this status.", {"type": "string", "enum": [*DonationStatus]}),
+            Parameter("donor", "The donor's e-mail address, or words of the donor's name."),
+            Parameter(
+                "amount", "The amount that was asked for, in the major unit; in any currency if none is given."
+            ),
+            Parameter("currency", "Only donations in this currency.", {"type": "string", "enum": sorted(CURRENCIES)}),
+            Parameter("ticket", "Only donations to this ticket.", {"type": "string", "format": "uuid"}),
+            Parameter("workspace", "Only donations to tickets of this workspace."),
+            LIMIT, CURSOR,
+        ),
     ),
     Operation(
         "GET", "/api/exports/donations", "Export donations for accounting", ExportHandlers.export, EXPORT,

@@ -216,6 +216,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/recover/{token}"): ((404,) * 6, {}, None),
     ("POST", "/recover/{token}"): ((404,) * 6, {}, None),
     ("POST", "/sign-out"): ((303,) * 6, {"data": {}}, None),
+    ("GET", "/api/donations"): ((401, 403, 200, 403, 200, 200), {}, "donations:read"),
     ("GET", "/api/exports/donations"): ((401, 403, 200, 403, 200, 200), {}, "exports:read"),
     ("POST", "/api/support/ticket"): (
         (201, 201, 201, 403, 201, 403),

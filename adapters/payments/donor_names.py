@@ -1,0 +1,98 @@
+"""Donors' names as keyed hashes, one for each word, so that a gift is found by a name that is stored only sealed.
+
+The hashes are made from the history, a little after the events. With a new secret they are made once more from the
+beginning; until that is done, gifts are found by the hashes of the older secret.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.encryption.keyed_hashes import KeyedHashes
+from adapters.encryption.keyring import DecryptionError
+from adapters.postgres.background import StepLoop
+from adapters.postgres.database import Database
+from adapters.read_models import event_batches
+from domain.errors import NotFoundError
+from domain.events import CheckoutRequested, PaymentConfirmed, PaymentReceived
+from projections.model import RecordedEvent
+
+PURPOSE = "donor name"
+POLL_SECONDS = 1.0
+BATCH_EVENTS = 500
+TOPICS = [event_type.TOPIC for event_type in (CheckoutRequested, PaymentReceived, PaymentConfirmed)]
+
+_WORD = re.compile(r"\w+")
+_BEGIN = "INSERT INTO donor_name_progress VALUES (%s, 0) ON CONFLICT DO NOTHING"
+_CLAIM = "SELECT position FROM donor_name_progress WHERE secret = %s FOR UPDATE SKIP LOCKED"
+_ADD = (
+    "INSERT INTO donor_names (donation_id, hash, ticket_id) SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[])"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a name without accents and in lower case, each once."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return list(dict.fromkeys(_WORD.findall(plain.casefold())))
+
+
+class DonorNames(StepLoop):
+    """Hashes the names in new events, when called or in its own thread, in any number of processes."""
+
+    def __init__(self, database: Database, cipher: FieldCipher, hashes: KeyedHashes) -> None:
+        super().__init__("donor names", self._add_batch, POLL_SECONDS)
+        self._database = database
+        self._cipher = cipher
+        self._hashes = hashes
+
+    def hashes_of(self, name: str) -> list[list[str]]:
+        """Return, for each word of a name, every hash that may be stored for it."""
+        return [self._hashes.all_of(word) for word in words_of(name)]
+
+    def delete(self, ticket_id: UUID) -> None:
+        """Delete the hashes of all donors of a ticket."""
+        self._database.execute("DELETE FROM donor_names WHERE ticket_id = %s", (ticket_id,))
+
+    def _add_batch(self) -> bool:
+        """Hash the names in the next events; return True if more of them wait."""
+        secret = self._hashes.current
+        with self._database.transaction() as cursor:
+            cursor.execute(_BEGIN, (secret,))
+            claimed = cursor.execute(_CLAIM, (secret,)).fetchone()
+            head = cursor.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()
+            if claimed is None or head is None or claimed == head:
+                return False
+            events = event_batches.between(cursor.connection, claimed[0], head[0], TOPICS, BATCH_EVENTS)
+            rows = {row: None for recorded in events for row in self._rows(recorded)}
+            if rows:
+                cursor.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
+            more = len(events) == BATCH_EVENTS
+            position = events[-1].position if more else head[0]
+            cursor.execute("UPDATE donor_name_progress SET position = %s WHERE secret = %s", (position, secret))
+            if not more:
+                self._delete_older(cursor)
+        return more
+
+    def _rows(self, recorded: RecordedEvent) -> Iterator[tuple[UUID, str, UUID]]:
+        event = recorded.event
+        assert isinstance(event, CheckoutRequested | PaymentReceived | PaymentConfirmed)
+        sealed = event.words.name if isinstance(event, CheckoutRequested) else event.donor.last_name
+        if sealed is not None:
+            # The names of an erased person are unreadable, and a damaged one holds up no others.
+            with suppress(NotFoundError, DecryptionError):
+                for word in words_of(self._cipher.open(event.ticket_id, sealed)):
+                    yield event.donation_id, self._hashes.of(word), event.ticket_id
+
+    def _delete_older(self, cursor: Cursor[TupleRow]) -> None:
+        """Delete the hashes of older secrets, which the newest one has made again."""
+        current = (self._hashes.current,)
+        cursor.execute("DELETE FROM donor_name_progress WHERE secret <> %s", current)
+        if cursor.rowcount:
+            cursor.execute("DELETE FROM donor_names WHERE NOT starts_with(hash, %s)", current)

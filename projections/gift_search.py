@@ -1,0 +1,119 @@
+"""Search for donations over all tickets of a workspace, or of all workspaces, the latest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.values import DonationStatus, Money
+from projections.donation_ledger.donation_table import COLUMNS, DATED_AT
+from projections.exports import CAMPAIGN, TICKET
+from projections.model import Cursor, Row, fetched_rows
+
+# The date (`dated_at`) and the id of the last donation of a result page.
+PageEnd = tuple[datetime, UUID]
+
+
+@dataclass(frozen=True)
+class GiftSearch:
+    """What donations are searched for; a None does not restrict them.
+
+    `since` and `until` are about the date of a donation: when it was paid, or else when it was asked for. `amounts` are
+    what was asked for, in any of several currencies. `email_hashes` are the hashes that the donor's address may have,
+    and `name_hashes` those of each word of the donor's name.
+    """
+
+    workspace: str | None = None
+    ticket_id: UUID | None = None
+    status: DonationStatus | None = None
+    currency: str | None = None
+    amounts: Sequence[Money] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    email_hashes: list[str] | None = None
+    name_hashes: Sequence[list[str]] = ()
+
+    def conditions(self) -> list[str]:
+        """Return the conditions of a query in which `g` is the ledger, apart from those on workspace and amount."""
+        asked = {
+            "g.ticket_id = %(ticket_id)s": self.ticket_id,
+            "g.status = %(status)s": self.status,
+            "g.currency = %(currency)s": self.currency,
+            f"{DATED_AT} >= %(since)s": self.since,
+            f"{DATED_AT} < %(until)s": self.until,
+            "g.email_hash = ANY(%(email_hashes)s)": self.email_hashes,
+        }
+        # As arrays, the donations with a name are read first. Otherwise the planner looks through the latest donations.
+        words = [
+            f"g.donation_id = ANY(ARRAY(SELECT donation_id FROM donor_names WHERE hash = ANY(%(name_{number})s)))"  # noqa: S608
+            for number in range(len(self.name_hashes))
+        ]
+        return [*(condition for condition, value in asked.items() if value is not None), *words]
+
+    def parameters(self) -> dict[str, Any]:
+        amounts = self.amounts or ()
+        return {
+            "workspace": self.workspace,
+            "ticket_id": self.ticket_id,
+            "status": self.status,
+            "currency": self.currency,
+            "since": self.since,
+            "until": self.until,
+            "email_hashes": self.email_hashes,
+            "minors": sorted({amount.minor for amount in amounts}),
+            "amounts": [amount.minor for amount in amounts],
+            "currencies": [amount.currency for amount in amounts],
+            **{f"name_{number}": hashes for number, hashes in enumerate(self.name_hashes)},
+        }
+
+
+# Skips from one workspace to the next in the index, without reading all rows.
+_ALL_WORKSPACES = """
+WITH RECURSIVE names AS (
+    (SELECT min(workspace) AS name FROM read.donation_ledger)
+    UNION ALL
+    SELECT (SELECT min(workspace) FROM read.donation_ledger WHERE workspace > name) FROM names WHERE name IS NOT NULL
+)
+"""
+_AMOUNTS = "SELECT * FROM unnest(%(amounts)s::bigint[], %(currencies)s::text[])"
+_ORDER = "ORDER BY dated_at DESC, donation_id DESC LIMIT %(limit)s"
+_RESULT = {name: f"m.{name}" for name in COLUMNS} | CAMPAIGN | {"dated_at": "m.dated_at"}
+
+
+def gifts(cursor: Cursor, search: GiftSearch, limit: int, after: PageEnd | None = None) -> list[Row]:
+    """Return up to `limit` donations with their campaigns, the latest first; `after` is the end of a page.
+
+    The rows have the columns of the ledger, `dated_at`, and those that `exports` adds about the campaign. For each
+    workspace and each amount, an index yields the latest donations, so no query reads more than some pages of them.
+    """
+    sources, conditions = [], search.conditions()
+    if search.workspace is None:
+        sources.append("names")
+        conditions.append("g.workspace = names.name")
+    else:
+        conditions.append("g.workspace = %(workspace)s")
+    if search.amounts is not None:
+        sources.append("unnest(%(minors)s::bigint[]) AS asked (minor)")
+        conditions.append("g.amount = asked.minor")
+        conditions.append(
+            "(g.amount, g.currency) IN (SELECT * FROM unnest(%(amounts)s::bigint[], %(currencies)s::text[]))"
+        )
+    if after is not None:
+        conditions.append(f"({DATED_AT}, g.donation_id) < (%(after_date)s, %(after_id)s)")
+    latest = f"""
+        SELECT {", ".join(f"g.{name}" for name in COLUMNS)}, {DATED_AT} AS dated_at
+          FROM read.donation_ledger g WHERE {" AND ".join(conditions)} {_ORDER}
+        """  # noqa: S608
+    cursor.execute(
+        f"""
+        {_ALL_WORKSPACES if search.workspace is None else ""}
+        SELECT {", ".join(_RESULT.values())}
+          FROM (SELECT found.* FROM {" CROSS JOIN ".join([*sources, f"LATERAL ({latest}) found"])} {_ORDER}) m
+          {TICKET} ORDER BY m.dated_at DESC, m.donation_id DESC
+        """,  # noqa: S608
+        search.parameters() | {"limit": limit, "after_date": after and after[0], "after_id": after and after[1]},
+    )
+    return fetched_rows(cursor, _RESULT)

@@ -1,0 +1,51 @@
+"""Measures a page of the donations over all tickets, with each way to search them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import projections
+from adapters.postgres.database import connect
+from adapters.read_models import rebuild
+from domain.values import DonationStatus, Money
+from projections.gift_search import GiftSearch, PageEnd, gifts
+from tests.benchmarks.report import Figure, Report, typical
+from tests.benchmarks.world import migrated, write_history
+
+TICKETS = 1_000
+PAGE = 100
+MIDDLE = datetime.fromtimestamp(1_760_050_000, UTC)
+SEARCHES: dict[str, tuple[GiftSearch, PageEnd | None]] = {
+    "the first page": (GiftSearch("public"), None),
+    "a page in the middle": (GiftSearch("public"), (MIDDLE, UUID(int=0))),
+    "of all workspaces": (GiftSearch(), None),
+    "by status": (GiftSearch("public", status=DonationStatus.DISPUTED), None),
+    "by amount": (GiftSearch("public", amounts=[Money(4_321, "USD"), Money(432_100, "JPY")]), None),
+    "by the donor's name": (GiftSearch("public", name_hashes=[["name:7"]]), None),
+    "by the donor's address": (GiftSearch("public", email_hashes=["hash:4321"]), None),
+    "by period": (GiftSearch("public", since=MIDDLE, until=MIDDLE + timedelta(minutes=10)), None),
+}
+
+
+def measure(report: Report, server_url: str, count: int) -> None:
+    with migrated(server_url) as url:
+        write_history(url, count, TICKETS)
+        for projection in projections.ALL:
+            rebuild.rebuild(url, projection, lambda *_: None)
+        with connect(url, statement_seconds=0) as connection, connection.cursor() as cursor:
+            # Two of a hundred donors have the same name, and twenty gifts come from the same address.
+            cursor.execute(
+                "INSERT INTO donor_names SELECT donation_id, 'name:' || paid % 50, ticket_id FROM read.donation_ledger"
+            )
+            cursor.execute(
+                "SELECT schemaname FROM pg_tables WHERE tablename = 'donation_ledger' AND schemaname LIKE 'read_%'"
+            )
+            for (schema,) in cursor.fetchall():
+                table = f"{schema}.donation_ledger"
+                cursor.execute(f"UPDATE {table} SET email_hash = 'hash:' || paid % 5000".encode())
+                cursor.execute(f"VACUUM ANALYZE {table}".encode())
+            cursor.execute("VACUUM ANALYZE donor_names")
+            for label, (search, after) in SEARCHES.items():
+                took = typical(lambda search=search, after=after: gifts(cursor, search, PAGE, after)) * 1e3
+                report.add(Figure(f"{PAGE} of {count:,} donations: {label}", took, "ms", 20, at_most=True))
