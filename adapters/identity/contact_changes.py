@@ -1,6 +1,6 @@
-"""A holder's wish for a new contact: it is confirmed with a code that was sent to the new address.
+"""A holder's wish for a new contact: it is confirmed with a code that was sent to the new address or number.
 
-The code opens nothing: it only proves that the new address is the holder's.
+The code opens nothing: it only proves that the new contact is the holder's.
 """
 
 import hmac
@@ -12,8 +12,8 @@ from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.mail.limits import UnverifiedMailLimits
 from adapters.mail.outbox import Outbox
 from adapters.postgres.database import Database
-from domain.ports import Mail
-from domain.values import Contact
+from domain.ports import Mail, TextMessage
+from domain.values import Contact, ContactType
 
 CODE_MINUTES = 10
 MAX_ATTEMPTS = 5
@@ -47,7 +47,8 @@ class ContactChanges:
             cursor.execute("SELECT count(*) FROM contact_changes WHERE ticket_id = %s", (ticket_id,))
             if cursor.fetchall()[0][0] >= MAX_CHANGES:
                 return False
-            if not self._limits.allow(cursor.connection, contact.value, self._limits.asker()):
+            asker, is_mail = self._limits.asker(), contact.type is ContactType.EMAIL
+            if is_mail and not self._limits.allow(cursor.connection, contact.value, asker):
                 return False
             cursor.execute(
                 "INSERT INTO contact_changes (id, ticket_id, contact_hash) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
@@ -59,10 +60,9 @@ class ContactChanges:
                 "expires": f"{datetime.now(UTC) + timedelta(minutes=CODE_MINUTES):%H:%M} UTC",
                 "language": language,
             }
-            self._outbox.queue(
-                cursor.connection, Mail("contact_code", contact.value, values, f"contact-code:{id}", ticket_id)
-            )
-            return True
+            kind = Mail if is_mail else TextMessage
+            message = kind("contact_code", contact.value, values, f"contact-code:{id}", ticket_id)
+            return self._outbox.queue(cursor.connection, message, asker)
 
     def confirm(self, id: UUID, ticket_id: UUID, contact: Contact, code: str) -> bool:
         """Return True if the code is the one that was sent to this contact for this ticket; it works once."""

@@ -6,13 +6,15 @@ stored, and a worker sends the code later, if the contact belongs to a ticket.
 Anybody may request codes for a contact. All requests of ten minutes share one code, and each has tries of its own, so
 that nobody can replace or use up the code of somebody else.
 
-The mail with a code also has a link, which opens a session without typing, once and as long as the code is valid. Its
-token follows from the code's id and the pepper, as the code does, so that neither is stored.
+A code goes by mail or by text message, as the contact is. The message also has a link, which opens a session without
+typing, once and as long as the code is valid. Its token follows from the code's id and the pepper, as the code does, so
+that neither is stored.
 """
 
+import base64
+import binascii
 import hmac
 import json
-import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +36,7 @@ from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
 from domain.errors import NotFoundError, UnavailableError
-from domain.ports import Mail
+from domain.ports import Mail, TextMessage
 from domain.values import Contact, ContactType
 from projections import contact_index, ticket_status
 from projections.model import Row
@@ -56,7 +58,8 @@ LONG_CODE_DIGITS = 16
 KEPT_HOURS = 24
 MAX_ATTEMPTS = 8
 
-_LINK_TOKEN = re.compile(r"([0-9a-f]{32})-([0-9a-f]{64})")
+# The signature in a link; so short that the link fits in a text message.
+SIGNATURE_BYTES = 12
 
 logger = structlog.get_logger()
 
@@ -145,7 +148,7 @@ class LoginCodes(StepLoop):
             )
 
     def answer_one(self) -> bool:
-        """Answer the request that has been due the longest, with a mail if the contact belongs to a ticket.
+        """Answer the request that has been due the longest, with a message if the contact belongs to a ticket.
 
         Return False if no request is due.
         """
@@ -184,7 +187,7 @@ class LoginCodes(StepLoop):
         logger.info("access request answered", request=str(request.id), mailed=mailed)
 
     def _send_code(self, cursor: Cursor[TupleRow], request: CodeRequest) -> tuple[Code | None, bool]:
-        """Return the code of the request, or None if it gets none, and whether a mail with it was queued.
+        """Return the code of the request, or None if it gets none, and whether a message with it was queued.
 
         A valid code is sent again, also if somebody else asked for it first: strangers who ask for codes cannot replace
         the holder's, nor use up what the holder may ask for.
@@ -193,7 +196,7 @@ class LoginCodes(StepLoop):
             type, value = json.loads(self._keyring.open(bytes(request.sealed), request.id.bytes))
         except DecryptionError:
             return None, False
-        if type != ContactType.EMAIL or not request.is_fresh:
+        if type not in (ContactType.EMAIL, ContactType.PHONE) or not request.is_fresh:
             return None, False
         newest = contact_index.tickets_of(cursor, request.contact_indexes, None, 1)
         if not newest:
@@ -206,20 +209,31 @@ class LoginCodes(StepLoop):
             code = Code(request.id, CODE_DIGITS if counts.wrong_codes < MAX_WRONG_CODES else LONG_CODE_DIGITS)
         else:
             may_mail = counts.mails_of_asker < MAX_MAILS_OF_ASKER and counts.mails < MAX_MAILS
-        if not may_mail or not self._limits.allow(cursor.connection, value, request.asker):
+        if not may_mail or not self._queue(cursor, request, Contact(ContactType(type), value), code, newest[0][0]):
             return (None if code.id == request.id else code), False
+        return code, True
+
+    def _queue(
+        self, cursor: Cursor[TupleRow], request: CodeRequest, contact: Contact, code: Code, ticket_id: UUID
+    ) -> bool:
+        """Have the code sent to the contact; return False if that is more than may be sent to it.
+
+        The message belongs to the contact's newest ticket, and is deleted when that ticket is erased.
+        """
+        is_mail = contact.type is ContactType.EMAIL
+        if is_mail and not self._limits.allow(cursor.connection, contact.value, request.asker):
+            return False
         expires_at = request.created_at + timedelta(minutes=CODE_MINUTES)
-        row = ticket_status.ticket(cursor, newest[0][0])
+        row = ticket_status.ticket(cursor, ticket_id)
         values = {
             "code": self._text(code),
             "expires": f"{expires_at:%H:%M} UTC",
             "link": f"{self._public_url}/sign-in/{self._link_token(code)}",
             **self._holder(row, request.language),
         }
-        # The mail belongs to the newest ticket, and is deleted when that ticket is erased.
-        mail = Mail("access_code", value, values, f"access-code:{request.id}", newest[0][0])
-        self._outbox.queue(cursor.connection, mail)
-        return code, True
+        kind = Mail if is_mail else TextMessage
+        message = kind("access_code", contact.value, values, f"access-code:{request.id}", ticket_id)
+        return self._outbox.queue(cursor.connection, message, request.asker)
 
     def _holder(self, row: Row | None, language: str | None) -> dict[str, str]:
         """Return the name to greet, and the language of the page on which the code was asked for, or of the story."""
@@ -303,14 +317,18 @@ class LoginCodes(StepLoop):
 
     def _linked_code(self, token: str) -> UUID | None:
         """Return the id of the code that the link was sent with, or None if the token is not ours."""
-        match = _LINK_TOKEN.fullmatch(token)
-        if match is None:
+        try:
+            content = base64.b64decode(token + "==", altchars=b"-_", validate=True)
+            code_id = UUID(bytes=content[:-SIGNATURE_BYTES])
+        except (ValueError, binascii.Error):
             return None
-        digests = [hashed.rpartition(":")[2] for hashed in self._links.all_of(match[1])]
-        return UUID(match[1]) if any(hmac.compare_digest(digest, match[2]) for digest in digests) else None
+        signatures = [_signature(hashed) for hashed in self._links.all_of(code_id.hex)]
+        is_ours = any(hmac.compare_digest(signature, content[-SIGNATURE_BYTES:]) for signature in signatures)
+        # The same content has several forms in base64, of which one is a link.
+        return code_id if is_ours and _token(content) == token else None
 
     def _link_token(self, code: Code) -> str:
-        return f"{code.id.hex}-{self._links.of(code.id.hex).rpartition(':')[2]}"
+        return _token(code.id.bytes + _signature(self._links.of(code.id.hex)))
 
     def _text(self, code: Code) -> str:
         """Return the code in groups of four digits."""
@@ -321,6 +339,14 @@ class LoginCodes(StepLoop):
         """Return the digits of the code as each pepper makes them, the newest pepper's first."""
         digests = dict.fromkeys(hashed.rpartition(":")[2] for hashed in self._codes.all_of(str(code.id)))
         return [f"{int(digest, 16) % 10**code.digits:0{code.digits}}" for digest in digests]
+
+
+def _signature(hashed: str) -> bytes:
+    return bytes.fromhex(hashed.rpartition(":")[2])[:SIGNATURE_BYTES]
+
+
+def _token(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 # A code that was sent again is valid until the last request for it expires.

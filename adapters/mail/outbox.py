@@ -27,6 +27,7 @@ from adapters.texts import messages as text_messages
 from adapters.texts.limits import TextLimits
 from domain.errors import InvalidError, NotFoundError
 from domain.ports import Mail, Message, TextMessage, TextMessages
+from domain.values import Contact, ContactType
 
 LONGEST_KEY = 255
 # The purpose of the key that seals mails without a ticket.
@@ -118,6 +119,17 @@ class Outbox:
         row = connection.execute("SELECT FROM outbox WHERE key = %s", (message.key,))
         # The limits count a message once, however often it is queued.
         return row.rowcount > 0 or self._text_limits.allow(connection, message.to, asker)
+
+    @property
+    def sends_texts(self) -> bool:
+        """Return True if text messages are sent at all."""
+        return self._texts is not None
+
+    def reaches(self, contact: Contact) -> bool:
+        """Return True if a message can be sent to contacts of this type, and of this country for phone numbers."""
+        if contact.type is ContactType.PHONE and self._text_limits is not None:
+            return self.sends_texts and self._text_limits.may_reach(contact.value)
+        return contact.type is ContactType.EMAIL
 
     def erase(self, connection: Connection[TupleRow], ticket_id: UUID) -> None:
         """Delete every message of the ticket, and the files of those that were sent into our own folder."""

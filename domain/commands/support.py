@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.errors import FaultCode, InvalidError
-from domain.ports import Contents, Mail, SupportTickets, Tickets
+from domain.ports import Contents, Mail, Message, SupportTickets, TextMessage, Tickets
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
 from domain.values import SYSTEM, Actor, Contact, ContactType, SupportCategory
@@ -78,9 +78,9 @@ class SupportCommands:
     ) -> None:
         """Give the ticket a new contact, and a new token that is mailed to it; the old token is no longer valid.
 
-        If the old contact is another e-mail address, a mail to it says that the contact was changed. Nothing else of
-        the ticket changes. InvalidError if the new contact is not an e-mail address, because the token must not be
-        shown to the admin who approves the reset.
+        If the old contact is another address or phone number, a message to it says that the contact was changed.
+        Nothing else of the ticket changes. InvalidError if the new contact is not an e-mail address, because the token
+        must not be shown to the admin who approves the reset.
         """
         require_mail(reset.contact.type)
 
@@ -101,7 +101,7 @@ class SupportCommands:
     ) -> None:
         """Give the ticket the new contact that its holder has confirmed; the access token stays as it is.
 
-        If the old contact is another e-mail address, a mail to it says that the contact was changed.
+        If the old contact is another address or phone number, a message to it says that the contact was changed.
         """
 
         def change(ticket: RecordingTicket) -> tuple[Contact, Mapping[str, str]]:
@@ -121,17 +121,19 @@ class SupportCommands:
         old_contact: Contact,
         holder: Mapping[str, str],
         now: datetime,
-    ) -> Iterator[Mail]:
-        if old_contact.type is ContactType.EMAIL and old_contact != contact:
-            values = {**holder, "changed": now.isoformat(), "home": self.home_url}
-            yield Mail("contact_changed", old_contact.value, values, f"contact-changed:{change_id}", ticket_id)
+    ) -> Iterator[Message]:
+        if old_contact.type is ContactType.SOCIAL or old_contact == contact:
+            return
+        message = Mail if old_contact.type is ContactType.EMAIL else TextMessage
+        values = {**holder, "changed": now.isoformat(), "home": self.home_url}
+        yield message("contact_changed", old_contact.value, values, f"contact-changed:{change_id}", ticket_id)
 
     def _mails(
         self, ticket_id: UUID, reset: ContactReset, old_contact: Contact, holder: Mapping[str, str], now: datetime
-    ) -> list[Mail]:
+    ) -> list[Message]:
         values = {**holder, "token": reset.token, "home": self.home_url}
-        mails = [Mail("new_access", reset.contact.value, values, f"new-access:{reset.reset_id}", ticket_id)]
-        return [*mails, *self._notices(ticket_id, reset.reset_id, reset.contact, old_contact, holder, now)]
+        access = Mail("new_access", reset.contact.value, values, f"new-access:{reset.reset_id}", ticket_id)
+        return [access, *self._notices(ticket_id, reset.reset_id, reset.contact, old_contact, holder, now)]
 
     def erase(self, ticket_id: UUID) -> None:
         """Make every support ticket about an erased ticket unreadable, and those from a contact that it ever had."""

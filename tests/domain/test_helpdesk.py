@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from adapters.identity.tokens import digest
 from domain.commands.support import ContactReset, HelpRequest, SupportCommands
 from domain.errors import InvalidError, NotFoundError
-from domain.ports import Message
+from domain.ports import Mail, Message, TextMessage
 from domain.support import SupportTicket
+from domain.tickets import RecordingTicket
 from domain.values import Actor, Contact, ContactType, Role, SupportCategory
 from tests.domain.facts import CONTACT, HOLDER
 from tests.fakes.stores import MemoryContents, MemorySupportTickets, MemoryTickets
@@ -136,11 +138,19 @@ def test_a_new_token_at_the_same_contact_needs_no_notice(helpdesk: SupportComman
     assert [mail.kind for mail in mails(helpdesk)] == ["new_access"]
 
 
-def test_an_old_contact_without_an_email_address_gets_no_mail(helpdesk: SupportCommands):
-    ada = open_ticket(helpdesk)
-    helpdesk.tickets.change(ada, lambda t: t.change_contact(ADMIN, PHONE, index(PHONE), "older"))
-    reset(helpdesk, ada)
-    assert [(mail.kind, mail.to) for mail in mails(helpdesk)] == [("new_access", GRACE.value)]
+def moved_to(contact: Contact, ticket: RecordingTicket) -> None:
+    ticket.change_contact(ADMIN, contact, index(contact), "older")
+
+
+def test_an_old_phone_number_gets_the_notice_as_a_text_message_and_a_handle_gets_none(helpdesk: SupportCommands):
+    for contact, notices in ((PHONE, [TextMessage]), (Contact(ContactType.SOCIAL, "@ada"), [])):
+        before, ada = len(mails(helpdesk)), open_ticket(helpdesk)
+        helpdesk.tickets.change(ada, partial(moved_to, contact))
+        reset(helpdesk, ada)
+        access, *others = mails(helpdesk)[before:]
+        assert (type(access), access.kind, access.to) == (Mail, "new_access", GRACE.value)
+        assert [type(other) for other in others] == notices
+        assert all((other.kind, other.to) == ("contact_changed", contact.value) for other in others)
 
 
 @pytest.mark.parametrize("contact", [PHONE, Contact(ContactType.SOCIAL, "@grace")])

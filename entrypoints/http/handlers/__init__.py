@@ -172,7 +172,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ExportHandlers(queries, cipher),
         GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names),
         LoginCodeHandlers(access.login_codes),
-        SignInPageHandlers(access.login_codes, database, cipher, site),
+        SignInPageHandlers(access.login_codes, database, cipher, service.mail.outbox, site),
         ManagePageHandlers(
             commands.tickets,
             commands.support,
@@ -181,6 +181,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             access.contact_index,
             access.recovery_links,
             access.contact_changes,
+            service.mail.outbox,
             qr_codes,
             page_url,
             site,

@@ -14,6 +14,7 @@ from adapters.identity.recovery_links import RecoveryLinks
 from adapters.identity.sessions import SESSION_TOKEN, session_token
 from adapters.languages import translations
 from adapters.localisation import format_date, supported_language
+from adapters.mail.outbox import Outbox
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
@@ -60,6 +61,7 @@ class ManagePageHandlers:
     contact_index: ContactIndex
     recovery_links: RecoveryLinks
     contact_changes: ContactChanges
+    outbox: Outbox
     qr_codes: QrCodes
     page_url: Callable[[str], str]
     site: Site
@@ -180,7 +182,7 @@ class ManagePageHandlers:
         The form is the answer itself: the new contact must not stand in a path.
         """
         typed = form_fields(call.raw_body).get("contact", "").strip()
-        contact = _mail_contact(typed)
+        contact = self._new_contact(typed)
         if contact is None:
             return self._contact_page(call, typed=typed, fault="invalid")
         change_id = call.seed.id("contact change")
@@ -192,7 +194,7 @@ class ManagePageHandlers:
     def confirm_contact(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Change the contact if the code is right, and keep the browser signed in for this ticket."""
         form = form_fields(call.raw_body)
-        contact, change_id = _mail_contact(form.get("contact", "")), ids.parse(form.get("change", ""))
+        contact, change_id = self._new_contact(form.get("contact", "")), ids.parse(form.get("change", ""))
         if contact is None or change_id is None:
             return self._contact_page(call, fault="invalid")
         if not self.contact_changes.confirm(change_id, call.ticket_id, contact, form.get("code", "")):
@@ -211,6 +213,14 @@ class ManagePageHandlers:
             self.recovery_links.open_for(call.ticket_id, call.seed.id("session"), secret)
             cookie = session_cookie(session_token(secret), https=self.site.https)
         return see_other(f"/t/{call.ticket_id}/manage?done=contact", cookie)
+
+    def _new_contact(self, typed: str) -> Contact | None:
+        """Return the contact, or None if no code can be sent to it."""
+        try:
+            contact = contacts.likely_contact(typed)
+        except InvalidError:
+            return None
+        return contact if self.outbox.reaches(contact) else None
 
     def show_erase(self, call: Call) -> Answer[bytes]:
         return self._erase_page(call, wrong=False)
@@ -256,6 +266,8 @@ class ManagePageHandlers:
             contact=call.personal_data(self.cipher).contact(call.ticket, shortened=True),
             typed=typed[: contacts.LONGEST],
             change_id=change_id,
+            by_text=change_id is not None and contacts.likely_contact(typed).type is ContactType.PHONE,
+            texts=self.outbox.sends_texts,
             fault=fault,
         )
 
@@ -297,10 +309,3 @@ def _word(call: Call) -> str:
     # Translators: the word that a person types to confirm.
     _ = translations(language).gettext
     return _("erase")
-
-
-def _mail_contact(text: str) -> Contact | None:
-    try:
-        return contacts.normalize_contact(ContactType.EMAIL, text)
-    except InvalidError:
-        return None

@@ -20,6 +20,7 @@ from adapters.identity.login_codes import LoginCodes
 from adapters.identity.sessions import SESSION_TOKEN, end_session, session_token
 from adapters.languages import LANGUAGES
 from adapters.localisation import format_date, supported_language
+from adapters.mail.outbox import Outbox
 from adapters.postgres.database import Database
 from domain.errors import InvalidError
 from domain.values import ContactType, ContentStatus, Role
@@ -34,6 +35,8 @@ from projections.model import Row
 
 HOME_OF_HOLDER = "/find"
 MAX_STORIES = 100
+# Says in the address of the page for the code that it comes as a text message.
+TEXT = "text"
 NO_ERRORS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -52,6 +55,7 @@ class SignInPageHandlers:
     login_codes: LoginCodes
     database: Database
     cipher: FieldCipher
+    outbox: Outbox
     site: Site
 
     def find(self, call: Call) -> Answer[bytes]:
@@ -73,18 +77,21 @@ class SignInPageHandlers:
             contact = contacts.likely_contact(typed)
         except InvalidError:
             return self._contact_page(call, next_path, typed=typed, fault="none" if not typed else "invalid")
-        if contact.type is not ContactType.EMAIL:
+        by_text = contact.type is ContactType.PHONE
+        if not self.outbox.reaches(contact):
             # Whether such a contact is known makes no difference either.
-            return self._contact_page(call, next_path, typed=typed, fault="unreachable")
+            fault = "country" if by_text and self.outbox.sends_texts else "unreachable"
+            return self._contact_page(call, next_path, typed=typed, fault=fault)
         request_id = call.seed.id("access request")
         self.login_codes.request(request_id, contact, page_language(call))
-        return see_other(f"/find/code?{urlencode({'request': request_id, **_next(next_path)})}")
+        query = {"request": request_id, **({"by": TEXT} if by_text else {}), **_next(next_path)}
+        return see_other(f"/find/code?{urlencode(query)}")
 
     def ask_for_code(self, call: Call) -> Answer[bytes] | Answer[None]:
         request_id = ids.parse(call.query.get("request", ""))
         if request_id is None:
             return see_other(HOME_OF_HOLDER)
-        return self._code_page(call, request_id, call.query.get("next"))
+        return self._code_page(call, request_id, call.query.get("next"), by_text=call.query.get("by") == TEXT)
 
     def enter_code(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Sign the browser in if the code is right."""
@@ -95,7 +102,7 @@ class SignInPageHandlers:
             return see_other(HOME_OF_HOLDER)
         code, secret = form.get("code", "").strip(), call.seed.secret("session")
         if self.login_codes.verify(request_id, code, call.seed.id("session"), secret) is None:
-            return self._code_page(call, request_id, next_path, wrong=True)
+            return self._code_page(call, request_id, next_path, by_text=form.get("by") == TEXT, wrong=True)
         return self._signed_in(session_token(secret), next_path)
 
     def show_link(self, call: Call) -> Answer[bytes]:
@@ -139,15 +146,19 @@ class SignInPageHandlers:
             typed=typed[: contacts.LONGEST],
             fault=fault,
             erased="erased" in call.query,
+            texts=self.outbox.sends_texts,
         )
 
-    def _code_page(self, call: Call, request_id: UUID, next_path: str | None, *, wrong: bool = False) -> Answer[bytes]:
+    def _code_page(
+        self, call: Call, request_id: UUID, next_path: str | None, *, by_text: bool, wrong: bool = False
+    ) -> Answer[bytes]:
         return self.site.page(
             call,
             "find_code.html",
             422 if wrong else 200,
             request_id=request_id,
             next=own_path(next_path, ""),
+            by_text=by_text,
             wrong=wrong,
         )
 

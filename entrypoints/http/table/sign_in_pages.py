@@ -26,11 +26,11 @@ OPERATIONS: tuple[Operation, ...] = (
         BodyKind.FORM, None, 303, media_types=HTML, other_responses={422: "text/html"}, tag="Sign-in pages",
     ),
     Operation(
-        "GET", "/sign-in/{token}", "Show the button that opens the link of a mail", SignInPageHandlers.show_link, OPEN,
-        media_types=HTML, other_responses=GONE, tag="Sign-in pages",
+        "GET", "/sign-in/{token}", "Show the button that opens the link of a message", SignInPageHandlers.show_link,
+        OPEN, media_types=HTML, other_responses=GONE, tag="Sign-in pages",
     ),
     Operation(
-        "POST", "/sign-in/{token}", "Sign the browser in with the link of a mail", SignInPageHandlers.open_link,
+        "POST", "/sign-in/{token}", "Sign the browser in with the link of a message", SignInPageHandlers.open_link,
         SIGN_IN, status=303, media_types=HTML, other_responses=GONE, tag="Sign-in pages",
     ),
     Operation(

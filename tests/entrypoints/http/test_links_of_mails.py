@@ -15,7 +15,7 @@ from domain.commands.retention import NOTICE_PERIOD
 from domain.errors import StepFailed
 from domain.values import SYSTEM, Draft, Role
 from tests.client import RECORDING, Client, LiveService, Ticket, eventually
-from tests.entrypoints.conftest import JobRunner, donate_in_sandbox
+from tests.entrypoints.conftest import JobRunner, donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.test_login_codes import address, mails, request_code
 from tests.fakes.drafting import DRAFT
 from tests.fakes.mailbox import files, text_of
@@ -101,6 +101,8 @@ def test_a_mail_about_a_refund_has_no_link_that_fails(live: LiveService, ticket:
     admin = live.client_with_key(Role.ADMIN)
     assert admin.post(f"/admin/donations/{donation}/refund", json={"reason": "Asked."}).status_code == 202
     eventually(lambda: ticket.get("/donations/total").json()["counts"]["refunded"] == 1)
+    # The mail is written when Stripe reports the refund, which is counted as soon as Stripe accepts it.
+    wait_until_delivered(live)
     live.service.payments.donor_emails.run_all()
     live.service.mail.sender.run_all()
     [refund] = [

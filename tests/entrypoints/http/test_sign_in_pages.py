@@ -133,7 +133,7 @@ def test_an_access_token_signs_in_and_a_wrong_one_does_not(live: LiveService, br
     assert f'href="/t/{ticket.id}"' in browser.get("/find").text
 
 
-@pytest.mark.parametrize("contact", ["", "no address", "+1 415 555 0100"])
+@pytest.mark.parametrize("contact", ["", "no address", "@ada"])
 def test_a_contact_that_gets_no_mail_is_explained(browser: Client, contact: str):
     answer = browser.post("/find", data={"contact": contact})
     assert answer.status_code == 422
