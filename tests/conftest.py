@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser
 
 import projections
 from adapters.health.self_test import runner
@@ -28,7 +28,8 @@ from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
 from entrypoints.http import server
 from entrypoints.http.handlers import health, metrics
-from tests.client import WAIT_SECONDS, Client, LiveService
+from tests.browser import started_browser
+from tests.client import Client, LiveService
 from tests.examples import IN_A_SOAK, IN_THE_SUITE
 from tests.postgres import fresh_database, roomy_folder, template_database, test_server
 
@@ -78,21 +79,17 @@ SLOW = (
 )
 
 
-QUIET_BROWSER = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+# The browser that runs in this process now, if any, and how to close it.
+_browser: Browser | None = None
+_running_browser = ExitStack()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     folder = f"{Path(__file__).parent}/"
     for item in items:
+        if _needs_browser(item):
+            item.add_marker(pytest.mark.browser)
         # Strings, because paths of thousands of tests take a second.
         if str(item.path).removeprefix(folder).startswith(SLOW):
             item.add_marker(pytest.mark.slow)
@@ -101,27 +98,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def in_order(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
-    """Return the tests in an order in which every worker begins with slow ones.
+    """Return the tests in an order in which every worker begins with those in a browser, followed by other slow ones.
 
     xdist gives each worker an equal part of the list, from the end of which others steal when they have none left. The
     last tests of the run are then short, so that no worker waits for another one's long test.
     """
-    slow = [item for item in items if _is_slow(item)]
-    quick = [item for item in items if not _is_slow(item)]
-    modules = list(dict.fromkeys(item.path for item in slow))
+    in_browser = [item for item in items if _needs_browser(item)]
+    slow = [item for item in items if _is_slow(item) and not _needs_browser(item)]
+    quick = [item for item in items if not _is_slow(item) and not _needs_browser(item)]
     ordered: list[pytest.Item] = []
     for worker in range(workers):
         size = (len(items) - len(ordered)) // (workers - worker)
-        own_modules = set(modules[worker::workers])
-        own = [item for item in slow if item.path in own_modules]
+        own = [*_share(in_browser, worker, workers), *_share(slow, worker, workers)]
         count = max(0, size - len(own))
         ordered += own + quick[:count]
         quick = quick[count:]
     return ordered + quick
 
 
+def _share(items: list[pytest.Item], worker: int, workers: int) -> list[pytest.Item]:
+    """Return the tests of every third module, if there are three workers."""
+    own_modules = set(list(dict.fromkeys(item.path for item in items))[worker::workers])
+    return [item for item in items if item.path in own_modules]
+
+
 def _is_slow(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) is not None for name in ("slow", "browser"))
+    return item.get_closest_marker("slow") is not None
+
+
+def _needs_browser(item: pytest.Item) -> bool:
+    return "browser" in getattr(item, "fixturenames", ())
 
 
 def pytest_collection_finish() -> None:
@@ -138,17 +144,25 @@ def hanging_is_noticed_soon() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Return a browser that makes no requests by itself. Its start takes longer than most tests with it.
+def browser() -> Browser:
+    """Return a browser that makes no requests by itself, and into whose microphone somebody speaks.
 
-    An event loop runs in this thread until it is closed, so no test with its own loop could run meanwhile.
+    It runs until the tests of a module without it follow, because its start takes longer than most tests with it, and
+    because no test with its own event loop could run in this thread meanwhile.
     """
-    with sync_playwright() as playwright:
-        timeout = 1000 * WAIT_SECONDS
-        expect.set_options(timeout=timeout)
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET_BROWSER, timeout=timeout)
-        yield running
-        running.close()
+    global _browser
+    if _browser is None:
+        _browser = _running_browser.enter_context(started_browser())
+    return _browser
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    # After the fixtures of the module, some of which are tabs.
+    global _browser
+    if nextitem is None or (nextitem.path != item.path and not _needs_browser(nextitem)):
+        _running_browser.close()
+        _browser = None
 
 
 @pytest.fixture(scope="session")
