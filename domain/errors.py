@@ -15,6 +15,10 @@ class RefusedError(DomainError):
     """The present state does not allow the request."""
 
 
+class ForbiddenError(DomainError):
+    """The caller may never do this, whatever the state."""
+
+
 class AlreadyProcessing(RefusedError):
     """The recording is being processed already."""
 

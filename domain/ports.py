@@ -12,6 +12,7 @@ from domain.safety import SafetyReview
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
 from domain.values import Analysis, AudioFacts, Content, DocumentFormat, Draft, Money, Transcript
+from domain.workspaces import Workspace
 
 T = TypeVar("T")
 
@@ -121,6 +122,19 @@ class SupportTickets(Protocol):
 
         Erased ones are left out. Every support ticket recorded before the call is considered.
         """
+
+
+class Workspaces(Protocol):
+    def get(self, workspace: str) -> Workspace:
+        """Return the workspace in its present state; one that nothing was recorded of has no members."""
+
+    def change(
+        self,
+        workspace: str,
+        decide: Callable[[Workspace], T],
+        mails: Callable[[T], Sequence[Mail]] | None = None,
+    ) -> T:
+        """Load, decide and record, as for tickets. The first change also records that the workspace was opened."""
 
 
 class Contents(Protocol):

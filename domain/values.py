@@ -114,6 +114,7 @@ class Role(StrEnum):
     CLIENT = "client"
     ADMIN = "admin"
     AUDITOR = "auditor"
+    MEMBER = "member"
     STRIPE = "stripe"
     SYSTEM = "system"
 

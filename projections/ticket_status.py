@@ -14,8 +14,8 @@ from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_r
 NAME = "ticket_status"
 VERSION = 9
 # The events of donations and support tickets do not change the ticket's own row.
-_OTHER_EVENTS = events.DonationEvent | events.SupportEvent
-_TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
+_OTHER_EVENTS = events.DonationEvent | events.SupportEvent | events.WorkspaceEvent
+_TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent, events.WorkspaceEvent)
 TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived)
 
 # `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote, and

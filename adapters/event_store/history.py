@@ -58,10 +58,7 @@ class SealingMapper(Mapper[UUID]):
 
         def seal(field: str, text: str) -> str:
             context = FieldContext(event.originator_id, event.originator_version, event.TOPIC, field)
-            # The first event of a ticket creates its key, and so does that of a support ticket whose message has a key
-            # of its own.
-            new_ticket = event.ticket == event.originator_id and event.originator_version == 1
-            return self._cipher.seal(event.ticket, context, text, new_ticket=new_ticket)
+            return self._cipher.seal(event.ticket, context, text, new_ticket=event.makes_key)
 
         return NewEntry(
             originator_id=event.originator_id,

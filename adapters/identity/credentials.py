@@ -10,12 +10,14 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from adapters.identity.members import MEMBER_TOKEN, MemberSessions
 from adapters.identity.sessions import SESSION_TOKEN
 from adapters.identity.tokens import digest
 from adapters.ids import uuid7
 from adapters.postgres.database import Database
 from adapters.read_models.read_your_writes import TicketRows
 from domain.errors import InvalidError, NotFoundError, RefusedError
+from domain.members import MemberRole
 from domain.values import Actor, Role
 from projections.model import Row
 
@@ -44,7 +46,9 @@ class Principal:
     """Who makes a request: a role, and the fields that apply to it.
 
     A holder has either the one `ticket` of a ticket token or of a session for it alone, or a `session`, which opens
-    every ticket whose contact has one of the `contact_indexes`.
+    every ticket whose contact has one of the `contact_indexes`. A member has a `session` of the address with these
+    hashes. It acts as `member_id` with `member_role` in the `workspace`, or has none of the three as long as the
+    address is only invited.
     """
 
     role: Role
@@ -54,17 +58,20 @@ class Principal:
     ticket: UUID | None = None
     session: UUID | None = None
     contact_indexes: frozenset[str] = frozenset()
+    member_id: UUID | None = None
+    member_role: MemberRole | None = None
     # An API key's own limits by the name of the limit that each replaces, such as `{"payment": "100/minute"}`.
     rate_limits: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def actor(self) -> Actor:
-        return Actor(self.role, str(self.key_id) if self.key_id else None)
+        id = self.key_id or self.member_id
+        return Actor(self.role, str(id) if id else None)
 
     @property
     def name(self) -> str:
         """Return a stable name without secrets, for idempotency keys, rate limits and logs."""
-        id = self.key_id or self.session or self.ticket
+        id = self.key_id or self.member_id or self.session or self.ticket
         return self.role.value if id is None else f"{self.role}:{id}"
 
 
@@ -101,6 +108,7 @@ class Credentials:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._member_sessions = MemberSessions(database)
 
     def principal(self, credential: str) -> Principal | None:
         """Return the principal whom a session or an API key belongs to, or None if it is invalid."""
@@ -108,9 +116,24 @@ class Credentials:
             return None
         if credential.startswith(SESSION_TOKEN):
             return self._session_holder(credential)
+        if credential.startswith(MEMBER_TOKEN):
+            return self._member(credential)
         if credential.startswith(API_KEY):
             return self._client(credential)
         return None
+
+    def _member(self, token: str) -> Principal | None:
+        member = self._member_sessions.find(token)
+        if member is None:
+            return None
+        return Principal(
+            Role.MEMBER,
+            workspace=member.workspace,
+            session=member.session,
+            contact_indexes=member.contact_indexes,
+            member_id=member.member_id,
+            member_role=member.role,
+        )
 
     def _session_holder(self, token: str) -> Principal | None:
         row = self._database.row(
@@ -158,7 +181,7 @@ class Credentials:
             raise InvalidError("is not a role of API keys", "/role")
         if unknown_scopes := set(scopes) - set(SCOPES):
             raise InvalidError(f"unknown scope: {', '.join(sorted(unknown_scopes))}", "/scopes")
-        if not (workspace.isprintable() and workspace == workspace.strip() and 0 < len(workspace) <= LONGEST_WORKSPACE):
+        if not is_workspace_name(workspace):
             raise InvalidError(f"a workspace's name has 1 to {LONGEST_WORKSPACE} printable characters", "/workspace")
         key = key or API_KEY + secrets.token_urlsafe(SECRET_BYTES)
         with self._database.connection() as connection:
@@ -224,6 +247,11 @@ class Credentials:
         )
         if not updated:
             raise NotFoundError("There is no such key.")
+
+
+def is_workspace_name(name: str) -> bool:
+    """Return True if a workspace may have this name."""
+    return name.isprintable() and name == name.strip() and 0 < len(name) <= LONGEST_WORKSPACE
 
 
 def _is_well_formed(credential: str) -> bool:

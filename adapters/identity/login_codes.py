@@ -1,5 +1,7 @@
 """Passwordless sign-in: a one-time login code sent to a contact, and a session in exchange for the code.
 
+A code is for one audience: the holders of tickets, or the members of workspaces and those who are invited.
+
 A request for a code gets the same answer in the same time, whether the contact is known or not: the request is only
 stored, and a worker sends the code later, if the contact belongs to a ticket.
 
@@ -28,7 +30,8 @@ from adapters.contacts import ContactIndex
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring
-from adapters.identity import sessions
+from adapters.identity import members
+from adapters.identity.session_openings import Audience, SessionOpening
 from adapters.mail.holders import mail_language
 from adapters.mail.limits import UnverifiedMailLimits
 from adapters.mail.outbox import Outbox
@@ -55,6 +58,9 @@ MAX_MAILS = 10
 # digits of the contact is valid for a day, and longer ones are sent, which nobody can guess.
 MAX_WRONG_CODES = 200
 LONG_CODE_DIGITS = 16
+# After so many codes for a member's address were tried in an hour, none is valid for the rest of it. The link in the
+# mail still is, so that strangers cannot lock a member out.
+MAX_MEMBER_ATTEMPTS = 10
 KEPT_HOURS = 24
 MAX_ATTEMPTS = 8
 
@@ -66,7 +72,7 @@ logger = structlog.get_logger()
 _QUEUE = LeasedQueue(
     "access_requests",
     "id",
-    "id, contact_indexes, sealed, asker, language, created_at,"
+    "id, audience, contact_indexes, sealed, asker, language, created_at,"
     f" created_at > now() - make_interval(mins => {CODE_MINUTES})",
     max_attempts=MAX_ATTEMPTS,
 )
@@ -77,6 +83,7 @@ class CodeRequest:
     """A stored request for a login code; `is_fresh` is False if its code would have expired already."""
 
     id: UUID
+    audience: str
     contact_indexes: list[str]
     sealed: bytes
     asker: str | None
@@ -128,7 +135,13 @@ class LoginCodes(StepLoop):
         self._public_url = public_url
         self._cipher = cipher
 
-    def request(self, request_id: UUID, contact: Contact, language: str | None = None) -> None:
+    def request(
+        self,
+        request_id: UUID,
+        contact: Contact,
+        language: str | None = None,
+        audience: Audience = Audience.HOLDER,
+    ) -> None:
         """Store a request for a code to this contact; storing the same request again changes nothing.
 
         `language` is that of the page on which the code is asked for, if it is asked for on a page.
@@ -136,10 +149,11 @@ class LoginCodes(StepLoop):
         content = json.dumps([contact.type, contact.value]).encode()
         with self._database.connection() as connection:
             connection.execute(
-                "INSERT INTO access_requests (id, contact_indexes, sealed, asker, language) VALUES (%s, %s, %s, %s, %s)"
-                " ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO access_requests (id, audience, contact_indexes, sealed, asker, language)"
+                " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
                 (
                     request_id,
+                    audience,
                     self._index.all_of(contact),
                     self._keyring.seal(content, request_id.bytes),
                     self._limits.asker(),
@@ -198,8 +212,7 @@ class LoginCodes(StepLoop):
             return None, False
         if type not in (ContactType.EMAIL, ContactType.PHONE) or not request.is_fresh:
             return None, False
-        newest = contact_index.tickets_of(cursor, request.contact_indexes, None, 1)
-        if not newest:
+        if not self._is_known(cursor, request):
             return None, False
         # Requests for one contact are answered one after another, so that they share a code.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (request.contact_indexes[0],))
@@ -209,30 +222,38 @@ class LoginCodes(StepLoop):
             code = Code(request.id, CODE_DIGITS if counts.wrong_codes < MAX_WRONG_CODES else LONG_CODE_DIGITS)
         else:
             may_mail = counts.mails_of_asker < MAX_MAILS_OF_ASKER and counts.mails < MAX_MAILS
-        if not may_mail or not self._queue(cursor, request, Contact(ContactType(type), value), code, newest[0][0]):
+        if not may_mail or not self._queue(cursor, request, Contact(ContactType(type), value), code):
             return (None if code.id == request.id else code), False
         return code, True
 
-    def _queue(
-        self, cursor: Cursor[TupleRow], request: CodeRequest, contact: Contact, code: Code, ticket_id: UUID
-    ) -> bool:
-        """Have the code sent to the contact; return False if that is more than may be sent to it.
+    def _is_known(self, cursor: Cursor[TupleRow], request: CodeRequest) -> bool:
+        if request.audience == Audience.MEMBER:
+            return bool(members.memberships(cursor, request.contact_indexes))
+        return bool(contact_index.tickets_of(cursor, request.contact_indexes, None, 1))
 
-        The message belongs to the contact's newest ticket, and is deleted when that ticket is erased.
-        """
+    def _queue(self, cursor: Cursor[TupleRow], request: CodeRequest, contact: Contact, code: Code) -> bool:
+        """Have the code sent to the contact; return False if that is more than may be sent to it."""
         is_mail = contact.type is ContactType.EMAIL
         if is_mail and not self._limits.allow(cursor.connection, contact.value, request.asker):
             return False
         expires_at = request.created_at + timedelta(minutes=CODE_MINUTES)
-        row = ticket_status.ticket(cursor, ticket_id)
+        is_member = request.audience == Audience.MEMBER
+        path = "desk/sign-in" if is_member else "sign-in"
         values = {
             "code": self._text(code),
             "expires": f"{expires_at:%H:%M} UTC",
-            "link": f"{self._public_url}/sign-in/{self._link_token(code)}",
-            **self._holder(row, request.language),
+            "link": f"{self._public_url}/{path}/{self._link_token(code)}",
         }
+        ticket_id = None
+        if is_member:
+            values["language"] = request.language or ""
+        else:
+            # The message belongs to the contact's newest ticket, and is deleted when that ticket is erased.
+            [(ticket_id, _)] = contact_index.tickets_of(cursor, request.contact_indexes, None, 1)
+            values |= self._holder(ticket_status.ticket(cursor, ticket_id), request.language)
         kind = Mail if is_mail else TextMessage
-        message = kind("access_code", contact.value, values, f"access-code:{request.id}", ticket_id)
+        name = "member_code" if is_member else "access_code"
+        message = kind(name, contact.value, values, f"access-code:{request.id}", ticket_id)
         return self._outbox.queue(cursor.connection, message, request.asker)
 
     def _holder(self, row: Row | None, language: str | None) -> dict[str, str]:
@@ -266,28 +287,47 @@ class LoginCodes(StepLoop):
     def _valid_code(self, cursor: Cursor[TupleRow], request: CodeRequest, wrong_codes: int) -> Code | None:
         """Return the code that was made for the contact in the last minutes, unless it was used or guessed at."""
         cursor.execute(
-            "SELECT code_id, code_digits FROM access_requests WHERE contact_indexes[1] = %s AND code_id = id"
-            " AND used_at IS NULL AND created_at > now() - make_interval(mins => %s)"
+            "SELECT code_id, code_digits FROM access_requests WHERE contact_indexes[1] = %s AND audience = %s"
+            " AND code_id = id AND used_at IS NULL AND created_at > now() - make_interval(mins => %s)"
             " AND (code_digits > %s OR %s < %s) ORDER BY created_at DESC LIMIT 1",
-            (request.contact_indexes[0], CODE_MINUTES, CODE_DIGITS, wrong_codes, MAX_WRONG_CODES),
+            (
+                request.contact_indexes[0],
+                request.audience,
+                CODE_MINUTES,
+                CODE_DIGITS,
+                wrong_codes,
+                MAX_WRONG_CODES,
+            ),
         )
         row = cursor.fetchone()
         return Code(*row) if row else None
 
-    def verify(self, request_id: UUID, code: str, session_id: UUID, secret: bytes) -> datetime | None:
+    def verify(self, request_id: UUID, code: str, opening: SessionOpening) -> datetime | None:
         """Open a session in exchange for the code; return the time when it ends, or None if the code is not valid.
 
         Repeating the call with the same session and secret returns the session that is open already.
         """
         with self._database.transaction() as cursor:
-            if expires_at := sessions.expiry(cursor, session_id, secret):
+            if expires_at := opening.expiry(cursor):
                 return expires_at
             cursor.execute(
                 "UPDATE access_requests AS request SET code_attempts = code_attempts + 1"
-                " WHERE id = %s AND code_attempts < %s AND created_at > now() - make_interval(mins => %s)"
-                " RETURNING contact_indexes, code_id, code_digits, code_digits > %s OR (SELECT sum(code_attempts)"
-                " FROM access_requests WHERE contact_indexes[1] = request.contact_indexes[1]) < %s",
-                (request_id, MAX_CODE_ATTEMPTS, CODE_MINUTES, CODE_DIGITS, MAX_WRONG_CODES),
+                " WHERE id = %(id)s AND audience = %(audience)s AND code_attempts < %(tries)s"
+                " AND created_at > now() - make_interval(mins => %(minutes)s)"
+                " RETURNING contact_indexes, code_id, code_digits, (code_digits > %(digits)s OR (SELECT"
+                " sum(code_attempts) FROM access_requests WHERE contact_indexes[1] = request.contact_indexes[1])"
+                " < %(wrong)s) AND (%(audience)s <> 'member' OR (SELECT sum(code_attempts) FROM access_requests"
+                " WHERE contact_indexes[1] = request.contact_indexes[1] AND audience = %(audience)s"
+                " AND created_at > now() - interval '1 hour') < %(hourly)s)",
+                {
+                    "id": request_id,
+                    "audience": opening.audience,
+                    "tries": MAX_CODE_ATTEMPTS,
+                    "minutes": CODE_MINUTES,
+                    "digits": CODE_DIGITS,
+                    "wrong": MAX_WRONG_CODES,
+                    "hourly": MAX_MEMBER_ATTEMPTS,
+                },
             )
             contact_indexes, code_id, code_digits, is_unguessed = cursor.fetchone() or ([], None, None, False)
             # All comparisons are made even if there is no such request, so that the time is the same.
@@ -296,24 +336,27 @@ class LoginCodes(StepLoop):
             matches = [hmac.compare_digest(typed, candidate.encode()) for candidate in expected]
             if code_id is None or not is_unguessed or not any(matches):
                 return None
-            return _open_session(cursor, code_id, contact_indexes, session_id, secret)
+            return _open_session(cursor, code_id, contact_indexes, opening)
 
-    def is_valid_link(self, token: str) -> bool:
+    def is_valid_link(self, token: str, audience: Audience = Audience.HOLDER) -> bool:
         """Return True if the token of a mail's link opens a session."""
         code_id = self._linked_code(token)
         with self._database.connection() as connection:
-            return code_id is not None and connection.execute(_CODE_OF_LINK, (code_id, CODE_MINUTES)).rowcount > 0
+            return (
+                code_id is not None
+                and connection.execute(_CODE_OF_LINK, (code_id, audience, CODE_MINUTES)).rowcount > 0
+            )
 
-    def open_link(self, token: str, session_id: UUID, secret: bytes) -> datetime | None:
+    def open_link(self, token: str, opening: SessionOpening) -> datetime | None:
         """Open a session in exchange for the token of a mail's link, as `verify` does for its code."""
         code_id = self._linked_code(token)
         if code_id is None:
             return None
         with self._database.transaction() as cursor:
-            if expires_at := sessions.expiry(cursor, session_id, secret):
+            if expires_at := opening.expiry(cursor):
                 return expires_at
-            request = cursor.execute(_CODE_OF_LINK, (code_id, CODE_MINUTES)).fetchone()
-            return _open_session(cursor, code_id, request[0], session_id, secret) if request else None
+            request = cursor.execute(_CODE_OF_LINK, (code_id, opening.audience, CODE_MINUTES)).fetchone()
+            return _open_session(cursor, code_id, request[0], opening) if request else None
 
     def _linked_code(self, token: str) -> UUID | None:
         """Return the id of the code that the link was sent with, or None if the token is not ours."""
@@ -351,13 +394,14 @@ def _token(content: bytes) -> str:
 
 # A code that was sent again is valid until the last request for it expires.
 _CODE_OF_LINK = (
-    "SELECT contact_indexes FROM access_requests AS code WHERE id = %s AND code_id = id AND used_at IS NULL AND EXISTS"
+    "SELECT contact_indexes FROM access_requests AS code WHERE id = %s AND audience = %s AND code_id = id"
+    " AND used_at IS NULL AND EXISTS"
     " (SELECT FROM access_requests WHERE code_id = code.id AND created_at > now() - make_interval(mins => %s))"
 )
 
 
 def _open_session(
-    cursor: Cursor[TupleRow], code_id: UUID, contact_indexes: list[str], session_id: UUID, secret: bytes
+    cursor: Cursor[TupleRow], code_id: UUID, contact_indexes: list[str], opening: SessionOpening
 ) -> datetime | None:
     """Use the code up, and return the time when its session ends; None if it was used already."""
     cursor.execute(
@@ -369,4 +413,4 @@ def _open_session(
         "UPDATE contact_hashes SET verified_at = now() WHERE hash = ANY(%s) AND verified_at IS NULL",
         (contact_indexes,),
     )
-    return sessions.open_session(cursor, session_id, secret, contact_indexes=contact_indexes)
+    return opening.open(cursor, contact_indexes)

@@ -12,6 +12,7 @@ from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
 from domain.commands.transcripts import TranscriptCommands
 from domain.commands.voices import VoiceCommands
+from domain.commands.workspaces import WorkspaceCommands
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,4 @@ class Commands:
     donor_words: DonorWordsCommands
     refunds: RefundCommands
     support: SupportCommands
+    workspaces: WorkspaceCommands

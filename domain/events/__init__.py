@@ -1,4 +1,4 @@
-"""The glossary of events: everything that can happen to a ticket, its donations and its support tickets.
+"""The glossary of events: everything that can happen to a ticket, its donations, its support tickets and its workspace.
 
 `TOPIC` is an event's name in the database and never changes; a class may move. A new need is a new event, or a new
 field with a default. Texts marked `Personal` are sealed with the ticket's key before they are stored. An event that
@@ -11,6 +11,16 @@ from uuid import UUID
 from eventsourcing.domain import AggregateCreated
 
 from domain.events.base import TicketEvent as TicketEvent
+from domain.events.workspaces import InvitationRevoked as InvitationRevoked
+from domain.events.workspaces import MemberEvent as MemberEvent
+from domain.events.workspaces import MemberInvited as MemberInvited
+from domain.events.workspaces import MemberJoined as MemberJoined
+from domain.events.workspaces import MemberNamed as MemberNamed
+from domain.events.workspaces import MemberRemoved as MemberRemoved
+from domain.events.workspaces import MemberRoleChanged as MemberRoleChanged
+from domain.events.workspaces import WorkspaceEvent as WorkspaceEvent
+from domain.events.workspaces import WorkspaceOpened as WorkspaceOpened
+from domain.events.workspaces import WorkspaceRenamed as WorkspaceRenamed
 from domain.values import (
     AudioFacts,
     ConsentHow,

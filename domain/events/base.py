@@ -22,8 +22,16 @@ class TicketEvent(AggregateEvent):
 
     @property
     def ticket(self) -> UUID:
-        """The id of the ticket that the event belongs to; a ticket has several streams."""
+        """The id of the ticket that the event belongs to; a ticket has several streams.
+
+        Its key seals the event's personal texts. Where these belong to no ticket, it is the id of who has the key.
+        """
         return self.originator_id
+
+    @property
+    def makes_key(self) -> bool:
+        """Return True if the key that seals the event is made with it."""
+        return self.ticket == self.originator_id and self.originator_version == 1
 
     def apply(self, aggregate: Any) -> None:
         aggregate.evolve(self)

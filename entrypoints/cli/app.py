@@ -9,6 +9,7 @@ from entrypoints.cli.check_commands import doctor, stripe
 from entrypoints.cli.console import Commands, print_line
 from entrypoints.cli.evaluation_commands import evaluate
 from entrypoints.cli.key_commands import AcceptKeyless, EpochKeys, Json, keys
+from entrypoints.cli.member_commands import members
 
 app = typer.Typer(
     name="storyledger",
@@ -48,6 +49,7 @@ def _group(name: str, help: str, example: str) -> typer.Typer:
 audit = _group("audit", "Verify and prove the history.", "storyledger audit verify")
 dead_letters = _group("dead-letters", "Webhook events that could not be applied.", "storyledger dead-letters list")
 app.add_typer(keys, name="keys")
+app.add_typer(members, name="members")
 app.add_typer(stripe, name="stripe")
 app.command(epilog="Example: storyledger doctor")(doctor)
 workspaces = _group("workspaces", "Workspaces and their retention.", "storyledger workspaces list")

@@ -6,6 +6,7 @@ from adapters.identity.contact_changes import ContactChanges
 from adapters.identity.credentials import Credentials
 from adapters.identity.idempotency import IdempotencyKeys
 from adapters.identity.login_codes import REQUEST_KEYRING, LoginCodes
+from adapters.identity.members import MemberSessions
 from adapters.identity.recovery_links import RecoveryLinks
 from domain.values import Role
 from entrypoints.composition.foundation import Foundation
@@ -33,6 +34,7 @@ class Access:
             foundation.settings.public_url,
             history.cipher,
         )
+        self.member_sessions = MemberSessions(database)
         self.recovery_links = RecoveryLinks(database, foundation.settings.public_url)
         self.contact_changes = ContactChanges(database, mails.outbox, mails.limits, self.contact_index, peppers)
 

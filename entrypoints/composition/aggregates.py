@@ -5,7 +5,8 @@ from functools import partial
 from adapters.event_store import contact_hashes
 from adapters.event_store.history import EventEffects, StoredDonations, StoredTickets, Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
-from adapters.identity import recovery_links
+from adapters.event_store.workspaces import StoredWorkspaces
+from adapters.identity import members, recovery_links
 from adapters.jobs.queue import enqueue
 from adapters.payments import donor_emails, open_checkouts
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
@@ -37,6 +38,7 @@ class Aggregates:
         self.inbox = Inbox(ground.database, ground.keyring(INBOX_KEY_PURPOSE), history.keys)
         event_effects: EventEffects = {
             **contact_hashes.EFFECTS,
+            **members.EFFECTS,
             ContactChanged: [*contact_hashes.EFFECTS[ContactChanged], recovery_links.close],
             CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
             DonorsThanked: [donor_emails.add_thanks],
@@ -62,4 +64,5 @@ class Aggregates:
         )
         self.tickets = StoredTickets(streams)
         self.donations = StoredDonations(streams)
+        self.workspaces = StoredWorkspaces(streams)
         self.support = StoredSupportTickets(streams, ground.database, history.log)

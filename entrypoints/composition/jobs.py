@@ -22,6 +22,7 @@ from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
 from domain.commands.transcripts import TranscriptCommands
 from domain.commands.voices import VoiceCommands
+from domain.commands.workspaces import WorkspaceCommands
 from entrypoints.composition.access import Access
 from entrypoints.composition.aggregates import Aggregates
 from entrypoints.composition.content import Content
@@ -91,6 +92,7 @@ class Jobs:
             donor_words=DonorWordsCommands(aggregates.donations),
             refunds=payments.refunds,
             support=support,
+            workspaces=WorkspaceCommands(aggregates.workspaces, f"{settings.public_url}/desk"),
         )
         pending_calls = PendingCallCommands(
             aggregates.tickets, aggregates.donations, checkouts, payments.refunds, foundation.page_url

@@ -43,16 +43,18 @@ class Queries:
         return [(ticket, version, funded, done) for ticket, version, funded, done in rows]
 
     def workspaces(self) -> list[str]:
-        """Every workspace that has a key or a ticket."""
+        """Every workspace that has a member, a key or a ticket."""
         rows = self.database.rows(
-            "SELECT workspace FROM api_keys UNION SELECT workspace FROM read.ticket_status ORDER BY 1"
+            "SELECT workspace FROM api_keys UNION SELECT workspace FROM members"
+            " UNION SELECT workspace FROM read.ticket_status ORDER BY 1"
         )
         return [name for (name,) in rows]
 
     def workspace_exists(self, name: str) -> bool:
-        """Return True if the workspace has a key or a ticket, or is the built-in one."""
+        """Return True if the workspace has a member, a key or a ticket, or is the built-in one."""
         query = (
             "SELECT EXISTS (SELECT FROM api_keys WHERE workspace = %(name)s)"
+            " OR EXISTS (SELECT FROM members WHERE workspace = %(name)s)"
             " OR EXISTS (SELECT FROM read.ticket_status WHERE workspace = %(name)s)"
         )
         return name == PUBLIC_WORKSPACE or (name.isprintable() and self.database.row(query, {"name": name}) == (True,))

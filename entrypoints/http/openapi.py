@@ -39,6 +39,8 @@ CREDENTIALS = {
     "ticketToken": "The access token of a ticket (`tkt_…`), shown once when the ticket is opened. It gives access to"
     " everything of that ticket.",
     "session": "A session (`ses_…`), given for a login code. It gives access to a contact's tickets for some hours.",
+    "memberSession": "A session of a member of a workspace (`mbr_…`), given for a login code. It gives access to"
+    " what the member's role allows in the workspace.",
     "metricsToken": "The METRICS_TOKEN that the service was started with. It gives access to the metrics only.",
     "apiKey": "An API key (`slk_…`), either for one workspace with scopes, or with the role admin or auditor.",
 }
@@ -190,6 +192,8 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
         alternatives += [{"ticketToken": []}, {"session": []}]
     if Role.CLIENT in access.roles:
         alternatives.append({"apiKey": [Role.CLIENT.value, *([access.scope] if access.scope else [])]})
+    if access.members:
+        alternatives.append({"memberSession": sorted(role.value for role in access.members if role)})
     return alternatives + [{"apiKey": [role.value]} for role in (Role.ADMIN, Role.AUDITOR) if role in access.roles]
 
 
@@ -197,7 +201,10 @@ def _access_description(operation: Operation) -> str:
     access = operation.access
     if access.metrics_token:
         return "Needs the METRICS_TOKEN of this service. A service that has none answers 404."
-    sentences = [f"Allowed roles: {', '.join(sorted(role.value for role in access.roles))}."]
+    sentences = [f"Allowed roles: {', '.join(sorted(role.value for role in access.roles)) or 'none'}."]
+    if access.members:
+        roles = ", ".join(sorted(role.value for role in access.members if role))
+        sentences.append(f"Allowed roles of members in their workspace: {roles}.")
     if access.scope:
         sentences.append(f"An API client needs the scope `{access.scope}`.")
     if access.open_if_published:

@@ -24,6 +24,7 @@ from adapters.identity.credentials import VISITOR, Principal
 from adapters.identity.idempotency import RequestSeed
 from adapters.read_models.read_your_writes import TicketQuery, TicketRows
 from adapters.read_models.reads import Reads
+from domain.members import MemberRole
 from domain.values import Role
 from entrypoints.presentation.personal_data import PersonalData
 from projections import ticket_status
@@ -73,23 +74,29 @@ class RateLimit(Enum):
     NONE = "none"
 
 
-# Events may be caused by Stripe or the system, but neither is ever the principal of a call.
-EVERYBODY = frozenset(Role) - {Role.STRIPE, Role.SYSTEM}
+# Events may be caused by Stripe or the system, but neither is ever the principal of a call. Members have their own set.
+EVERYBODY = frozenset(Role) - {Role.STRIPE, Role.SYSTEM, Role.MEMBER}
+# None is a session whose address is a member of no workspace: it is only invited, or the membership has ended.
+EVERY_MEMBER: frozenset[MemberRole | None] = frozenset({*MemberRole, None})
+# The scopes of what accountants see in full.
+_MONEY_SCOPES = frozenset({"donations:read", "exports:read"})
 
 
 @dataclass(frozen=True)
 class Access:
-    """Who may call: the roles, and the scope that an API client needs.
+    """Who may call: the roles, the roles of members in their workspace, and the scope that an API client needs.
 
     With `names_ticket` the path names a ticket that the caller must have access to. With `open_if_published` every
     caller has access to a published ticket. With `ignores_credentials` the Authorization header is not read. With
     `diagnostics_token` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With `metrics_token` only the METRICS_TOKEN is
     accepted, and the handler checks it. With `opens_tickets` only API keys may call while the intake is closed. With
-    `ticket_in_metadata` the header Upload-Metadata names the ticket, not the path.
+    `ticket_in_metadata` the header Upload-Metadata names the ticket, not the path. With `names_workspace` the path
+    names a workspace, which is the caller's own unless the caller administers or audits them all.
     """
 
     roles: frozenset[Role]
     scope: str | None = None
+    members: frozenset[MemberRole | None] = frozenset()
     names_ticket: bool = False
     open_if_published: bool = False
     ignores_credentials: bool = False
@@ -97,6 +104,7 @@ class Access:
     metrics_token: bool = False
     opens_tickets: bool = False
     ticket_in_metadata: bool = False
+    names_workspace: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -163,8 +171,14 @@ class Call:
 
     @property
     def masked(self) -> bool:
-        """Auditors see everything except personal data."""
-        return self.principal.role is Role.AUDITOR
+        """Auditors see everything except personal data, and accountants see only that of donors."""
+        match self.principal.member_role:
+            case MemberRole.ACCOUNTANT:
+                return self.operation.access.scope not in _MONEY_SCOPES
+            case MemberRole.AUDITOR:
+                return True
+            case _:
+                return self.principal.role is Role.AUDITOR
 
     def personal_data(self, cipher: FieldCipher) -> PersonalData:
         """Return the reader of personal data for the caller."""

@@ -18,6 +18,7 @@ from domain.errors import (
     BusyError,
     DomainError,
     FaultCode,
+    ForbiddenError,
     FullError,
     InvalidError,
     NotAnAttachmentError,
@@ -208,6 +209,7 @@ def _quota_problem(error: QuotaExceeded) -> Problem:
 # The problem type of each error whose message is written for clients and becomes the detail.
 _TYPE_NAMES: tuple[tuple[type[DomainError], str], ...] = (
     (NotFoundError, "not-found"),
+    (ForbiddenError, "forbidden"),
     (StaleVersionError, "stale-version"),
     (RequestInProgress, "conflict"),
     (RefusedError, "conflict"),

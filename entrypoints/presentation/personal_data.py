@@ -85,6 +85,11 @@ def _shortened_contact(type: str, value: str) -> str:
     return f"{value[:2]}***"
 
 
+def shortened_address(address: str) -> str:
+    """Return an e-mail address that is recognised by who knows it, and known to nobody else."""
+    return _shortened_contact(ContactType.EMAIL, address)
+
+
 def shown_email_hash(stored: str) -> str:
     """Return the stored hash of a donor's e-mail address without the name of its pepper, which precedes it."""
     return stored.rpartition(":")[2]

@@ -13,7 +13,7 @@ from eventsourcing.domain import AggregateCreated
 from hypothesis import strategies as st
 
 from domain import events as all_events
-from domain.events import DonationEvent, SupportEvent, TicketEvent
+from domain.events import DonationEvent, SupportEvent, TicketEvent, WorkspaceEvent
 from domain.values import PERSONAL
 from projections.model import RecordedEvent
 
@@ -75,7 +75,12 @@ def log_entries(*events: TicketEvent) -> list[RecordedEvent]:
 
 
 # The aggregate that the first event of each kind of stream creates.
-_AGGREGATES = {DonationEvent: "donation", SupportEvent: "support_ticket", TicketEvent: "recording_ticket"}
+_AGGREGATES = {
+    DonationEvent: "donation",
+    SupportEvent: "support_ticket",
+    WorkspaceEvent: "workspace",
+    TicketEvent: "recording_ticket",
+}
 
 
 def make_event(kind: type[TicketEvent], stream: UUID, version: int, /, **fields: Any) -> TicketEvent:

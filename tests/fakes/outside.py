@@ -23,12 +23,20 @@ from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
 from domain.commands.transcripts import TranscriptCommands
 from domain.commands.voices import VoiceCommands
+from domain.commands.workspaces import WorkspaceCommands
 from domain.errors import UnavailableError
 from domain.ports import CheckoutRequest, CutSound, OpenCheckout, Sheet
 from domain.values import AudioFacts, DocumentFormat
 from tests.fakes.drafting import FakeAnalyser, FakeDrafter
 from tests.fakes.speech import FakeTranscriber
-from tests.fakes.stores import MemoryContents, MemoryDonations, MemoryErasure, MemorySupportTickets, MemoryTickets
+from tests.fakes.stores import (
+    MemoryContents,
+    MemoryDonations,
+    MemoryErasure,
+    MemorySupportTickets,
+    MemoryTickets,
+    MemoryWorkspaces,
+)
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -117,6 +125,7 @@ def fake_commands(**parts: Any) -> Commands:
         "checkouts": FakeCheckouts(),
         "refunds": None,
         "support": MemorySupportTickets(),
+        "workspaces": MemoryWorkspaces(),
         "page_url": lambda slug: f"https://stories.example/d/{slug}",
         "new_id": lambda: next(ids),
         "sandbox": True,
@@ -153,4 +162,5 @@ def fake_commands(**parts: Any) -> Commands:
             "https://stories.example",
             lambda _: {},
         ),
+        workspaces=WorkspaceCommands(ports["workspaces"], "https://stories.example/desk"),
     )

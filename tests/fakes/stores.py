@@ -1,4 +1,4 @@
-"""Stores of tickets, donations, support tickets and contents in memory, tested by the contract of the real ones."""
+"""Stores of aggregates and contents in memory, tested by the contract of the real ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from domain.events import SupportTicketOpened
 from domain.ports import Message
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
-from domain.values import Content
+from domain.values import SYSTEM, Content
+from domain.workspaces import Workspace, workspace_stream
 
 T = TypeVar("T")
 
@@ -123,6 +124,33 @@ class MemorySupportTickets:
             or (event.ticket_id == event.originator_id and event.contact_index in set(contact_indexes))
             if not self.get(event.originator_id).erased
         ]
+
+
+@dataclass
+class MemoryWorkspaces:
+    streams: MemoryStreams = field(default_factory=MemoryStreams)
+    mails: list[Mail] = field(default_factory=list)
+
+    def get(self, workspace: str) -> Workspace:
+        try:
+            loaded: Workspace = self.streams.load(workspace_stream(workspace))
+        except NotFoundError:
+            return Workspace.open(SYSTEM, workspace)
+        return loaded
+
+    def change(
+        self,
+        workspace: str,
+        decide: Callable[[Workspace], T],
+        mails: Callable[[T], Sequence[Mail]] | None = None,
+    ) -> T:
+        stream = workspace_stream(workspace)
+        self.streams.add(Workspace.open(SYSTEM, workspace))
+        before = len(self.streams.events[stream])
+        decision = self.streams.change(stream, decide)
+        if mails is not None and len(self.streams.events[stream]) > before:
+            self.mails += mails(decision)
+        return decision
 
 
 @dataclass

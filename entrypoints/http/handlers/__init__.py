@@ -35,6 +35,7 @@ from entrypoints.http.handlers.knowledge import KnowledgeHandlers
 from entrypoints.http.handlers.listen_pages import ListenPageHandlers
 from entrypoints.http.handlers.login_codes import LoginCodeHandlers
 from entrypoints.http.handlers.manage_pages import ManagePageHandlers
+from entrypoints.http.handlers.members import SessionHandlers, WorkspaceHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
 from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.photo_page import PhotoPageHandlers
@@ -172,6 +173,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ExportHandlers(queries, cipher),
         GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names),
         LoginCodeHandlers(access.login_codes),
+        SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces),
+        WorkspaceHandlers(commands.workspaces, access.contact_index, queries),
         SignInPageHandlers(access.login_codes, database, cipher, service.mail.outbox, site),
         ManagePageHandlers(
             commands.tickets,

@@ -45,7 +45,7 @@ def requested_workspace(call: Call, queries: Queries) -> str | None:
     One of others is answered as one that does not exist.
     """
     asked = call.query.get("workspace")
-    if call.principal.role is Role.CLIENT:
+    if call.principal.role in (Role.CLIENT, Role.MEMBER):
         if asked not in (None, call.principal.workspace):
             raise NotFoundError
         return call.principal.workspace

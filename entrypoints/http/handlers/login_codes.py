@@ -8,7 +8,7 @@ from pydantic import Field
 
 from adapters import contacts
 from adapters.identity.login_codes import LoginCodes
-from adapters.identity.sessions import session_token
+from adapters.identity.session_openings import SessionOpening
 from entrypoints.http.bodies import Body, ContactBody, Line
 from entrypoints.http.operations import Call
 from entrypoints.http.problems import unauthenticated
@@ -37,8 +37,8 @@ class LoginCodeHandlers:
         return LoginCodeRequested(request_id)
 
     def verify(self, call: Call, body: LoginCodeVerification) -> Session:
-        secret = call.seed.secret("session")
-        expires_at = self.login_codes.verify(body.request_id, body.code, call.seed.id("session"), secret)
+        opening = SessionOpening(call.seed.id("session"), call.seed.secret("session"))
+        expires_at = self.login_codes.verify(body.request_id, body.code, opening)
         if expires_at is None:
             raise unauthenticated("The code is wrong, was used already, was tried too often or has expired.")
-        return Session(session_token(secret), utc(expires_at))
+        return Session(opening.token, utc(expires_at))

@@ -17,7 +17,8 @@ from adapters import contacts, ids
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.credentials import TICKET_TOKEN, ticket_holder
 from adapters.identity.login_codes import LoginCodes
-from adapters.identity.sessions import SESSION_TOKEN, end_session, session_token
+from adapters.identity.session_openings import SessionOpening
+from adapters.identity.sessions import SESSION_TOKEN, end_session
 from adapters.languages import LANGUAGES
 from adapters.localisation import format_date, supported_language
 from adapters.mail.outbox import Outbox
@@ -100,10 +101,10 @@ class SignInPageHandlers:
         next_path, request_id = form.get("next"), ids.parse(form.get("request", ""))
         if request_id is None:
             return see_other(HOME_OF_HOLDER)
-        code, secret = form.get("code", "").strip(), call.seed.secret("session")
-        if self.login_codes.verify(request_id, code, call.seed.id("session"), secret) is None:
+        opening = SessionOpening(call.seed.id("session"), call.seed.secret("session"))
+        if self.login_codes.verify(request_id, form.get("code", "").strip(), opening) is None:
             return self._code_page(call, request_id, next_path, by_text=form.get("by") == TEXT, wrong=True)
-        return self._signed_in(session_token(secret), next_path)
+        return self._signed_in(opening.token, next_path)
 
     def show_link(self, call: Call) -> Answer[bytes]:
         """Show a button and change nothing, because mail filters follow links."""
@@ -111,13 +112,14 @@ class SignInPageHandlers:
         return self.site.page(call, "sign_in_link.html", 200 if valid else 404, valid=valid)
 
     def open_link(self, call: Call) -> Answer[bytes] | Answer[None]:
-        token, secret = call.path_params["token"], call.seed.secret("session")
+        token = call.path_params["token"]
         if not self.login_codes.is_valid_link(token):
             return self.show_link(call)
         require_own_page(call)
-        if self.login_codes.open_link(token, call.seed.id("session"), secret) is None:
+        opening = SessionOpening(call.seed.id("session"), call.seed.secret("session"))
+        if self.login_codes.open_link(token, opening) is None:
             return self.show_link(call)
-        return self._signed_in(session_token(secret), None)
+        return self._signed_in(opening.token, None)
 
     def sign_out(self, call: Call) -> Answer[None]:
         """End the session, and forget the credential in this browser."""

@@ -177,11 +177,11 @@ class TicketHandlers:
             candidates = []
         # A contact is stored as a keyed hash, its index, and may be stored under an older key.
         indexes = [index for contact in candidates for index in self.contact_index.all_of(contact)]
-        if call.principal.session is not None:
+        if call.principal.role is Role.HOLDER and call.principal.session is not None:
             # A session finds the tickets of its own contact only.
             indexes = [index for index in indexes if index in call.principal.contact_indexes]
         page = requested_page(call)
-        workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None
+        workspace = call.principal.workspace if call.principal.role in (Role.CLIENT, Role.MEMBER) else None
         after = page.after_time_and_id()
 
         def query(cursor: Cursor[TupleRow]) -> tuple[list[tuple[UUID, datetime]], dict[UUID, Row]]:

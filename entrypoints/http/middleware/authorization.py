@@ -43,10 +43,13 @@ class Authorization:
                 raise unauthenticated()
             _set_ticket(call, row)
             return
-        if principal.role not in access.roles:
+        is_member = principal.role is Role.MEMBER
+        if principal.member_role not in access.members if is_member else principal.role not in access.roles:
             raise Problem("forbidden", "This credential does not allow this operation.")
         if principal.role is Role.CLIENT and access.scope is not None and access.scope not in principal.scopes:
             raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
+        if access.names_workspace and is_member and principal.workspace != call.path_params["workspace"]:
+            raise Problem("not-found", "There is no such workspace.")
         if access.names_ticket:
             _set_ticket(call, self._visible_ticket(call, ticket_id))
 
@@ -62,15 +65,20 @@ class Authorization:
         raise Problem("not-found", "There is no such ticket.")
 
     def _may_see(self, call: Call, ticket_id: UUID | None, row: Row | None) -> bool:
-        if has_access(call.principal, ticket_id, row, self._database):
+        # Who may read for an audit may also read what is left of an erased ticket.
+        keeps_erased = Role.AUDITOR in call.operation.access.roles
+        if has_access(call.principal, ticket_id, row, self._database, keeps_erased=keeps_erased):
             return True
         return row is not None and call.operation.access.open_if_published and ticket_status.is_public(row)
 
 
-def has_access(principal: Principal, ticket_id: UUID | None, row: Row | None, database: Database) -> bool:
+def has_access(
+    principal: Principal, ticket_id: UUID | None, row: Row | None, database: Database, *, keeps_erased: bool = False
+) -> bool:
     """Return True if the ticket is the principal's own or of its workspace, or if the principal may read every ticket.
 
-    `row` is None for an absent ticket, which takes the same queries as a present one.
+    `row` is None for an absent ticket, which takes the same queries as a present one. With `keeps_erased` members have
+    access to what is left of an erased ticket of their workspace.
     """
     match principal.role:
         case Role.ADMIN | Role.AUDITOR:
@@ -83,6 +91,8 @@ def has_access(principal: Principal, ticket_id: UUID | None, row: Row | None, da
             return row is not None and principal.ticket == row["ticket_id"] and not row["erased"]
         case Role.CLIENT:
             return row is not None and principal.workspace == row["workspace"] and not row["erased"]
+        case Role.MEMBER:
+            return row is not None and principal.workspace == row["workspace"] and (keeps_erased or not row["erased"])
         case _:
             return False
 

@@ -3,42 +3,58 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from domain.members import MemberRole
 from domain.values import Role
-from entrypoints.http.operations import EVERYBODY, Access, BodyKind, Parameter
+from entrypoints.http.operations import EVERY_MEMBER, EVERYBODY, Access, BodyKind, Parameter
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
 
 HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDITOR
 
+STAFF: frozenset[MemberRole | None] = frozenset(MemberRole)
+# Who works with people's stories, who has rights over money, and who runs the workspace.
+CASEWORK = STAFF - {MemberRole.ACCOUNTANT, MemberRole.AUDITOR}
+MONEY = STAFF - {MemberRole.CASEWORKER}
+MANAGERS = frozenset({MemberRole.OWNER, MemberRole.ADMIN})
+
 # OPEN operations answer 401 to an invalid credential; ALWAYS_OPEN ones do not read the credential at all.
-OPEN = Access(EVERYBODY)
-CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
+OPEN = Access(EVERYBODY, members=EVERY_MEMBER)
+CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write", members=CASEWORK)
 OPEN_TICKET = replace(CREATE, opens_tickets=True)
-REPORT = Access(EVERYBODY - {AUDITOR})
-SIGN_IN = Access(EVERYBODY - {AUDITOR})
+REPORT = Access(EVERYBODY - {AUDITOR}, members=EVERY_MEMBER - {MemberRole.AUDITOR})
+SIGN_IN = Access(EVERYBODY - {AUDITOR}, members=EVERY_MEMBER)
 ALWAYS_OPEN = Access(EVERYBODY, ignores_credentials=True)
-DONATE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
-READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", names_ticket=True)
-READ_UNMASKED = Access(frozenset({HOLDER, CLIENT, ADMIN}), scope="tickets:read", names_ticket=True)
-WRITE = Access(frozenset({HOLDER, CLIENT}), scope="tickets:write", names_ticket=True)
+DONATE = Access(EVERYBODY - {AUDITOR}, scope="payments:create", members=EVERY_MEMBER - {MemberRole.AUDITOR})
+READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", members=STAFF, names_ticket=True)
+READ_UNMASKED = Access(frozenset({HOLDER, CLIENT, ADMIN}), scope="tickets:read", members=CASEWORK, names_ticket=True)
+WRITE = Access(frozenset({HOLDER, CLIENT}), scope="tickets:write", members=CASEWORK, names_ticket=True)
 # A page of a ticket: without a credential, a browser is led to the page where one signs in.
 HOLDER_PAGE = WRITE
-SEARCH = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:search")
-PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", names_ticket=True)
-LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True)
-# Donations over all tickets of the workspace.
-GIFTS = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="donations:read")
-TOTALS = Access(
-    frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True, open_if_published=True
+SEARCH = Access(
+    frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}),
+    scope="tickets:search",
+    members=CASEWORK | {MemberRole.AUDITOR},
 )
+PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", members=CASEWORK, names_ticket=True)
+LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", members=STAFF, names_ticket=True)
+# Donations over all tickets of the workspace.
+GIFTS = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="donations:read", members=STAFF)
+TOTALS = replace(LEDGER, open_if_published=True)
 # What the page of a published ticket shows.
 PUBLIC_READ = replace(READ, open_if_published=True)
-HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), names_ticket=True)
+HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), members=STAFF, names_ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
 DIAGNOSE = Access(frozenset({ADMIN}), diagnostics_token=True)
 OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
-RESET = TAKE_DOWN = Access(frozenset({ADMIN}), names_ticket=True)
+RESET = TAKE_DOWN = Access(frozenset({ADMIN}), members=MANAGERS, names_ticket=True)
 METRICS = Access(frozenset(), metrics_token=True)
-EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
+EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read", members=MONEY)
+# A person who has signed in as a member, or to accept an invitation.
+SIGNED_IN = Access(frozenset(), members=EVERY_MEMBER)
+# A workspace: its staff read it, and its owners and admins manage it.
+WORKSPACE_READ = Access(frozenset({ADMIN, AUDITOR}), members=STAFF, names_workspace=True)
+WORKSPACE_MANAGE = Access(frozenset({ADMIN}), members=MANAGERS, names_workspace=True)
+# Members may leave by themselves; the workspace refuses what the role does not allow.
+WORKSPACE_LEAVE = Access(frozenset({ADMIN}), members=STAFF, names_workspace=True)
 
 LIMIT = Parameter(
     "limit", "The number of items on a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}

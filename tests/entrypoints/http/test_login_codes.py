@@ -15,6 +15,7 @@ import pytest
 from adapters.contacts import normalize_contact
 from adapters.identity import login_codes
 from adapters.identity.login_codes import MAX_CODE_ATTEMPTS, MAX_MAILS_OF_ASKER
+from adapters.identity.session_openings import SessionOpening
 from adapters.identity.sessions import SESSION_HOURS
 from adapters.identity.tokens import digest
 from adapters.ids import uuid7
@@ -318,10 +319,10 @@ def test_a_verification_is_resumed_after_a_crash(live: LiveService, client: Clie
     client.open_ticket(contactValue=contact)
     request = UUID(request_code(client, contact))
     code, session = code_for(live, contact), uuid7()
-    opened = live.service.access.login_codes.verify(request, code, session, b"s" * 32)
+    opened = live.service.access.login_codes.verify(request, code, SessionOpening(session, b"s" * 32))
     assert opened is not None
-    assert live.service.access.login_codes.verify(request, code, session, b"s" * 32) == opened
-    assert live.service.access.login_codes.verify(request, code, session, b"t" * 32) is None
+    assert live.service.access.login_codes.verify(request, code, SessionOpening(session, b"s" * 32)) == opened
+    assert live.service.access.login_codes.verify(request, code, SessionOpening(session, b"t" * 32)) is None
 
 
 # Rights of a session.

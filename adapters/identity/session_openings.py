@@ -1,0 +1,45 @@
+"""Sessions about to be opened, for the two audiences of login codes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from adapters.identity import members, sessions
+
+
+class Audience(StrEnum):
+    """Whom a login code signs in."""
+
+    HOLDER = "holder"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True)
+class SessionOpening:
+    """A session about to be opened for a code of this audience; `agent` is what a member's program says of itself."""
+
+    session_id: UUID
+    secret: bytes
+    audience: Audience = Audience.HOLDER
+    agent: str | None = None
+
+    def expiry(self, cursor: Cursor[TupleRow]) -> datetime | None:
+        """Return the time when the session ends, or None if it was not opened yet."""
+        if self.audience is Audience.MEMBER:
+            return members.expiry(cursor, self.session_id, self.secret)
+        return sessions.expiry(cursor, self.session_id, self.secret)
+
+    def open(self, cursor: Cursor[TupleRow], contact_indexes: list[str]) -> datetime:
+        if self.audience is Audience.MEMBER:
+            return members.open_session(cursor, self.session_id, self.secret, contact_indexes, self.agent)
+        return sessions.open_session(cursor, self.session_id, self.secret, contact_indexes=contact_indexes)
+
+    @property
+    def token(self) -> str:
+        """The credential of the session."""
+        member = self.audience is Audience.MEMBER
+        return members.member_token(self.secret) if member else sessions.session_token(self.secret)

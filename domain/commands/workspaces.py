@@ -1,0 +1,85 @@
+"""Commands for workspaces and their members."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from domain.members import MemberRole
+from domain.ports import Mail, Workspaces
+from domain.values import Actor, Contact
+from domain.workspaces import Workspace
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """An invitation about to be sent. The caller makes the id, so that a repeated request invites once.
+
+    The address has the hash `email_index`, and `earlier_indexes` with older secrets.
+    """
+
+    member_id: UUID
+    email: Contact
+    email_index: str
+    earlier_indexes: Collection[str]
+    role: MemberRole
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class WorkspaceCommands:
+    """`desk_url` is where an invited person signs in, which the mail names."""
+
+    workspaces: Workspaces
+    desk_url: str
+
+    def rename(self, actor: Actor, workspace: str, title: str) -> None:
+        """Give the workspace another title; its name in paths and keys stays."""
+        self.workspaces.change(workspace, lambda loaded: loaded.rename(actor, title))
+
+    def invite(self, actor: Actor, workspace: str, invitation: Invitation, *, now: datetime) -> None:
+        """Invite an address by mail; RefusedError if it is a member's, ForbiddenError if the actor may not."""
+
+        def decide(loaded: Workspace) -> str:
+            loaded.invite(
+                actor,
+                invitation.member_id,
+                invitation.email.value,
+                invitation.email_index,
+                invitation.role,
+                now,
+                earlier_indexes=invitation.earlier_indexes,
+            )
+            return loaded.title
+
+        self.workspaces.change(workspace, decide, self._mail_of(invitation))
+
+    def _mail_of(self, invitation: Invitation) -> Callable[[str], Sequence[Mail]]:
+        def mails(title: str) -> Sequence[Mail]:
+            values = {
+                "workspace": title,
+                "role": invitation.role.value,
+                "link": self.desk_url,
+                "language": invitation.language or "",
+            }
+            return [Mail("invitation", invitation.email.value, values, f"invitation:{invitation.member_id}", None)]
+
+        return mails
+
+    def revoke_invitation(self, actor: Actor, workspace: str, member_id: UUID) -> None:
+        self.workspaces.change(workspace, lambda loaded: loaded.revoke_invitation(actor, member_id))
+
+    def accept(self, workspace: str, member_id: UUID, email_indexes: Collection[str], *, now: datetime) -> None:
+        """Make the invited person a member. The caller has proved that an address with these hashes is theirs."""
+        self.workspaces.change(workspace, lambda loaded: loaded.accept(member_id, email_indexes, now))
+
+    def name_member(self, actor: Actor, workspace: str, member_id: UUID, name: str | None) -> None:
+        self.workspaces.change(workspace, lambda loaded: loaded.name_member(actor, member_id, name))
+
+    def change_role(self, actor: Actor, workspace: str, member_id: UUID, role: MemberRole) -> None:
+        """Give the member another role, which counts from the next request on."""
+        self.workspaces.change(workspace, lambda loaded: loaded.change_role(actor, member_id, role))
+
+    def remove(self, actor: Actor, workspace: str, member_id: UUID) -> None:
+        """End the membership. The member's sessions may do nothing in the workspace from the next request on."""
+        self.workspaces.change(workspace, lambda loaded: loaded.remove(actor, member_id))

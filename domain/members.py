@@ -1,0 +1,13 @@
+"""The values of workspaces and their members."""
+
+from enum import StrEnum
+
+
+class MemberRole(StrEnum):
+    """What a member may do in a workspace; the access table has the operations of each."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    CASEWORKER = "caseworker"
+    ACCOUNTANT = "accountant"
+    AUDITOR = "auditor"

@@ -1,0 +1,98 @@
+"""Operations of members: sign-in and sessions, and the members of a workspace."""
+
+from entrypoints.http import bodies
+from entrypoints.http.handlers.members import (
+    InvitationOrder,
+    MemberCodeRequest,
+    MemberSignIn,
+    MyChange,
+    RoleChange,
+    SessionChange,
+    SessionHandlers,
+    WorkspaceChange,
+    WorkspaceHandlers,
+)
+from entrypoints.http.operations import Operation, RateLimit
+from entrypoints.http.table.access import (
+    CURSOR,
+    JSON,
+    LIMIT,
+    NOT_FOUND,
+    PATCH,
+    SIGN_IN,
+    SIGNED_IN,
+    WORKSPACE_LEAVE,
+    WORKSPACE_MANAGE,
+    WORKSPACE_READ,
+)
+
+WORKSPACE = "/api/workspaces/{workspace}"
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "POST", "/api/session/code", "Request a login code for a member or an invited person",
+        SessionHandlers.request_code, SIGN_IN, JSON, MemberCodeRequest, 202, idempotency_key=True,
+        rate_limit=RateLimit.LOGIN_CODE, tag="Members",
+    ),
+    Operation(
+        "POST", "/api/session", "Exchange a login code for a member's session", SessionHandlers.sign_in, SIGN_IN, JSON,
+        MemberSignIn, idempotency_key=True, tag="Members",
+    ),
+    Operation(
+        "GET", "/api/session", "List the caller's sessions, newest first", SessionHandlers.list_sessions, SIGNED_IN,
+        tag="Members",
+    ),
+    Operation(
+        "PATCH", "/api/session", "Let the session act in another workspace of the caller", SessionHandlers.change,
+        SIGNED_IN, PATCH, SessionChange, tag="Members", other_responses=NOT_FOUND,
+    ),
+    Operation(
+        "DELETE", "/api/session", "End all sessions of the caller", SessionHandlers.end_all, SIGNED_IN, status=204,
+        tag="Members",
+    ),
+    Operation(
+        "DELETE", "/api/session/{session_id}", "End one session of the caller; `current` is the one that calls",
+        SessionHandlers.end, SIGNED_IN, status=204, tag="Members",
+    ),
+    Operation(
+        "GET", "/api/me", "Get who is signed in, with every workspace and invitation of the address",
+        SessionHandlers.me, SIGNED_IN, tag="Members",
+    ),
+    Operation(
+        "PATCH", "/api/me", "Change the name that the other members see", SessionHandlers.change_me, SIGNED_IN, PATCH,
+        MyChange, tag="Members", other_responses=NOT_FOUND,
+    ),
+    Operation(
+        "POST", "/api/invitations/{member_id}/accept", "Accept an invitation of the caller's address",
+        SessionHandlers.accept, SIGNED_IN, JSON, bodies.Empty, tag="Members",
+    ),
+    Operation("GET", WORKSPACE, "Get a workspace", WorkspaceHandlers.get, WORKSPACE_READ, tag="Workspaces"),
+    Operation(
+        "PATCH", WORKSPACE, "Change a workspace", WorkspaceHandlers.change, WORKSPACE_MANAGE, PATCH, WorkspaceChange,
+        tag="Workspaces",
+    ),
+    Operation(
+        "GET", f"{WORKSPACE}/members", "List the members of a workspace", WorkspaceHandlers.list_members,
+        WORKSPACE_READ, query=(LIMIT, CURSOR), tag="Workspaces",
+    ),
+    Operation(
+        "PATCH", f"{WORKSPACE}/members/{{member_id}}", "Give a member another role", WorkspaceHandlers.change_role,
+        WORKSPACE_MANAGE, PATCH, RoleChange, tag="Workspaces",
+    ),
+    Operation(
+        "DELETE", f"{WORKSPACE}/members/{{member_id}}", "Remove a member, or leave the workspace",
+        WorkspaceHandlers.remove, WORKSPACE_LEAVE, status=204, tag="Workspaces",
+    ),
+    Operation(
+        "GET", f"{WORKSPACE}/invitations", "List the invitations that may still be accepted",
+        WorkspaceHandlers.list_invitations, WORKSPACE_MANAGE, query=(LIMIT, CURSOR), tag="Workspaces",
+    ),
+    Operation(
+        "POST", f"{WORKSPACE}/invitations", "Invite somebody by e-mail", WorkspaceHandlers.invite, WORKSPACE_MANAGE,
+        JSON, InvitationOrder, 201, idempotency_key=True, rate_limit=RateLimit.CREATE, tag="Workspaces",
+    ),
+    Operation(
+        "DELETE", f"{WORKSPACE}/invitations/{{member_id}}", "Revoke an invitation", WorkspaceHandlers.revoke_invitation,
+        WORKSPACE_MANAGE, status=204, tag="Workspaces",
+    ),
+)  # fmt: skip
