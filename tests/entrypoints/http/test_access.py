@@ -18,6 +18,7 @@ from adapters.contacts import normalize_contact
 from adapters.identity.credentials import SCOPES
 from adapters.identity.tokens import digest
 from adapters.ids import uuid7
+from domain.members import MemberRole
 from domain.values import SYSTEM, ContactType, Role
 from entrypoints.http.operations import Operation
 from entrypoints.http.table import OPERATIONS
@@ -27,6 +28,7 @@ from tests.entrypoints.http.contract import problem
 from tests.fakes.databases import recorded_statements
 from tests.fakes.mailbox import files
 from tests.fakes.photos import PDF
+from tests.members import joined_member, new_address, signed_in
 
 TICKET_PATH = "/api/tickets/{ticket_id}"
 CONTACT = {"contactType": "EMAIL", "contactValue": "matrix@example.com"}
@@ -48,7 +50,16 @@ class Rule:
     client: bool = True
     published: bool = False
 
+    def status_of_member(self, role: MemberRole | None) -> int:
+        """Return the status of a call by a member of the ticket's workspace with this role."""
+        if role in CASEWORK or (role is not None and self.readers and self.auditor):
+            return self.allowed_status
+        return 403
 
+
+CASEWORK = (MemberRole.OWNER, MemberRole.ADMIN, MemberRole.CASEWORKER)
+# None is a session of an address that is a member of nothing.
+MEMBERS: tuple[MemberRole | None, ...] = (*MemberRole, None)
 FORM = {"data": {"press": "x"}}
 READ = {"readers": True, "scope": "tickets:read"}
 WRITE = {"scope": "tickets:write"}
@@ -299,6 +310,87 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ),
 }
 
+WORKSPACE = "/api/workspaces/{workspace}"
+REFUSED = (401, 403, 403, 403, 403, 403)
+MANAGED = (401, 403, 403, 403, 404, 403)
+OVERSEEN = (401, 403, 403, 403, 404, 404)
+OPEN_RULES |= {
+    ("POST", "/api/session/code"): ((202, 202, 202, 202, 202, 403), {"json": {"email": "matrix@example.com"}}, None),
+    ("POST", "/api/session"): (
+        (401, 401, 401, 401, 401, 403),
+        {"json": {"requestId": str(uuid7()), "code": "1234 5678"}},
+        None,
+    ),
+    ("GET", "/api/session"): (REFUSED, {}, None),
+    ("PATCH", "/api/session"): (REFUSED, {"json": {"workspace": "none"}}, None),
+    ("DELETE", "/api/session"): (REFUSED, {}, None),
+    ("DELETE", "/api/session/{session_id}"): (REFUSED, {}, None),
+    ("GET", "/api/me"): (REFUSED, {}, None),
+    ("PATCH", "/api/me"): (REFUSED, {"json": {"name": "Ada"}}, None),
+    ("POST", "/api/invitations/{member_id}/accept"): (REFUSED, {"json": {}}, None),
+    ("GET", WORKSPACE): (OVERSEEN, {}, None),
+    ("PATCH", WORKSPACE): (MANAGED, {"json": {"title": "Shelter"}}, None),
+    ("GET", f"{WORKSPACE}/members"): (OVERSEEN, {}, None),
+    ("PATCH", f"{WORKSPACE}/members/{{member_id}}"): (MANAGED, {"json": {"role": "admin"}}, None),
+    ("DELETE", f"{WORKSPACE}/members/{{member_id}}"): (MANAGED, {}, None),
+    ("GET", f"{WORKSPACE}/invitations"): (MANAGED, {}, None),
+    ("POST", f"{WORKSPACE}/invitations"): (MANAGED, {"json": {"email": "a@b.co", "role": "admin"}}, None),
+    ("DELETE", f"{WORKSPACE}/invitations/{{member_id}}"): (MANAGED, {}, None),
+}
+
+# The status of members for calls without a ticket in the path that are not alike for everybody: owner, admin,
+# caseworker, accountant, auditor, and a session without a membership. A workspace that a path names is another one.
+OF_CASEWORK = (201, 201, 201, 403, 403, 403)
+OF_MANAGERS = (404, 404, 403, 403, 403, 403)
+OF_STAFF = (404, 404, 404, 404, 404, 403)
+OF_MONEY = (200, 200, 403, 200, 200, 403)
+OF_NOBODY = (403,) * 6
+MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
+    ("POST", "/api/tickets/create"): OF_CASEWORK,
+    ("GET", "/api/tickets/search"): (200, 200, 200, 403, 200, 403),
+    ("GET", "/api/profiles/search"): (200, 200, 200, 403, 200, 403),
+    ("POST", "/api/access/request"): (202,) * 6,
+    ("POST", "/api/access/verify"): (401,) * 6,
+    ("POST", "/tell"): OF_CASEWORK,
+    ("POST", "/tell/file"): (303, 303, 303, 403, 403, 403),
+    ("POST", "/tell/write"): (303, 303, 303, 403, 403, 403),
+    ("POST", "/sign-in/{token}"): (404,) * 6,
+    ("GET", "/api/exports/donations"): OF_MONEY,
+    ("POST", "/api/support/ticket"): OF_CASEWORK,
+    ("POST", "/admin/profiles/{ticket_id}/approve-reset"): OF_MANAGERS,
+    ("POST", f"{TICKET_PATH}/suspend"): OF_MANAGERS,
+    ("POST", f"{TICKET_PATH}/reinstate"): OF_MANAGERS,
+    ("POST", "/d/{slug}/report"): (404, 404, 404, 404, 403, 404),
+    ("POST", "/d/{slug}"): (404, 404, 404, 404, 403, 404),
+    ("POST", "/api/session/code"): (202,) * 6,
+    ("POST", "/api/session"): (401,) * 6,
+    ("GET", "/api/session"): (200,) * 6,
+    ("PATCH", "/api/session"): (404,) * 6,
+    ("DELETE", "/api/session/{session_id}"): (404,) * 6,
+    ("GET", "/api/me"): (200,) * 6,
+    ("PATCH", "/api/me"): (200, 200, 200, 200, 200, 404),
+    ("POST", "/api/invitations/{member_id}/accept"): (404,) * 6,
+    ("GET", WORKSPACE): OF_STAFF,
+    ("PATCH", WORKSPACE): OF_MANAGERS,
+    ("GET", f"{WORKSPACE}/members"): OF_STAFF,
+    ("PATCH", f"{WORKSPACE}/members/{{member_id}}"): OF_MANAGERS,
+    ("DELETE", f"{WORKSPACE}/members/{{member_id}}"): OF_STAFF,
+    ("GET", f"{WORKSPACE}/invitations"): OF_MANAGERS,
+    ("POST", f"{WORKSPACE}/invitations"): OF_MANAGERS,
+    ("DELETE", f"{WORKSPACE}/invitations/{{member_id}}"): OF_MANAGERS,
+}
+# This call ends the sessions that the other calls are made with; `test_members` has it.
+ENDS_SESSIONS = ("DELETE", "/api/session")
+
+
+def statuses_of_members(method: str, path: str) -> tuple[int, ...]:
+    """Return the status of each of MEMBERS for a call without a ticket."""
+    statuses, _, _ = OPEN_RULES[method, path]
+    if (method, path) in MEMBER_RULES:
+        return MEMBER_RULES[method, path]
+    alike = len(set(statuses)) == 1
+    return (statuses[0],) * len(MEMBERS) if alike else OF_NOBODY
+
 
 def named(operation: Operation) -> str:
     return f"{operation.method} {operation.path}"
@@ -322,6 +414,8 @@ class People:
         self.auditor = self._in(live.client_with_key(Role.AUDITOR))
         self.opener = self.client("tickets:write")
         self.contact, self.strangers_contact = (f"{uuid7().hex[-12:]}@example.com" for _ in range(2))
+        self.members = {role: self.member(role) for role in MEMBERS}
+        self.foreign_members = {role: self.member(role, self.foreign) for role in MemberRole}
         self.stranger = self.open_ticket(self.strangers_contact)
         self.erased, self.reset, first = (self.open_ticket() for _ in range(3))
         self.returned, self.expired = self._came_back(self.contact), self._came_back(self.contact)
@@ -344,6 +438,12 @@ class People:
         if key not in self._clients:
             self._clients[key] = self._in(self._live.client_with_key(Role.CLIENT, *scopes, workspace=key[1]))
         return self._clients[key]
+
+    def member(self, role: MemberRole | None, workspace: str | None = None) -> Client:
+        """Return a client with a session of a member, or of an address that is a member of nothing."""
+        if role is None:
+            return self._in(signed_in(self._live, new_address()))
+        return self._in(joined_member(self._live, workspace or self.workspace, role))
 
     def open_ticket(self, contact: str | None = None) -> Ticket:
         return self.opener.open_ticket(contactValue=contact or self.contact)
@@ -467,6 +567,30 @@ def test_a_ticket_is_open_to_its_holder_its_workspace_admins_and_auditors(
 
 
 @pytest.mark.parametrize(("method", "path"), TICKET_RULES)
+def test_a_ticket_is_open_to_the_members_of_its_workspace_as_far_as_their_roles_allow(
+    people: People, unchanged: Ticket, dealt: Deal, method: str, path: str
+):
+    rule, number = TICKET_RULES[method, path], list(TICKET_RULES).index((method, path))
+    permitted = [role for role in MEMBERS if rule.status_of_member(role) != 403]
+    refused = [role for role in MEMBERS if rule.status_of_member(role) == 403]
+    for role in dealt(permitted, number, len(permitted)):
+        ticket = unchanged if method == "GET" else people.ticket()
+        answer = send_request(people.members[role], method, path, ticket.id, rule.send)
+        assert (role, answer.status_code) == (role, rule.allowed_status)
+    # What is left of an erased ticket may be read by whom an audit concerns.
+    erased = rule.allowed_status if rule.readers and rule.auditor else 404
+    for role in dealt(permitted, number + 1, len(permitted)):
+        answer = send_request(people.members[role], method, path, people.erased.id, rule.send)
+        assert (role, answer.status_code) == (role, erased)
+    for role in dealt([role for role in permitted if role], number + 2, len(permitted)):
+        answer = send_request(people.foreign_members[role], method, path, unchanged.id, rule.send)
+        assert (role, answer.status_code) == (role, 404)
+    for role in dealt(refused, number, 2):
+        answer = send_request(people.members[role], method, path, unchanged.id, rule.send)
+        assert (role, answer.status_code) == (role, 403)
+
+
+@pytest.mark.parametrize(("method", "path"), TICKET_RULES)
 def test_publishing_opens_the_totals_and_nothing_else(people: People, published: Ticket, method: str, path: str):
     rule, ticket = TICKET_RULES[method, path], published
     foreign = people.client(*SCOPES, workspace=people.foreign)
@@ -517,6 +641,18 @@ def test_operations_without_a_ticket_are_open_to_the_roles_of_the_table(
     ]
     people.visitor.cookies.clear()
     assert statuses_by_caller == [(caller, status) for caller, _, status in expected_statuses]
+
+
+@pytest.mark.parametrize(("method", "path"), [rule for rule in OPEN_RULES if rule != ENDS_SESSIONS])
+def test_operations_without_a_ticket_are_open_to_the_roles_of_members(people: People, method: str, path: str):
+    _, send, _ = OPEN_RULES[method, path]
+    place = re.sub(r"{(\w+)}", lambda part: str(uuid7()) if part[1].endswith("_id") else "none", path)
+    statuses = statuses_of_members(method, path)
+    asked = [
+        (role, people.members[role].request(method, place, **send).status_code)
+        for role, _ in zip(MEMBERS, statuses, strict=True)
+    ]
+    assert asked == list(zip(MEMBERS, statuses, strict=True))
 
 
 def test_only_an_admin_may_perform_admin_acts_whether_the_object_exists_or_not(people: People, dealt: Deal):
@@ -636,7 +772,7 @@ def test_donations_are_not_shown_without_their_scope(people: People, ticket: Tic
 
 # The OpenAPI document, the table and the checks agree.
 
-SCHEMES = {"metricsToken", "ticketToken", "session", "apiKey"}
+SCHEMES = {"metricsToken", "ticketToken", "session", "memberSession", "apiKey"}
 
 
 def ways(people: People, live: LiveService, operation: Operation) -> list[tuple[dict[str, list[str]], Client]]:

@@ -121,7 +121,10 @@ def test_a_member_sees_and_ends_the_own_sessions_only(live: LiveService, workspa
     assert first.delete(f"/api/session/{sessions[0]['id']}").status_code == 204
     problem(second.get("/api/me"), 401, "unauthenticated")
     problem(owner.delete(f"/api/session/{sessions[1]['id']}"), 404, "not-found")
+    third = signed_in(live, email)
     assert first.delete("/api/session/current").status_code == 204
+    assert third.delete("/api/session").status_code == 204
+    problem(third.get("/api/me"), 401, "unauthenticated")
     problem(first.get("/api/me"), 401, "unauthenticated")
 
 
