@@ -32,7 +32,7 @@ def members_invite(
 
 @members.command("list", epilog="Example: storyledger members list --workspace ngo")
 def members_list(workspace: Workspace = "public", json: Json = False) -> None:
-    """List the members of a workspace, and those who are invited."""
+    """List members and those who are invited."""
     from entrypoints.cli import members
 
     members.list_all(workspace, json)

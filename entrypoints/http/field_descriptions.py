@@ -275,6 +275,23 @@ FIELDS: Mapping[str, str] = {
     "width": "The width in pixels.",
     "words": "The words.",
     "workspace": "The workspace of the ticket.",
+    "agent": "What the browser or the program of the session said about itself.",
+    "current": "True for the session that makes this call.",
+    "email": "The e-mail address.",
+    "hasJoined": "True for a member, false for an invitation that the caller may accept.",
+    "invitations": "The invitations, in the order in which they were made.",
+    "joinedAt": "The time when the person accepted the invitation.",
+    "lastUsedAt": "The time of the last use, to the minute.",
+    "member": "The member as which the session acts, or null.",
+    "memberId": "The id of the member, which is also that of the invitation.",
+    "members": "The members, in the order in which they were invited.",
+    "role": "What the member may do in the workspace.",
+    "sessions": "The sessions, newest first.",
+    "workspace": "The name of the workspace in paths.",
+    "workspaces": "Every workspace that the caller is a member of or invited to.",
+    "WorkspaceView.id": "The name of the workspace in paths.",
+    "WorkspaceView.title": "The title that people read.",
+    "MembershipView.title": "The title of the workspace.",
 }
 
 PARAMETERS: Mapping[str, str] = {

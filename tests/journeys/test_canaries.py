@@ -24,6 +24,7 @@ from tests.postgres import fresh_database
 from tests.stripe_events import Payment, event
 
 TUS = {"Tus-Resumable": "1.0.0"}
+WORKSPACE_PATH = "/api/workspaces/{workspace}"
 UPLOAD_PATH = "/api/uploads/{ticket_id}/{upload_id}"
 TICKET_PATH = "/api/tickets/{ticket_id}"
 PROBLEM = "application/problem+json"
@@ -556,6 +557,41 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/admin/projections"): planter.as_admin("GET", "/admin/projections", 200),
         ("POST", "/admin/projections/{name}/rebuild"): planter.as_admin(
             "POST", "/admin/projections/{canary}/rebuild", 404
+        ),
+        ("POST", "/api/session/code"): planter.as_admin(
+            "POST", "/api/session/code?{canary}", 422, json={"email": planter.canary("email")}
+        ),
+        ("POST", "/api/session"): planter.as_admin(
+            "POST", "/api/session", 422, json={"requestId": planter.canary("request"), "code": planter.canary("code")}
+        ),
+        ("GET", "/api/session"): planter.as_admin("GET", "/api/session?{canary}", 403),
+        ("PATCH", "/api/session"): planter.as_admin("PATCH", "/api/session?{canary}", 403),
+        ("DELETE", "/api/session"): planter.as_admin("DELETE", "/api/session?{canary}", 403),
+        ("DELETE", "/api/session/{session_id}"): planter.as_admin("DELETE", "/api/session/{canary}", 403),
+        ("GET", "/api/me"): planter.as_admin("GET", "/api/me?{canary}", 403),
+        ("PATCH", "/api/me"): planter.as_admin("PATCH", "/api/me", 403, json={"name": planter.canary("name")}),
+        ("POST", "/api/invitations/{member_id}/accept"): planter.as_admin(
+            "POST", "/api/invitations/{canary}/accept", 403
+        ),
+        ("GET", WORKSPACE_PATH): planter.as_admin("GET", "/api/workspaces/{canary}", 404),
+        ("PATCH", WORKSPACE_PATH): planter.as_admin(
+            "PATCH", "/api/workspaces/{canary}", 404, json={"title": "Shelter"}
+        ),
+        ("GET", f"{WORKSPACE_PATH}/members"): planter.as_admin("GET", "/api/workspaces/public/members?limit=100", 200),
+        ("PATCH", f"{WORKSPACE_PATH}/members/{{member_id}}"): planter.as_admin(
+            "PATCH", "/api/workspaces/public/members/{canary}", 404, json={"role": "admin"}
+        ),
+        ("DELETE", f"{WORKSPACE_PATH}/members/{{member_id}}"): planter.as_admin(
+            "DELETE", "/api/workspaces/public/members/{canary}", 404
+        ),
+        ("GET", f"{WORKSPACE_PATH}/invitations"): planter.as_admin(
+            "GET", "/api/workspaces/public/invitations?limit=100", 200
+        ),
+        ("POST", f"{WORKSPACE_PATH}/invitations"): planter.as_admin(
+            "POST", "/api/workspaces/public/invitations", 422, json={"email": planter.canary("email"), "role": "admin"}
+        ),
+        ("DELETE", f"{WORKSPACE_PATH}/invitations/{{member_id}}"): planter.as_admin(
+            "DELETE", "/api/workspaces/public/invitations/{canary}", 404
         ),
         ("GET", "/health"): planter.as_admin("GET", "/health", 200),
         ("GET", "/health/live"): planter.as_admin("GET", "/health/live", 200),

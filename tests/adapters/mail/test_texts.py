@@ -30,6 +30,8 @@ COMMON = {
 VALUES = {
     "access_code": {"name": "Ada Lovelace", "code": "1234 5678", "expires": "12:10 UTC", "link": "https://s.example/l"},
     "contact_changed": {"name": "Ada", "changed": "2026-05-01T12:00:00+00:00", "home": "https://s.example"},
+    "invitation": {"workspace": "Shelter", "role": "caseworker", "link": "https://s.example/desk"},
+    "member_code": {"code": "1234 5678", "expires": "12:10 UTC", "link": "https://s.example/l"},
     "contact_code": {"code": "1234 5678", "expires": "12:10 UTC"},
     "new_access": {"name": "Ada", "token": "tkt_1", "home": "https://s.example"},
     "retention_notice": {"name": "Ada", "day": "2026-05-28", "title": "A roof", "page": "https://s.example/t/1"},
