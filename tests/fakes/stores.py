@@ -129,7 +129,7 @@ class MemorySupportTickets:
 @dataclass
 class MemoryWorkspaces:
     streams: MemoryStreams = field(default_factory=MemoryStreams)
-    mails: list[Mail] = field(default_factory=list)
+    mails: list[Message] = field(default_factory=list)
 
     def get(self, workspace: str) -> Workspace:
         try:
@@ -142,7 +142,7 @@ class MemoryWorkspaces:
         self,
         workspace: str,
         decide: Callable[[Workspace], T],
-        mails: Callable[[T], Sequence[Mail]] | None = None,
+        mails: Callable[[T], Sequence[Message]] | None = None,
     ) -> T:
         stream = workspace_stream(workspace)
         self.streams.add(Workspace.open(SYSTEM, workspace))

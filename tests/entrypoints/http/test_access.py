@@ -355,6 +355,7 @@ MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/tell/file"): (303, 303, 303, 403, 403, 403),
     ("POST", "/tell/write"): (303, 303, 303, 403, 403, 403),
     ("POST", "/sign-in/{token}"): (404,) * 6,
+    ("GET", "/api/donations"): (200, 200, 200, 200, 200, 403),
     ("GET", "/api/exports/donations"): OF_MONEY,
     ("POST", "/api/support/ticket"): OF_CASEWORK,
     ("POST", "/admin/profiles/{ticket_id}/approve-reset"): OF_MANAGERS,
