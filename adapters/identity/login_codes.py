@@ -336,7 +336,7 @@ class LoginCodes(StepLoop):
             matches = [hmac.compare_digest(typed, candidate.encode()) for candidate in expected]
             if code_id is None or not is_unguessed or not any(matches):
                 return None
-            return _open_session(cursor, code_id, contact_indexes, opening)
+            return opening.use_code(cursor, code_id, contact_indexes)
 
     def is_valid_link(self, token: str, audience: Audience = Audience.HOLDER) -> bool:
         """Return True if the token of a mail's link opens a session."""
@@ -356,7 +356,7 @@ class LoginCodes(StepLoop):
             if expires_at := opening.expiry(cursor):
                 return expires_at
             request = cursor.execute(_CODE_OF_LINK, (code_id, opening.audience, CODE_MINUTES)).fetchone()
-            return _open_session(cursor, code_id, request[0], opening) if request else None
+            return opening.use_code(cursor, code_id, request[0]) if request else None
 
     def _linked_code(self, token: str) -> UUID | None:
         """Return the id of the code that the link was sent with, or None if the token is not ours."""
@@ -398,19 +398,3 @@ _CODE_OF_LINK = (
     " AND used_at IS NULL AND EXISTS"
     " (SELECT FROM access_requests WHERE code_id = code.id AND created_at > now() - make_interval(mins => %s))"
 )
-
-
-def _open_session(
-    cursor: Cursor[TupleRow], code_id: UUID, contact_indexes: list[str], opening: SessionOpening
-) -> datetime | None:
-    """Use the code up, and return the time when its session ends; None if it was used already."""
-    cursor.execute(
-        "UPDATE access_requests SET used_at = now() WHERE id = %s AND used_at IS NULL RETURNING id", (code_id,)
-    )
-    if cursor.fetchone() is None:
-        return None
-    cursor.execute(
-        "UPDATE contact_hashes SET verified_at = now() WHERE hash = ANY(%s) AND verified_at IS NULL",
-        (contact_indexes,),
-    )
-    return opening.open(cursor, contact_indexes)

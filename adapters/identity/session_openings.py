@@ -33,7 +33,17 @@ class SessionOpening:
             return members.expiry(cursor, self.session_id, self.secret)
         return sessions.expiry(cursor, self.session_id, self.secret)
 
-    def open(self, cursor: Cursor[TupleRow], contact_indexes: list[str]) -> datetime:
+    def use_code(self, cursor: Cursor[TupleRow], code_id: UUID, contact_indexes: list[str]) -> datetime | None:
+        """Use the code up, and return the time when its session ends; None if it was used already."""
+        cursor.execute(
+            "UPDATE access_requests SET used_at = now() WHERE id = %s AND used_at IS NULL RETURNING id", (code_id,)
+        )
+        if cursor.fetchone() is None:
+            return None
+        cursor.execute(
+            "UPDATE contact_hashes SET verified_at = now() WHERE hash = ANY(%s) AND verified_at IS NULL",
+            (contact_indexes,),
+        )
         if self.audience is Audience.MEMBER:
             return members.open_session(cursor, self.session_id, self.secret, contact_indexes, self.agent)
         return sessions.open_session(cursor, self.session_id, self.secret, contact_indexes=contact_indexes)
