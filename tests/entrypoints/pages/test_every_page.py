@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from domain.errors import StepFailed
 from domain.values import Role, Segment, Transcript
+from entrypoints.http.pages import STATIC
 from entrypoints.http.table import OPERATIONS
 from tests.browser import CheckedTab, checked
 from tests.client import RECORDING, Client, LiveService, Ticket
@@ -113,6 +114,17 @@ def test_no_page_is_forgotten():
     pages = {shape(each.path) for each in OPERATIONS if each.method == "GET" and "text/html" in each.media_types}
     patterns = {path: re.compile(path.replace("{}", "[^/]+")) for path in pages}
     assert [path for path in sorted(pages) if not any(patterns[path].fullmatch(each) for each in looked_at)] == []
+
+
+def test_no_colour_depends_on_the_width():
+    """Contrast is therefore looked at in one width."""
+    rules_of_widths = [
+        rules
+        for sheet in STATIC.glob("*.css")
+        for rules in re.findall(r"@media[^{]*width[^{]*{((?:[^{}]*{[^{}]*})*)", sheet.read_text())
+    ]
+    assert len(rules_of_widths) > 5
+    assert [rules for rules in rules_of_widths if re.search("color|background|opacity|filter|--", rules)] == []
 
 
 def test_the_pages_of_a_visitor(look: Look, live: LiveService, monkeypatch: pytest.MonkeyPatch):
