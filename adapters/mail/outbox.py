@@ -116,9 +116,12 @@ class Outbox:
     def _may_text(self, connection: Connection[TupleRow], message: TextMessage, asker: str | None) -> bool:
         if self._texts is None or self._text_limits is None:
             return False
-        row = connection.execute("SELECT FROM outbox WHERE key = %s", (message.key,))
         # The limits count a message once, however often it is queued.
-        return row.rowcount > 0 or self._text_limits.allow(connection, message.to, asker)
+        return self.is_queued(connection, message.key) or self._text_limits.allow(connection, message.to, asker)
+
+    def is_queued(self, connection: Connection[TupleRow], key: str) -> bool:
+        """Return True if a message with this key was queued, and perhaps sent."""
+        return connection.execute("SELECT FROM outbox WHERE key = %s", (key,)).rowcount > 0
 
     @property
     def sends_texts(self) -> bool:

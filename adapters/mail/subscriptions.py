@@ -38,6 +38,7 @@ OPTIONAL_KINDS: Mapping[str, News] = MappingProxyType(
         "recording_failed": News.DRAFT,
         "draft_questions": News.QUESTIONS,
         "published": News.PUBLICATION,
+        "approved": News.PUBLICATION,
         "first_gift": News.FIRST_GIFT,
         "weekly_gifts": News.WEEKLY_GIFTS,
         "goal_reached": News.GOAL,

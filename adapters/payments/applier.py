@@ -23,6 +23,7 @@ from adapters.event_store.log import NewEntry
 from adapters.observability import counters, tracing
 from adapters.payments.donor_emails import AppliedEvent, add_donor_emails
 from adapters.payments.event_parsers import HashEmail
+from adapters.payments.gift_news import note_gifts
 from adapters.payments.inbox import UNFINISHED_STATES, Inbox
 from adapters.payments.linking import OTHER_ACCOUNT, OTHER_BUSINESS, InboxRow, link
 from adapters.payments.parsed_events import is_of_another_account, object_to_retrieve, parse_event
@@ -170,8 +171,12 @@ class Applier:
         self._finish(cursor, finished)
         if ignored_ids:
             self._inbox.add_retrievals(cursor, dict.fromkeys(sorted(ignored_ids), int(time.time())), repeat=True)
-        add_donor_emails(cursor, _applied_events(finished, donations))
-        return [position for positions in results if positions for position in positions], finished
+        positions = [position for recorded in results if recorded for position in recorded]
+        applied = list(_applied_events(finished, donations))
+        add_donor_emails(cursor, applied)
+        if positions:
+            note_gifts(cursor, applied, max(positions))
+        return positions, finished
 
     def _parse(self, row: InboxRow) -> None:
         """Open and parse the row's body, and set the state that follows from it alone."""

@@ -23,6 +23,11 @@ _KIND = re.compile(r"[a-z][a-z_]{0,63}")
 templates = Templates(TEMPLATES, filters={"day": shown_day})
 
 
+def load() -> None:
+    """Load the template library, so that the first message does not wait for it."""
+    templates.load()
+
+
 def is_kind(kind: str) -> bool:
     """Return True if there are text messages of this kind."""
     return _KIND.fullmatch(kind) is not None and (TEMPLATES / f"{kind}.txt").is_file()

@@ -3,6 +3,7 @@
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
 from adapters.mail.holders import holder_values
+from adapters.payments.gift_news import GiftNews
 from adapters.payments.open_checkouts import CheckoutExpirer
 from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.privacy.consent_ends import ConsentEnds
@@ -102,7 +103,11 @@ class Jobs:
         self.key_rotation = KeyRotation(database, foundation.keyring, access.contact_index, aggregates.tickets)
         self.epoch_rotation = EpochRotation(database, foundation.epochs, settings.epoch_hours)
         self.retention = Retention(database, RetentionCommands(tickets))
+        self.gift_news = GiftNews(
+            database, aggregates.tickets, mail.holders, settings.public_url, livemode=settings.livemode
+        )
         chores = [
+            self.gift_news.note_week,
             self.epoch_rotation.run_if_due,
             self.retention.run,
             ConsentEnds(database, tickets).run,

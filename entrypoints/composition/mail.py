@@ -1,6 +1,5 @@
-"""Outgoing mail: queued in the transaction of the event that it reports, and sent once."""
+"""Outgoing mails and text messages: queued in the transaction of the event that they report, and sent once."""
 
-from contextlib import suppress
 from uuid import UUID
 
 from psycopg import Cursor
@@ -9,22 +8,21 @@ from psycopg.rows import TupleRow
 from adapters.contacts import ContactIndex
 from adapters.mail import messages
 from adapters.mail.dead_mails import DeadMails
-from adapters.mail.holders import holder_values
+from adapters.mail.holder_messages import HolderMessages
 from adapters.mail.letterhead import Letterhead
 from adapters.mail.limits import UnverifiedMailLimits
 from adapters.mail.outbox import OUTBOX_KEY_PURPOSE, Outbox
 from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import Subscriptions
 from adapters.mail.transports import FileTransport, MailTransport, NoTransport, SmtpTransport
+from adapters.texts import messages as text_messages
 from adapters.texts.limits import TextLimits
 from adapters.texts.transports import FileTexts, TwilioTexts
 from domain.commands.retention import erasure_notice
-from domain.errors import InvalidError
 from domain.events import DraftProposed, ErasureAnnounced, TicketEvent, TicketSuspended
 from domain.lifecycle import missing_fields
-from domain.ports import Mail, TextMessages
+from domain.ports import TextMessages
 from domain.tickets import RecordingTicket
-from domain.values import ContactType
 from entrypoints.composition.foundation import Foundation
 from entrypoints.composition.history import History
 from entrypoints.composition.settings import Settings
@@ -39,7 +37,7 @@ def text_sender(settings: Settings) -> TextMessages | None:
 
 
 class MailDelivery:
-    """The outbox, its sender, and the mails that events cause."""
+    """The outbox, its sender, and the messages that events cause."""
 
     def __init__(self, foundation: Foundation, history: History) -> None:
         settings = foundation.settings
@@ -60,68 +58,65 @@ class MailDelivery:
         self.outbox = Outbox(
             keyring, history.cipher, transport, letterhead, self.subscriptions, texts, self.text_limits
         )
-        self.loads = [messages.load]
+        self.holders = HolderMessages(self.outbox, self.limits)
+        self.loads = [messages.load, text_messages.load]
         self.sender = MailSender(foundation.database, self.outbox, transport, texts)
         self.dead = DeadMails(foundation.database)
 
     def erase(self, ticket: UUID) -> None:
-        """Remove the mails about an erased ticket from the outbox."""
+        """Remove the messages about an erased ticket from the outbox."""
         with self._database.connection() as connection:
             self.outbox.erase(connection, ticket)
 
     def announce_erasure(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
-        """Queue a mail about the announced erasure, if the ticket has an e-mail address."""
+        """Queue a message about the announced erasure."""
         assert isinstance(event, ErasureAnnounced)
-        if ticket.contact.type is ContactType.EMAIL:
-            values = {**holder_values(ticket), "page": f"{self._home}/t/{ticket.id}"}
-            self.outbox.queue(cursor.connection, erasure_notice(ticket, event, values))
+        notice = erasure_notice(ticket, event, {"page": f"{self._home}/t/{ticket.id}"})
+        self.holders.tell(cursor.connection, ticket, notice.kind, notice.values, notice.key, is_limited=False)
 
     def tell_published(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
-        """Queue a mail about the first publication, if the ticket has an e-mail address and it got few such mails.
+        """Queue a mail about the first publication, if the ticket's address got few such mails.
 
         It contains no text of the ticket but a name, because the address need not be verified.
         """
         del event
-        if ticket.contact.type is not ContactType.EMAIL:
-            return
-        if not self.limits.allow(cursor.connection, ticket.contact.value, self.limits.asker()):
-            return
-        self._tell(cursor, ticket, "published", {"page": self._page_url(ticket.slug)}, f"published:{ticket.id}")
+        values = {"page": self._page_url(ticket.slug)}
+        self.holders.tell(cursor.connection, ticket, "published", values, f"published:{ticket.id}", is_limited=True)
 
     def tell_finished(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
-        """Queue a mail that the work on a recording has ended, if the ticket has an e-mail address that got few mails.
+        """Queue a message that the work on a recording has ended, if the ticket's contact got few messages.
 
-        It contains no text of the ticket but a name, because the address need not be verified.
+        It contains no text of the ticket but a name, because the contact need not be verified.
         """
         # While the work goes on with other recordings, one without speech is no failure yet.
-        if ticket.contact.type is not ContactType.EMAIL or ticket.lifecycle.step is not None:
-            return
-        if not self.limits.allow(cursor.connection, ticket.contact.value, self.limits.asker()):
+        if ticket.lifecycle.step is not None:
             return
         kind = "recording_failed"
         if isinstance(event, DraftProposed):
             kind = "draft_questions" if missing_fields(ticket.kind, ticket.draft) else "draft_ready"
-        values = {"page": f"{self._home}/t/{ticket.id}"}
-        self._tell(cursor, ticket, kind, values, f"{kind}:{ticket.id}:{event.originator_version}")
+        values, key = {"page": f"{self._home}/t/{ticket.id}"}, f"{kind}:{ticket.id}:{event.originator_version}"
+        self.holders.tell(cursor.connection, ticket, kind, values, key, is_limited=True)
 
     def tell_suspended(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
-        """Queue a mail about the suspension and its reason, if the ticket has an e-mail address."""
+        """Queue a message about the suspension; a mail has its reason."""
         assert isinstance(event, TicketSuspended)
-        values = {"reason": event.reason, "page": self._holder_page(ticket)}
-        self._tell(cursor, ticket, "suspended", values, f"suspended:{ticket.id}:{event.originator_version}")
+        self._tell_of_act(cursor, ticket, event, "suspended", {"reason": event.reason})
 
     def tell_reinstated(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
-        """Queue a mail that the suspension has ended, if the ticket has an e-mail address."""
-        values = {"page": self._holder_page(ticket)}
-        self._tell(cursor, ticket, "reinstated", values, f"reinstated:{ticket.id}:{event.originator_version}")
+        """Queue a message that the suspension has ended."""
+        self._tell_of_act(cursor, ticket, event, "reinstated", {})
 
-    def _tell(
-        self, cursor: Cursor[TupleRow], ticket: RecordingTicket, kind: str, values: dict[str, str], key: str
+    def tell_approved(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
+        """Queue a message that the page was approved, so that its holder can publish it."""
+        self._tell_of_act(cursor, ticket, event, "approved", {})
+
+    def _tell_of_act(
+        self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent, kind: str, values: dict[str, str]
     ) -> None:
-        if ticket.contact.type is ContactType.EMAIL:
-            values = {**values, **holder_values(ticket)}
-            with suppress(InvalidError):
-                self.outbox.queue(cursor.connection, Mail(kind, ticket.contact.value, values, key, ticket.id))
+        """Queue a message about what somebody of the organisation did."""
+        key = f"{kind}:{ticket.id}:{event.originator_version}"
+        all_values = {**values, "page": self._holder_page(ticket)}
+        self.holders.tell(cursor.connection, ticket, kind, all_values, key, is_limited=False)
 
     def _holder_page(self, ticket: RecordingTicket) -> str:
         return f"{self._home}/t/{ticket.id}/manage"

@@ -80,6 +80,7 @@ class Service:
             yield self.jobs.checkout_expirer
             yield self.access.login_codes
             yield self.payments.donor_emails
+            yield self.jobs.gift_news
             yield self.payments.donor_names
             yield self.mail.sender
 

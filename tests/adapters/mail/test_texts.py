@@ -27,6 +27,7 @@ COMMON = {
     "page": "",
     "day": "1 May 2026",
 }
+GIFTS = {"name": "Ada", "page": "https://s.example/t/1/manage", "unsubscribe": LINK, "test": ""}
 VALUES = {
     "access_code": {"name": "Ada Lovelace", "code": "1234 5678", "expires": "12:10 UTC", "link": "https://s.example/l"},
     "contact_changed": {"name": "Ada", "changed": "2026-05-01T12:00:00+00:00", "home": "https://s.example"},
@@ -40,6 +41,10 @@ VALUES = {
     "draft_ready": {"name": "Ada", "page": "https://s.example/t/1", "unsubscribe": LINK},
     "draft_questions": {"name": "Ada", "page": "https://s.example/t/1", "unsubscribe": LINK},
     "recording_failed": {"name": "Ada", "page": "https://s.example/t/1", "unsubscribe": LINK},
+    "approved": {"name": "Ada", "page": "https://s.example/t/1/manage", "unsubscribe": LINK},
+    "first_gift": GIFTS | {"amount": "$50.00\xa0USD"},
+    "weekly_gifts": GIFTS | {"gifts": "3", "amount": "$50.00\xa0USD", "total": "$70.00\xa0USD"},
+    "goal_reached": GIFTS | {"total": "$70.00\xa0USD", "goal": "$50.00\xa0USD"},
     "thanks": COMMON | {"message": "You mended our roof.", "holder": "Ada", "unsubscribe": LINK},
     "receipt": COMMON | {"receipt": "https://storyledger.example/r", "donor": "Hopper", "beneficiary": "Ada"},
     "refund": COMMON | {"refunded": "$20.00\xa0USD", "refund": "re_1"},

@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from adapters import contacts
 from adapters.jobs import worker as job_worker
 from adapters.jobs.worker import Worker
 from adapters.privacy.retention import Retention
 from domain.commands.retention import RetentionCommands
 from domain.errors import InvalidError
 from domain.tickets import NewTicket
-from domain.values import Actor, Contact, ContactType, Role
+from domain.values import Actor, Contact, Role
 from entrypoints.composition.service import Service
 from tests.client import eventually
 from tests.fakes.outside import fake_commands
@@ -36,7 +37,7 @@ class RetentionOverYears:
 
     def ticket(self, workspace: str = "public", contact: str = "ada@example.com", actor: Actor = HOLDER) -> UUID:
         id = uuid4()
-        kind = ContactType.EMAIL if "@" in contact else ContactType.PHONE
+        kind = contacts.likely_contact(contact).type
         opening = NewTicket(id, workspace, id.hex[:12], Contact(kind, contact), id.hex, "Ada", id.hex)
         self.service.commands.tickets.open(actor, opening)
         self.ledger.follow()
@@ -84,11 +85,14 @@ def test_a_ticket_is_announced_by_mail_and_then_erased_like_any_other(retention_
     assert retention_years.topics(other) == ["ticket_opened"]
 
 
-def test_without_an_address_an_erasure_is_announced_in_the_history_only(retention_years: RetentionOverYears):
-    ticket = retention_years.ticket(contact="+14155552671")
+@pytest.mark.parametrize(("contact", "messages"), [("@ada", []), ("+14155552671", ["retention_notice"])])
+def test_an_erasure_is_announced_to_an_address_or_number_and_otherwise_in_the_history_only(
+    retention_years: RetentionOverYears, contact: str, messages: list[str]
+):
+    ticket = retention_years.ticket(contact=contact)
     retention_years.retention.keep_for("public", 30)
     retention_years.run(17 * DAY)
-    assert (retention_years.topics(ticket)[-1], retention_years.mails()) == ("erasure_announced", [])
+    assert (retention_years.topics(ticket)[-1], retention_years.mails()) == ("erasure_announced", messages)
 
 
 def test_events_of_stripe_and_the_system_do_not_delay_an_erasure_nor_does_an_open_payment(

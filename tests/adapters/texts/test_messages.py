@@ -28,6 +28,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "first_gift": {"page": PAGE, "amount": EURO, "test": "TEST"},
     "weekly_gifts": {"page": PAGE, "gifts": "12", "amount": EURO, "total": EURO, "test": "TEST"},
     "goal_reached": {"page": PAGE, "total": EURO, "goal": EURO, "test": "TEST"},
+    "approved": {"page": PAGE},
     "suspended": {"page": PAGE},
     "reinstated": {"page": PAGE},
     "retention_notice": {"page": PAGE, "day": "2027-01-31"},
