@@ -26,7 +26,8 @@ FIRST_LOAD_BYTES = 100 * 1024
 LARGEST_SHIFT = 0.05
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 RULES_OF_COLOUR = {"type": "rule", "values": ["color-contrast"]}
-# No colour depends on the width; `test_no_colour_depends_on_the_width` sees to it.
+# Of other widths, contrast is looked at only in what no phone shows: `test_no_colour_depends_on_the_width`.
+ON_DESK = ".on-desk"
 RULES_OF_LAYOUT = {"type": "rule", "values": ["target-size", "scrollable-region-focusable"]}
 
 # The first one that is installed is used. The headless shell has no windows, no profiles and no extensions, and takes
@@ -58,9 +59,10 @@ _LOADED = """
   .reduce((sum, entry) => sum + entry.transferSize, 0), window.layoutShift]
 """
 _FINDINGS = """
-async (rules) => {
+async ([within, rules]) => {
+  if (!document.querySelector(within)) return [];
   if (typeof axe !== "object") loadAxe();
-  const { violations } = await axe.run(document, { runOnly: rules, resultTypes: ["violations"], preload: false });
+  const { violations } = await axe.run(within, { runOnly: rules, resultTypes: ["violations"], preload: false });
   return violations.map((found) => `${found.id}: ${found.help}: ${found.nodes.map((node) => node.html).join(" | ")}`);
 }
 """
@@ -139,21 +141,23 @@ class CheckedTab:
                 self._keep_picture(name, f"{width}-{scheme}")
                 rules = RULES_OF_COLOUR if scheme == "dark" else RULES if width == PHONE else RULES_OF_LAYOUT
                 self.accessible(f"at {width} px, {scheme}", RULES if thorough else rules)
+                if width == DESK and not thorough:
+                    self.accessible(f"at {width} px only", RULES_OF_COLOUR, ON_DESK)
                 if scheme == "dark":
                     self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
         if before:
             self.page.set_viewport_size(before)
         self.at_peace()
 
-    def accessible(self, where: str = "", rules: Mapping[str, Any] = RULES) -> None:
-        """Fail on each finding of axe-core in the page as it is shown now."""
+    def accessible(self, where: str = "", rules: Mapping[str, Any] = RULES, within: str = "html") -> None:
+        """Fail on each finding of axe-core in the page as it is shown now, or in a part of it."""
         if not self._has_axe:
             # Not a script element, which the page's content security policy would refuse. The next pages of this tab
             # then have it from the start.
             self.page.evaluate(_axe())
             self.page.add_init_script(_axe())
             self._has_axe = True
-        findings = self.page.evaluate(_FINDINGS, rules)
+        findings = self.page.evaluate(_FINDINGS, [within, rules])
         assert not findings, "\n".join([f"{self.page.url} {where}", *findings])
 
     def _keep_picture(self, name: str, look: str) -> None:

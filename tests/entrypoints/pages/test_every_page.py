@@ -19,7 +19,7 @@ from domain.errors import StepFailed
 from domain.values import Role, Segment, Transcript
 from entrypoints.http.pages import STATIC
 from entrypoints.http.table import OPERATIONS
-from tests.browser import CheckedTab, checked
+from tests.browser import ON_DESK, CheckedTab, checked
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.conftest import JobRunner, donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.test_login_codes import address
@@ -117,14 +117,16 @@ def test_no_page_is_forgotten():
 
 
 def test_no_colour_depends_on_the_width():
-    """Contrast is therefore looked at in one width."""
+    """Contrast is therefore looked at in one width, except in what only a desk shows."""
     rules_of_widths = [
         rules
         for sheet in STATIC.glob("*.css")
         for rules in re.findall(r"@media[^{]*width[^{]*{((?:[^{}]*{[^{}]*})*)", sheet.read_text())
     ]
     assert len(rules_of_widths) > 5
-    assert [rules for rules in rules_of_widths if re.search("color|background|opacity|filter|--", rules)] == []
+    assert [rules for rules in rules_of_widths if re.search("color|background|opacity|filter", rules)] == []
+    shown = [each for rules in rules_of_widths for each in re.findall(r"([^{}]*){[^{}]*display: (?!none)", rules)]
+    assert [each.strip() for each in shown] == [ON_DESK]
 
 
 def test_the_pages_of_a_visitor(look: Look, live: LiveService, monkeypatch: pytest.MonkeyPatch):
