@@ -8,15 +8,18 @@ from uuid import UUID
 from domain import events
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, without_places
 from domain.values import Actor, ConsentScope, ContentStatus, Draft, Kind, Money, Role, Source, Step
+from projections import desk
 from projections.consent_records import consent_records, shown_scopes
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 9
-# The events of donations and support tickets do not change the ticket's own row.
-_OTHER_EVENTS = events.DonationEvent | events.SupportEvent | events.WorkspaceEvent
-_TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent, events.WorkspaceEvent)
-TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived)
+VERSION = 10
+# The events of donations, support tickets, the desk and workspaces do not change the ticket's own row.
+_OTHER_EVENTS = events.DonationEvent | events.SupportEvent | events.DeskEvent | events.WorkspaceEvent
+_TICKET_TOPICS = topics(events.TicketEvent) - topics(
+    events.DonationEvent, events.SupportEvent, events.DeskEvent, events.WorkspaceEvent
+)
+TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived) | desk.TOPICS
 
 # `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote, and
 # `decisions` has the sealed id of each finding with what a person decided on it, in their order. `consents` has each
@@ -61,20 +64,29 @@ TICKETS = Table(
     indexes=("(slug)",),
 )
 FUNDED = Table("funded_tickets", {"ticket_id": "uuid", "position": "bigint"}, key=("ticket_id",))
-TABLES = (TICKETS, FUNDED)
+TABLES = (TICKETS, FUNDED, *desk.TABLES)
 
 
 def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
-    ticket_events = [recorded for recorded in batch if not isinstance(recorded.event, _OTHER_EVENTS)]
-    paid = [recorded for recorded in batch if isinstance(recorded.event, events.PaymentReceived)]
-    new_keys = {(recorded.event.ticket,) for recorded in batch if isinstance(recorded.event, events.TicketOpened)}
-    rows.load(TICKETS, {(recorded.event.ticket,) for recorded in ticket_events} - new_keys)
-    rows.load(FUNDED, {(recorded.event.ticket,) for recorded in paid})
-    for recorded in ticket_events:
-        _fold_event(recorded, rows)
-    for recorded in paid:
-        if rows.get(FUNDED, (recorded.event.ticket,)) is None:
-            rows.put(FUNDED, {"ticket_id": recorded.event.ticket, "position": recorded.position})
+    relevant = [recorded for recorded in batch if recorded.event.TOPIC in TOPICS]
+    new_keys = {(recorded.event.ticket,) for recorded in relevant if isinstance(recorded.event, events.TicketOpened)}
+    of_tickets = {(recorded.event.ticket,) for recorded in relevant if not isinstance(recorded.event, _OTHER_EVENTS)}
+    rows.load(TICKETS, of_tickets - new_keys)
+    rows.load(FUNDED, {(recorded.event.ticket,) for recorded in relevant if _is_payment(recorded)})
+    desk.load(relevant, rows)
+    for recorded in relevant:
+        if _is_payment(recorded):
+            if rows.get(FUNDED, (recorded.event.ticket,)) is None:
+                rows.put(FUNDED, {"ticket_id": recorded.event.ticket, "position": recorded.position})
+                desk.fold_payment(recorded, rows)
+        elif isinstance(recorded.event, events.DeskEvent):
+            desk.fold_desk_event(recorded, rows)
+        else:
+            _fold_event(recorded, rows)
+
+
+def _is_payment(recorded: RecordedEvent) -> bool:
+    return isinstance(recorded.event, events.PaymentReceived)
 
 
 def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
@@ -162,6 +174,7 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
     row["draft"] = _draft_column(draft)
     row |= {"updated_at": recorded.recorded_at, "version": event.originator_version, "position": recorded.position}
     rows.put(TICKETS, row)
+    desk.fold_ticket(recorded, row, lifecycle.status, rows)
 
 
 _ERASED: Row = {

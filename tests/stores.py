@@ -6,6 +6,7 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.event_store import contact_hashes
+from adapters.event_store.desks import StoredDesks
 from adapters.event_store.history import StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.jobs.queue import enqueue
@@ -24,3 +25,4 @@ class Stores:
         self.history = TicketHistory(self.log, FieldCipher(self.keys))
         streams = Streams(self.history, enqueue, self.recorded.append, contact_hashes.EFFECTS)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
+        self.desks = StoredDesks(streams)

@@ -27,6 +27,11 @@ class KeyedHashes:
         return [f"{name}:{digest}" for name, digest in digests.items()] + list(digests.values())
 
     @property
+    def keys(self) -> tuple[bytes, ...]:
+        """Return the key of each secret, the newest first."""
+        return tuple(self._keys.values())
+
+    @property
     def current(self) -> str:
         """Return the prefix of every hash that the newest secret made."""
         return f"{next(iter(self._keys))}:"

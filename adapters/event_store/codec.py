@@ -18,7 +18,7 @@ from eventsourcing.utils import resolve_topic
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from domain.events import DonationEvent, SupportEvent, TicketEvent, WorkspaceEvent
+from domain.events import DeskEvent, DonationEvent, SupportEvent, TicketEvent, WorkspaceEvent
 from domain.values import PERSONAL
 
 # Fields that have a column of their own in the database, or that follow from the topic.
@@ -68,6 +68,8 @@ def _originator_topic(event_class: type[TicketEvent]) -> str | None:
         return "support_ticket"
     if issubclass(event_class, WorkspaceEvent):
         return "workspace"
+    if issubclass(event_class, DeskEvent):
+        return "desk"
     return "donation" if issubclass(event_class, DonationEvent) else "recording_ticket"
 
 

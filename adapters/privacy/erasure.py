@@ -15,6 +15,7 @@ from adapters.event_store import contact_hashes
 from adapters.jobs.queue import enqueue_repeated_erasure
 from adapters.payments.inbox import Inbox
 from adapters.postgres.database import Database
+from adapters.search import ticket_search
 from domain.events import TicketEvent
 
 
@@ -36,6 +37,8 @@ class Erasure:
     def forget(self, ticket_id: UUID) -> None:
         with self._database.reading() as cursor:
             contact_hashes.delete(cursor, ticket_id)
+            # Their ticket may have been indexed at the moment of the erasure.
+            ticket_search.delete(cursor, ticket_id)
 
 
 def destroy(inbox: Inbox, cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:

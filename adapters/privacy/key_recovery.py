@@ -143,7 +143,8 @@ def _recover(
         _check_keyless(cursor, name, erased_before, accept_keyless)
         keyless = cursor.execute(
             "WITH keyless AS (UPDATE ticket_keys SET wrapped = '' WHERE epoch IS NOT NULL AND epoch <> %s"
-            " RETURNING ticket_id), hashes AS (DELETE FROM contact_hashes USING keyless WHERE owner_id = ticket_id)"
+            " RETURNING ticket_id), hashes AS (DELETE FROM contact_hashes USING keyless WHERE owner_id = ticket_id),"
+            " words AS (DELETE FROM ticket_search s USING keyless WHERE s.ticket_id = keyless.ticket_id)"
             " SELECT count(*) FROM keyless",
             (name,),
         ).fetchone()

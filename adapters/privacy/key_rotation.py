@@ -14,6 +14,7 @@ from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.postgres.database import Database
 from adapters.privacy.sealed_columns import SEALED_WITH_MASTER_KEY, SealedColumn
+from adapters.search.indexing import SearchIndexing
 from domain.errors import DomainError, NotFoundError
 from domain.ports import Tickets
 from domain.values import SYSTEM
@@ -37,16 +38,23 @@ class KeyRotation:
     """Renews everything with the newest secrets, as far as the older secrets are configured."""
 
     def __init__(
-        self, database: Database, keyring: Callable[[str], Keyring], index: ContactIndex, tickets: Tickets
+        self,
+        database: Database,
+        keyring: Callable[[str], Keyring],
+        index: ContactIndex,
+        tickets: Tickets,
+        search: SearchIndexing,
     ) -> None:
         """`keyring` returns the master key's keyring for a purpose."""
         self._database = database
         self._keyring = keyring
         self._index = index
         self._tickets = tickets
+        self._search = search
 
     def run(self, progress: Progress = lambda *_: None) -> list[RotatedRows]:
-        return [*(self._reseal(sealed, progress) for sealed in SEALED_WITH_MASTER_KEY), self._reindex(progress)]
+        resealed = [self._reseal(sealed, progress) for sealed in SEALED_WITH_MASTER_KEY]
+        return [*resealed, self._reindex(progress), self._reindex_search(progress)]
 
     def _reseal(self, sealed: SealedColumn, progress: Progress) -> RotatedRows:
         keyring = self._keyring(sealed.purpose)
@@ -105,6 +113,11 @@ class KeyRotation:
             current = self._tickets.get(ticket)
             left += not current.erased and not current.contact_index.startswith(self._index.current)
         return RotatedRows("contacts", done, left)
+
+    def _reindex_search(self, progress: Progress) -> RotatedRows:
+        old = self._search.left()
+        done = self._search.index(old, lambda indexed: progress("search", indexed, old))
+        return RotatedRows("search", done, self._search.left())
 
     def _unindexed(self) -> list[UUID]:
         rows = self._database.rows(

@@ -10,19 +10,23 @@ import structlog
 from adapters.postgres.database import Database
 from domain.commands.retention import RetentionCommands, Verdict, inactivity_before_notice
 from domain.errors import DomainError, InvalidError, UnavailableError
+from domain.events import DeskEvent
+from projections.model import topics
 
 LONGEST_DAYS = 36_500
 BATCH = 200
 
 logger = structlog.get_logger()
 
+# What staff note about a ticket is no use of it.
+_DESK_TOPICS = sorted(topics(DeskEvent))
 # The last act of a person is the ticket's last event whose actor is neither the system nor Stripe.
 _LAST_ACTS = """
 SELECT ticket_id, last_act FROM (
     SELECT t.ticket_id, (
         SELECT e.recorded_at FROM events e
          WHERE e.ticket = t.ticket_id AND convert_from(e.state, 'UTF8')::json #>> '{actor,role}'
-               NOT IN ('system', 'stripe')
+               NOT IN ('system', 'stripe') AND e.topic <> ALL(%(desk)s)
          ORDER BY e.ticket DESC, e.position DESC LIMIT 1
     ) AS last_act FROM (
         SELECT ticket_id FROM read.ticket_status
@@ -94,7 +98,8 @@ class Retention:
         after: UUID | None = None
         while True:
             tickets = self._database.rows(
-                _LAST_ACTS.encode(), {"workspace": workspace, "before": before, "after": after, "batch": BATCH}
+                _LAST_ACTS.encode(),
+                {"workspace": workspace, "before": before, "after": after, "batch": BATCH, "desk": _DESK_TOPICS},
             )
             yield from tickets
             if len(tickets) < BATCH:

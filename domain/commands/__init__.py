@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
+from domain.commands.desk import DeskCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.recordings import RecordingCommands
@@ -30,3 +31,4 @@ class Commands:
     refunds: RefundCommands
     support: SupportCommands
     workspaces: WorkspaceCommands
+    desk: DeskCommands

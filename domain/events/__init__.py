@@ -11,6 +11,15 @@ from uuid import UUID
 from eventsourcing.domain import AggregateCreated
 
 from domain.events.base import TicketEvent as TicketEvent
+from domain.events.desk import DeskEvent as DeskEvent
+from domain.events.desk import DeskOpened as DeskOpened
+from domain.events.desk import DueDateCleared as DueDateCleared
+from domain.events.desk import DueDateSet as DueDateSet
+from domain.events.desk import DueReminderSent as DueReminderSent
+from domain.events.desk import LabelsChanged as LabelsChanged
+from domain.events.desk import NoteAdded as NoteAdded
+from domain.events.desk import TicketAssigned as TicketAssigned
+from domain.events.desk import TicketUnassigned as TicketUnassigned
 from domain.events.workspaces import InvitationRevoked as InvitationRevoked
 from domain.events.workspaces import MemberEvent as MemberEvent
 from domain.events.workspaces import MemberInvited as MemberInvited

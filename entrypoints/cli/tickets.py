@@ -27,7 +27,7 @@ def history(ticket: str, at: str | None, details: bool, json: bool) -> None:
             state = PastState.of(service.queries.reads().ticket_history(id, position), position, personal)
             _print_state(state, json)
             return
-        events = [HistoryEvent.of(entry, personal) for entry in service.history.log.ticket_events(id)]
+        events = [HistoryEvent.of(entry, personal, for_staff=True) for entry in service.history.log.ticket_events(id)]
     if not events:
         raise CommandFailed("the ticket does not exist")
     if json:

@@ -3,7 +3,8 @@
 from functools import partial
 
 from adapters.event_store import contact_hashes
-from adapters.event_store.history import EventEffects, StoredDonations, StoredTickets, Streams
+from adapters.event_store.desks import StoredDesks
+from adapters.event_store.history import EventEffect, EventEffects, StoredDonations, StoredTickets, Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.event_store.workspaces import StoredWorkspaces
 from adapters.identity import members, recovery_links
@@ -12,6 +13,7 @@ from adapters.payments import donor_emails, open_checkouts
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
 from adapters.privacy import erasure
+from adapters.search.ticket_search import SearchHashes, TicketSearch
 from domain.events import (
     CheckoutOpened,
     ContactChanged,
@@ -21,6 +23,7 @@ from domain.events import (
     Erased,
     ErasureAnnounced,
     Published,
+    TicketEvent,
     TicketReinstated,
     TicketSuspended,
     TranscriptionFailed,
@@ -36,10 +39,9 @@ class Aggregates:
 
     def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
         self.inbox = Inbox(ground.database, ground.keyring(INBOX_KEY_PURPOSE), history.keys)
+        self.search = TicketSearch(SearchHashes(ground.secrets.peppers))
         event_effects: EventEffects = {
-            **contact_hashes.EFFECTS,
-            **members.EFFECTS,
-            ContactChanged: [*contact_hashes.EFFECTS[ContactChanged], recovery_links.close],
+            ContactChanged: [recovery_links.close],
             CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
             DonorsThanked: [donor_emails.add_thanks],
             DraftingFailed: [mails.tell_finished],
@@ -58,11 +60,21 @@ class Aggregates:
             history.application,
             enqueue,
             on_recorded,
-            event_effects,
+            _merged(contact_hashes.EFFECTS, members.EFFECTS, event_effects, self.search.effects),
             queue_mail=mails.outbox.queue,
             event_locks={Erased: self.inbox.lock_applier},
         )
         self.tickets = StoredTickets(streams)
         self.donations = StoredDonations(streams)
         self.workspaces = StoredWorkspaces(streams)
+        self.desks = StoredDesks(streams)
         self.support = StoredSupportTickets(streams, ground.database, history.log)
+
+
+def _merged(*all_effects: EventEffects) -> EventEffects:
+    """Return the effects of each event in the order of the arguments."""
+    merged: dict[type[TicketEvent], list[EventEffect]] = {}
+    for effects in all_effects:
+        for kind, of_kind in effects.items():
+            merged.setdefault(kind, []).extend(of_kind)
+    return merged

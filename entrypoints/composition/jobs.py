@@ -11,9 +11,11 @@ from adapters.privacy.epoch_rotation import EpochRotation
 from adapters.privacy.erasure import Erasure
 from adapters.privacy.key_rotation import KeyRotation
 from adapters.privacy.retention import Retention
+from adapters.search.indexing import SearchIndexing
 from domain.commands import Commands
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
+from domain.commands.desk import DeskCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.pending_calls import PendingCallCommands
@@ -94,13 +96,17 @@ class Jobs:
             refunds=payments.refunds,
             support=support,
             workspaces=WorkspaceCommands(aggregates.workspaces, f"{settings.public_url}/desk"),
+            desk=DeskCommands(aggregates.tickets, aggregates.desks, aggregates.workspaces),
         )
         pending_calls = PendingCallCommands(
             aggregates.tickets, aggregates.donations, checkouts, payments.refunds, foundation.page_url
         )
         self.call_retrier = PendingCallRetrier(database, pending_calls)
         self.checkout_expirer = CheckoutExpirer(database, checkouts.expire)
-        self.key_rotation = KeyRotation(database, foundation.keyring, access.contact_index, aggregates.tickets)
+        self.search_indexing = SearchIndexing(database, aggregates.tickets, aggregates.desks, aggregates.search)
+        self.key_rotation = KeyRotation(
+            database, foundation.keyring, access.contact_index, aggregates.tickets, self.search_indexing
+        )
         self.epoch_rotation = EpochRotation(database, foundation.epochs, settings.epoch_hours)
         self.retention = Retention(database, RetentionCommands(tickets))
         self.gift_news = GiftNews(
@@ -111,6 +117,7 @@ class Jobs:
             self.epoch_rotation.run_if_due,
             self.retention.run,
             ConsentEnds(database, tickets).run,
+            self.search_indexing.run,
             access.idempotency.purge,
             mail.dead.purge,
             mail.limits.purge,

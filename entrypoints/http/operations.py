@@ -170,6 +170,11 @@ class Call:
         return ticket_id
 
     @property
+    def is_staff(self) -> bool:
+        """Whether what the staff note for themselves may be shown."""
+        return self.principal.role in (Role.ADMIN, Role.AUDITOR, Role.MEMBER)
+
+    @property
     def masked(self) -> bool:
         """Auditors see everything except personal data, and accountants see only that of donors."""
         match self.principal.member_role:

@@ -14,6 +14,7 @@ from adapters.encryption.field_cipher import SEAL
 from adapters.event_store.log import StoredEntry
 from adapters.read_models.in_memory import folded, ticket_row
 from domain.errors import NotFoundError
+from domain.events import DeskEvent
 from entrypoints.presentation.donations import Donation, DonationTotals
 from entrypoints.presentation.past_ledger import past_donations, past_totals
 from entrypoints.presentation.personal_data import PersonalData, shown_email_hash
@@ -28,6 +29,7 @@ _TIMES = frozenset(
         "at",
         "captured_at",
         "created_at",
+        "due_at",
         "erase_after",
         "expires_at",
         "inactive_since",
@@ -52,17 +54,18 @@ class HistoryEvent(ResponseBody):
     data: dict[str, Any]
 
     @classmethod
-    def of(cls, entry: StoredEntry, personal: PersonalData) -> HistoryEvent:
-        data = from_json(entry.state)
+    def of(cls, entry: StoredEntry, personal: PersonalData, *, for_staff: bool) -> HistoryEvent:
+        """Make the response; what the staff noted for themselves is left out unless it is `for_staff`."""
+        data, event = from_json(entry.state), entry.event()
         actor, donation_id = data["actor"], data.get("donation_id")
         return cls(
             position=entry.position,
-            type=type(entry.event()).__name__,
+            type=type(event).__name__,
             donation_id=donation_id and UUID(donation_id),
             version=entry.originator_version,
             recorded_at=utc(entry.recorded_at),
             actor=f"{actor['role']}:{actor['id']}" if actor.get("id") else actor["role"],
-            data=_shown_fields(data, entry.ticket, personal),
+            data=_shown_fields(data, entry.ticket, personal) if for_staff or not isinstance(event, DeskEvent) else {},
         )
 
 

@@ -20,9 +20,8 @@ from entrypoints.presentation.personal_data import MASKED, PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time, Url, major, utc
 from entrypoints.presentation.safety import Safety
 from entrypoints.presentation.support import SupportSummary
+from projections.desk import PAYMENT_RECEIVED
 from projections.model import Row
-
-PAYMENT_RECEIVED = "PAYMENT_RECEIVED"
 
 # The status is PAYMENT_RECEIVED once money was captured, unless the ticket is erased; otherwise the content status.
 Status = Annotated[str, Meta(extra_json_schema={"enum": [*map(str, ContentStatus), PAYMENT_RECEIVED]})]

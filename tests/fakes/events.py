@@ -13,7 +13,7 @@ from eventsourcing.domain import AggregateCreated
 from hypothesis import strategies as st
 
 from domain import events as all_events
-from domain.events import DonationEvent, SupportEvent, TicketEvent, WorkspaceEvent
+from domain.events import DeskEvent, DonationEvent, SupportEvent, TicketEvent, WorkspaceEvent
 from domain.values import PERSONAL
 from projections.model import RecordedEvent
 
@@ -79,6 +79,7 @@ _AGGREGATES = {
     DonationEvent: "donation",
     SupportEvent: "support_ticket",
     WorkspaceEvent: "workspace",
+    DeskEvent: "desk",
     TicketEvent: "recording_ticket",
 }
 

@@ -15,6 +15,7 @@ from adapters.storage.contents import JsonTranscripts
 from domain.commands import Commands
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
+from domain.commands.desk import DeskCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.recordings import RecordingCommands
@@ -31,6 +32,7 @@ from tests.fakes.drafting import FakeAnalyser, FakeDrafter
 from tests.fakes.speech import FakeTranscriber
 from tests.fakes.stores import (
     MemoryContents,
+    MemoryDesks,
     MemoryDonations,
     MemoryErasure,
     MemorySupportTickets,
@@ -126,6 +128,7 @@ def fake_commands(**parts: Any) -> Commands:
         "refunds": None,
         "support": MemorySupportTickets(),
         "workspaces": MemoryWorkspaces(),
+        "desks": MemoryDesks(),
         "page_url": lambda slug: f"https://stories.example/d/{slug}",
         "new_id": lambda: next(ids),
         "sandbox": True,
@@ -150,6 +153,7 @@ def fake_commands(**parts: Any) -> Commands:
             **{name: ports[name] for name in ("printer", "safety", "page_url", "checkpoint", "sandbox")},
         ),
         checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"]),
+        desk=DeskCommands(ports["tickets"], ports["desks"], ports["workspaces"]),
         donor_words=DonorWordsCommands(ports["donations"]),
         attachments=AttachmentCommands(ports["tickets"], ports["contents"]),
         voices=VoiceCommands(ports["tickets"], ports["contents"], transcripts, ports["safety"], ports["cutter"]),

@@ -12,13 +12,14 @@ from uuid import UUID
 
 from eventsourcing.domain import BaseAggregate
 
+from domain.desk import Desk, desk_stream
 from domain.donations import Donation, donation_stream
 from domain.errors import FaultCode, InvalidError, NotFoundError, StaleVersionError
 from domain.events import SupportTicketOpened
 from domain.ports import Message
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
-from domain.values import SYSTEM, Content
+from domain.values import SYSTEM, Actor, Content
 from domain.workspaces import Workspace, workspace_stream
 
 T = TypeVar("T")
@@ -96,6 +97,23 @@ class MemoryDonations:
 
     def change(self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T]) -> T:
         return self.streams.change(donation_stream(ticket_id, donation_id), decide)
+
+
+@dataclass
+class MemoryDesks:
+    streams: MemoryStreams = field(default_factory=MemoryStreams)
+
+    def get(self, ticket_id: UUID) -> Desk | None:
+        stream = desk_stream(ticket_id)
+        return self.streams.load(stream) if stream in self.streams.events else None
+
+    def change(self, actor: Actor, ticket_id: UUID, workspace: str, decide: Callable[[Desk], object]) -> Desk:
+        desk = self.get(ticket_id) or Desk.open(actor, ticket_id, workspace)
+        is_new = desk_stream(ticket_id) not in self.streams.events
+        decide(desk)
+        if not is_new or len(desk.pending_events) > 1:
+            self.streams.events.setdefault(desk.id, []).extend(desk.collect_events())
+        return desk
 
 
 @dataclass

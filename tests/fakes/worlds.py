@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,17 +11,18 @@ from hypothesis import strategies as st
 
 from adapters.event_store import codec
 from adapters.event_store.log import EventLog, NewEntry
+from domain.desk import Desk
 from domain.donations import Donation
 from domain.events import PaymentReceived, Refunded, TicketEvent
 from domain.support import SupportTicket
 from domain.tickets import NewTicket, RecordingTicket
-from domain.values import STRIPE, Donor, Money, StripeReport, SupportCategory
+from domain.values import STRIPE, SYSTEM, Donor, Money, StripeReport, SupportCategory
 from tests.domain.facts import CONTACT, HOLDER
 from tests.fakes.requests import histories
 
 
-def opened(ticket_id: UUID) -> RecordingTicket:
-    new_ticket = NewTicket(ticket_id, "public", ticket_id.hex[:12], CONTACT, "index", "Ada", "digest")
+def opened(ticket_id: UUID, workspace: str = "public") -> RecordingTicket:
+    new_ticket = NewTicket(ticket_id, workspace, ticket_id.hex[:12], CONTACT, "index", "Ada", "digest")
     return RecordingTicket.open(HOLDER, new_ticket)
 
 
@@ -66,9 +68,39 @@ def support_events(
 _SUPPORT_CHANGES = st.lists(st.sampled_from([lambda s: s.resolve(HOLDER), lambda s: s.erase(HOLDER)]), max_size=2)
 
 
-def ticket_events(ticket_id: UUID, requests: Sequence[Callable[[RecordingTicket], Any]]) -> list[TicketEvent]:
+_DUE = datetime(2026, 5, 4, 12, tzinfo=UTC)
+DESK_CHANGES = st.lists(
+    st.sampled_from(
+        [
+            lambda desk: desk.set_labels(HOLDER, ["roof"]),
+            lambda desk: desk.set_labels(HOLDER, ["call back", "roof"]),
+            lambda desk: desk.assign(HOLDER, UUID(int=21)),
+            lambda desk: desk.assign(HOLDER, None),
+            lambda desk: desk.set_due_date(HOLDER, _DUE),
+            lambda desk: desk.set_due_date(HOLDER, None),
+            lambda desk: desk.remind(SYSTEM, _DUE),
+            lambda desk: desk.add_note(HOLDER, uuid4(), "Call back."),
+        ]
+    ),
+    max_size=5,
+)
+
+
+def desk_events(
+    ticket_id: UUID, requests: Sequence[Callable[[Desk], Any]], workspace: str = "public"
+) -> list[TicketEvent]:
+    """Return what was noted about a ticket in these requests."""
+    desk = Desk.open(HOLDER, ticket_id, workspace)
+    for request in requests:
+        request(desk)
+    return [event for event in desk.collect_events() if isinstance(event, TicketEvent)]
+
+
+def ticket_events(
+    ticket_id: UUID, requests: Sequence[Callable[[RecordingTicket], Any]], workspace: str = "public"
+) -> list[TicketEvent]:
     """Return the events of a ticket after these requests."""
-    ticket = opened(ticket_id)
+    ticket = opened(ticket_id, workspace)
     for request in requests:
         request(ticket)
     return [event for event in ticket.collect_events() if isinstance(event, TicketEvent)]
@@ -76,7 +108,7 @@ def ticket_events(ticket_id: UUID, requests: Sequence[Callable[[RecordingTicket]
 
 @st.composite
 def worlds(draw: st.DrawFn) -> list[TicketEvent]:
-    """Return the events of up to three tickets with their donations and support tickets, each stream in order."""
+    """Return the events of up to three tickets with all their other streams, each stream in order."""
     streams: list[list[TicketEvent]] = []
     for requests in draw(st.lists(histories, min_size=1, max_size=3)):
         ticket_id = uuid4()
@@ -85,6 +117,8 @@ def worlds(draw: st.DrawFn) -> list[TicketEvent]:
             streams.append(donation_events(ticket_id, 100, refunds))
         for changes in draw(st.lists(_SUPPORT_CHANGES, max_size=1)):
             streams.append(support_events(ticket_id, draw(st.booleans()), changes))
+        for changes in draw(st.lists(DESK_CHANGES, max_size=1)):
+            streams.append(desk_events(ticket_id, changes))
     order = draw(st.permutations([number for number, stream in enumerate(streams) for _ in stream]))
     remaining = [iter(stream) for stream in streams]
     return [next(remaining[number]) for number in order]

@@ -385,6 +385,31 @@ class Planter:
 
         return send
 
+    def note_at_the_desk(self) -> None:
+        """Give the ticket a label and a due date, and send a label that is none."""
+        path = f"{self.main.path}/desk"
+        answer = self.admin.patch(path, json={"labels": [self.canary("label")], "dueAt": "2030-01-01T00:00:00Z"})
+        assert answer.status_code == 200, answer.text
+        assert self.admin.patch(path, json={"labels": [self.canary("long label") * 9]}).status_code == 422
+
+    def add_note(self) -> None:
+        path = f"{self.main.path}/notes"
+        assert self.admin.post(path, json={"text": self.canary("note of the staff")}).status_code == 201
+        assert self.admin.post(path, json={"text": [self.canary("bad note")]}).status_code == 422
+
+    def list_tickets(self) -> None:
+        """List the ticket by its label, by its name and by its contact, and search for others."""
+        [label] = self.admin.get("/api/tickets", params={"limit": 1}).json()["tickets"][0]["labels"] or [""]
+        mine = self.main.get().json()
+        for query in (
+            {"label": label or self.canary("label")},
+            {"q": mine["displayName"]},
+            {"q": mine["contactValue"]},
+            {"q": self.canary("searched"), "label": self.canary("label")},
+        ):
+            assert self.admin.get("/api/tickets", params={**query, "limit": 1}).status_code == 200
+        assert self.admin.get("/api/tickets", params={"sort": self.canary("sort")}).status_code == 422
+
     @staticmethod
     def uuid(text: str) -> Any:
         from uuid import UUID
@@ -398,6 +423,13 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
     return {
         ("POST", "/api/tickets/create"): planter.create,
         ("PATCH", TICKET_PATH): lambda: planter.main.patch("", {"displayName": planter.canary("displayName")}) and None,
+        ("PATCH", f"{TICKET_PATH}/desk"): planter.note_at_the_desk,
+        ("POST", f"{TICKET_PATH}/notes"): planter.add_note,
+        ("GET", f"{TICKET_PATH}/notes"): lambda: planter.admin.get(f"{planter.main.path}/notes") and None,
+        ("GET", "/api/tickets"): planter.list_tickets,
+        ("GET", "/api/donations"): lambda: (
+            planter.admin.get("/api/donations", params={"donor": planter.canary("donor")}) and None
+        ),
         ("POST", f"{TICKET_PATH}/upload-audio"): planter.upload,
         ("OPTIONS", "/api/uploads"): planter.as_admin("OPTIONS", "/api/uploads?{canary}", 422),
         ("POST", "/api/uploads"): planter.upload_in_parts,

@@ -23,6 +23,7 @@ from entrypoints.http.handlers.campaign_page import CampaignPageHandlers
 from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.consent_page import ConsentPageHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
+from entrypoints.http.handlers.desk import DeskHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers
@@ -54,6 +55,7 @@ from entrypoints.http.handlers.story_pages import StoryPageHandlers
 from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
 from entrypoints.http.handlers.tell_pages import TellHandlers
 from entrypoints.http.handlers.ticket_exports import TicketExportHandlers
+from entrypoints.http.handlers.ticket_list import TicketListHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
@@ -152,6 +154,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         QuestionPageHandlers(commands.tickets, ticket_reader, cipher, draft_safety, site, paths),
         FindingPageHandlers(commands.tickets, cipher, draft_safety, site),
         campaigns,
+        TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index),
+        DeskHandlers(commands.desk, cipher),
         UpdateHandlers(commands.tickets, cipher, draft_safety),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         attachments,

@@ -22,7 +22,10 @@ class HistoryHandlers:
         page = requested_page(call)
         after = page.after_position() or 0
         entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, page.limit + 1))
-        events = [HistoryEvent.of(entry, personal) for entry in page.cut(entries, lambda entry: [entry.position])]
+        events = [
+            HistoryEvent.of(entry, personal, for_staff=call.is_staff)
+            for entry in page.cut(entries, lambda entry: [entry.position])
+        ]
         return page.answer(EventPage(events, page.next_cursor))
 
 

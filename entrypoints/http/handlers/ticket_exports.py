@@ -15,12 +15,14 @@ from domain.errors import NotFoundError
 from domain.ports import Contents, Transcripts
 from domain.values import Content, Role
 from entrypoints.http.handlers.attachments import PHOTO_MEDIA_TYPE
+from entrypoints.http.handlers.desk import stored_notes
 from entrypoints.http.handlers.recording_files import file_name
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.voices import sound_of
 from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.presentation.attachments import Attachment
 from entrypoints.presentation.consents import Consents
+from entrypoints.presentation.desk import DeskArchive, Note
 from entrypoints.presentation.documents import Document
 from entrypoints.presentation.donations import Donation
 from entrypoints.presentation.export_guide import guide
@@ -34,7 +36,7 @@ from entrypoints.presentation.transcripts import as_text
 from entrypoints.presentation.updates import Update
 from entrypoints.presentation.voices import Voice
 from entrypoints.presentation.zip_stream import zipped
-from projections import attachments, documents, donation_ledger, page_words, ticket_status
+from projections import attachments, desk, documents, donation_ledger, page_words, ticket_status
 from projections.model import Row
 
 # The number of donations or events that are in memory at a time.
@@ -125,6 +127,8 @@ class TicketExportHandlers:
         is_client = call.principal.role is Role.CLIENT
         if not is_client or "donations:read" in call.principal.scopes:
             yield "donations.json", _json_lines(Donation.from_row(row, personal) for row in _donations(call))
+        if call.is_staff:
+            yield "desk.json", _json(_noted(call, personal))
         if not is_client:
             yield "history.json", _json_lines(_events(call, personal))
 
@@ -144,10 +148,17 @@ def _events(call: Call, personal: PersonalData) -> Iterator[HistoryEvent]:
     after = 0
     while True:
         entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, PAGE))  # noqa: B023
-        yield from (HistoryEvent.of(entry, personal) for entry in entries)
+        yield from (HistoryEvent.of(entry, personal, for_staff=call.is_staff) for entry in entries)
         if len(entries) < PAGE:
             return
         after = entries[-1].position
+
+
+def _noted(call: Call, personal: PersonalData) -> DeskArchive:
+    """Return what the staff noted, which only they download: they decide what of it the person may know."""
+    row = call.reads.ask(lambda cursor: desk.listed(cursor, call.ticket_id))
+    notes = [Note.of(entry, personal) for entry in reversed(stored_notes(call))]
+    return DeskArchive.of(row, notes, personal)
 
 
 def _json(value: object) -> list[bytes]:

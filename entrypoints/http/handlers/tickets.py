@@ -17,7 +17,7 @@ from adapters.identity.credentials import PUBLIC_WORKSPACE, ticket_token
 from adapters.identity.tokens import digest
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
-from domain.errors import FaultCode, InvalidError, NotFoundError
+from domain.errors import FaultCode, NotFoundError
 from domain.ports import Contents, QrCodes, Transcripts
 from domain.tickets import NewTicket
 from domain.values import Contact, Content, Role, SupportCategory
@@ -169,12 +169,7 @@ class TicketHandlers:
         text = call.query.get("contact", "")
         if not text.strip():
             raise invalid("/contact", "must be a contact to search for", FaultCode.REQUIRED)
-        if _UNESCAPED_PLUS.match(text):
-            text = "+" + text[1:]
-        try:
-            candidates: list[Contact] = contacts.possible_contacts(text)
-        except InvalidError:
-            candidates = []
+        candidates = searched_contacts(text)
         # A contact is stored as a keyed hash, its index, and may be stored under an older key.
         indexes = [index for contact in candidates for index in self.contact_index.all_of(contact)]
         if call.principal.role is Role.HOLDER and call.principal.session is not None:
@@ -193,6 +188,11 @@ class TicketHandlers:
         matches, rows = call.reads.ask(query)
         matches_on_page = page.cut(matches, lambda match: (match[1].isoformat(), str(match[0])))
         return [rows[ticket_id] for ticket_id, _ in matches_on_page if ticket_id in rows], page
+
+
+def searched_contacts(text: str) -> list[Contact]:
+    """Return every contact that the text of a query may stand for."""
+    return contacts.possible_contacts("+" + text[1:] if _UNESCAPED_PLUS.match(text) else text)
 
 
 def _included(call: Call) -> set[str]:

@@ -14,6 +14,7 @@ from entrypoints.http.table import (
     members,
     public_pages,
     sign_in_pages,
+    staff_work,
     tell,
     tickets,
     uploads,
@@ -23,6 +24,7 @@ from entrypoints.http.table import (
 
 OPERATIONS: tuple[Operation, ...] = (
     *tickets.OPERATIONS,
+    *staff_work.OPERATIONS,
     *corrections.OPERATIONS,
     *waiting.OPERATIONS,
     *consents.OPERATIONS,

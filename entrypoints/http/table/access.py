@@ -46,6 +46,10 @@ ADMINISTER = Access(frozenset({ADMIN}))
 DIAGNOSE = Access(frozenset({ADMIN}), diagnostics_token=True)
 OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
 RESET = TAKE_DOWN = Access(frozenset({ADMIN}), members=MANAGERS, names_ticket=True)
+# The day's list, and what the staff note about a ticket.
+TICKET_LIST = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="tickets:read", members=STAFF)
+DESK = Access(frozenset({ADMIN}), members=CASEWORK, names_ticket=True)
+DESK_READ = Access(frozenset({ADMIN, AUDITOR}), members=CASEWORK | {MemberRole.AUDITOR}, names_ticket=True)
 METRICS = Access(frozenset(), metrics_token=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read", members=MONEY)
 # A person who has signed in as a member, or to accept an invitation.

@@ -88,6 +88,7 @@ def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: MakeSer
         "inbox": (1, 0),
         "outbox": (1, 0),
         "contacts": (0, 0),
+        "search": (0, 0),
     }
     assert all(count == 0 for count, _ in counts_by_name(both.jobs.key_rotation.run()).values())
 

@@ -187,6 +187,10 @@ TICKET_RULES = {
 # Visitor, holder, client, client without the scope, admin, auditor.
 OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | None]] = {
     ("POST", "/api/tickets/create"): ((201, 201, 201, 403, 201, 403), {"json": CONTACT}, "tickets:write"),
+    ("GET", "/api/tickets"): ((401, 403, 200, 403, 200, 200), {}, "tickets:read"),
+    ("PATCH", f"{TICKET_PATH}/desk"): ((401, 403, 403, 403, 404, 403), {"json": {"labels": ["new"]}}, None),
+    ("GET", f"{TICKET_PATH}/notes"): ((401, 403, 403, 403, 404, 404), {}, None),
+    ("POST", f"{TICKET_PATH}/notes"): ((401, 403, 403, 403, 404, 403), {"json": {"text": "Call back."}}, None),
     ("GET", "/api/tickets/search"): (
         (401, 200, 200, 403, 200, 200),
         {"params": {"contact": "a@b.co"}},
@@ -346,6 +350,10 @@ OF_STAFF = (404, 404, 404, 404, 404, 403)
 OF_MONEY = (200, 200, 403, 200, 200, 403)
 OF_NOBODY = (403,) * 6
 MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
+    ("GET", "/api/tickets"): (200, 200, 200, 200, 200, 403),
+    ("PATCH", f"{TICKET_PATH}/desk"): (404, 404, 404, 403, 403, 403),
+    ("GET", f"{TICKET_PATH}/notes"): (404, 404, 404, 403, 404, 403),
+    ("POST", f"{TICKET_PATH}/notes"): (404, 404, 404, 403, 403, 403),
     ("POST", "/api/tickets/create"): OF_CASEWORK,
     ("GET", "/api/tickets/search"): (200, 200, 200, 403, 200, 403),
     ("GET", "/api/profiles/search"): (200, 200, 200, 403, 200, 403),

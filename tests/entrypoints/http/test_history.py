@@ -60,7 +60,9 @@ def history_event(file: Path) -> dict[str, Any]:
         recorded_at=RECORDED_AT,
         hash=b"",
     )
-    event: dict[str, Any] = to_builtins(HistoryEvent.of(entry, PersonalData(KeylessCipher())), builtin_types=(Decimal,))
+    event: dict[str, Any] = to_builtins(
+        HistoryEvent.of(entry, PersonalData(KeylessCipher()), for_staff=True), builtin_types=(Decimal,)
+    )
     return event
 
 

@@ -1,0 +1,1 @@
+"""Search for tickets by texts that are stored only sealed."""
