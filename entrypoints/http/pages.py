@@ -118,6 +118,7 @@ class Site:
             language,
             sandbox=self.sandbox,
             signed_in=call.principal.role is not Role.VISITOR,
+            staff=call.principal.role is Role.MEMBER,
             query=call.query,
             **values,
         )
@@ -147,6 +148,7 @@ def render(
     *,
     sandbox: bool = False,
     signed_in: bool = False,
+    staff: bool = False,
     query: Mapping[str, str] | None = None,
     **values: object,
 ) -> str:
@@ -159,6 +161,7 @@ def render(
         choices=list(_choices(template, shown, query or {})),
         sandbox=sandbox,
         signed_in=signed_in,
+        staff=staff,
         **values,
     )
 
@@ -197,7 +200,8 @@ def problem_page(problem: Problem, request_id: str, method: str, path: str, head
     """Return the page that explains a problem to a person; without a credential, the page where one signs in."""
     if problem.status == 401 and method in ("GET", "HEAD"):
         # The timeline is also read by auditors, who sign in with a key.
-        entrance = "/audit" if path.startswith("/audit/") else "/find"
+        entrances = {"/audit/": "/audit", "/desk": "/desk/sign-in"}
+        entrance = next((page for start, page in entrances.items() if path.startswith(start)), "/find")
         return RedirectResponse(f"{entrance}?{urlencode({'next': path})}", 303)
     content = render("problem.html", reader_language(headers), problem=problem, request_id=request_id)
     own_headers = {"Content-Security-Policy": _policy("'none'"), "Vary": "Accept", **problem.headers}

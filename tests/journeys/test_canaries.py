@@ -600,6 +600,26 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("PATCH", "/api/session"): planter.as_admin("PATCH", "/api/session?{canary}", 403),
         ("DELETE", "/api/session"): planter.as_admin("DELETE", "/api/session?{canary}", 403),
         ("DELETE", "/api/session/{session_id}"): planter.as_admin("DELETE", "/api/session/{canary}", 403),
+        ("GET", "/desk/sign-in"): planter.as_admin("GET", "/desk/sign-in?next=/{canary}", 200),
+        ("POST", "/desk/sign-in"): planter.as_admin(
+            "POST", "/desk/sign-in?{canary}", 403, data={"email": planter.canary("email")}
+        ),
+        ("GET", "/desk/sign-in/code"): planter.as_admin("GET", "/desk/sign-in/code?request={canary}", 303),
+        ("POST", "/desk/sign-in/code"): planter.as_admin(
+            "POST", "/desk/sign-in/code", 403, data={"code": planter.canary("code")}
+        ),
+        ("GET", "/desk/sign-in/{token}"): planter.as_admin("GET", "/desk/sign-in/{canary}", 404),
+        ("POST", "/desk/sign-in/{token}"): planter.as_admin("POST", "/desk/sign-in/{canary}", 404),
+        ("POST", "/desk/workspaces"): planter.as_admin("POST", "/desk/workspaces?{canary}", 403),
+        ("GET", "/desk/account"): planter.as_admin("GET", "/desk/account?done={canary}", 403),
+        ("POST", "/desk/account"): planter.as_admin(
+            "POST", "/desk/account", 403, data={"name": planter.canary("name")}
+        ),
+        ("GET", "/desk/members"): planter.as_admin("GET", "/desk/members?done={canary}", 403),
+        ("POST", "/desk/members"): planter.as_admin(
+            "POST", "/desk/members", 403, data={"email": planter.canary("email")}
+        ),
+        ("POST", "/desk/members/{member_id}"): planter.as_admin("POST", "/desk/members/{canary}", 403),
         ("GET", "/api/me"): planter.as_admin("GET", "/api/me?{canary}", 403),
         ("PATCH", "/api/me"): planter.as_admin("PATCH", "/api/me", 403, json={"name": planter.canary("name")}),
         ("POST", "/api/invitations/{member_id}/accept"): planter.as_admin(

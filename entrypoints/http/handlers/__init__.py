@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.lazy import Lazy
 from adapters.proof.visitors import ProofChecks
+from entrypoints.http.desk import Desk
 from entrypoints.http.event_streams import StatusStreams
 from entrypoints.http.handlers.about import AboutHandlers
 from entrypoints.http.handlers.admin import (
@@ -24,6 +25,8 @@ from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.consent_page import ConsentPageHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.desk import DeskHandlers
+from entrypoints.http.handlers.desk_members import DeskMemberHandlers
+from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers
@@ -133,6 +136,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     transcripts = TranscriptHandlers(
         commands.transcripts, ticket_reader, contents, content.transcripts, content.printer, cipher
     )
+    sessions = SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces)
+    workspaces = WorkspaceHandlers(commands.workspaces, access.contact_index, queries)
+    desk = Desk(site, commands.workspaces, access.member_sessions, paths)
     return [
         TellHandlers(
             commands.tickets,
@@ -177,9 +183,11 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ExportHandlers(queries, cipher),
         GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names),
         LoginCodeHandlers(access.login_codes),
-        SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces),
-        WorkspaceHandlers(commands.workspaces, access.contact_index, queries),
-        SignInPageHandlers(access.login_codes, database, cipher, service.mail.outbox, site),
+        sessions,
+        workspaces,
+        SignInPageHandlers(access.login_codes, database, cipher, service.mail.outbox, site, access.member_sessions),
+        DeskSignInHandlers(access.login_codes, sessions, desk),
+        DeskMemberHandlers(workspaces, sessions, desk),
         ManagePageHandlers(
             commands.tickets,
             commands.support,

@@ -17,6 +17,7 @@ from adapters import contacts, ids
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.credentials import TICKET_TOKEN, ticket_holder
 from adapters.identity.login_codes import LoginCodes
+from adapters.identity.members import MemberSessions
 from adapters.identity.session_openings import SessionOpening
 from adapters.identity.sessions import SESSION_TOKEN, end_session
 from adapters.languages import LANGUAGES
@@ -58,6 +59,7 @@ class SignInPageHandlers:
     cipher: FieldCipher
     outbox: Outbox
     site: Site
+    member_sessions: MemberSessions
 
     def find(self, call: Call) -> Answer[bytes]:
         """Show the form for the contact, or to a person who is signed in the list of their stories."""
@@ -126,6 +128,8 @@ class SignInPageHandlers:
         is_browser = "authorization" not in call.headers
         if is_browser and call.credential and call.credential.startswith(SESSION_TOKEN):
             end_session(self.database, call.credential)
+        if is_browser and call.principal.role is Role.MEMBER:
+            self.member_sessions.end([*call.principal.contact_indexes], call.principal.session)
         return see_other("/", session_cookie(None, https=self.site.https))
 
     def _sign_in_by_token(self, call: Call, token: str, next_path: str | None) -> Answer[bytes] | Answer[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Annotated
 from uuid import UUID
@@ -181,11 +181,16 @@ class TellHandlers:
         assert row is not None
         assert opened.access_token is not None
         call.ticket = row
-        call.principal = ticket_holder(opened.access_token, call.ticket_rows) or call.principal
+        # A member of the staff, before whom the person agrees, stays signed in and acts for that person.
+        is_staff = call.principal.role is Role.MEMBER
+        if is_staff:
+            agreement = replace(agreement, how=ConsentHow.WITNESSED)
+        else:
+            call.principal = ticket_holder(opened.access_token, call.ticket_rows) or call.principal
         # A request that is repeated after a crash finds the consent of the first.
         if not row["consents"]:
             self.commands.give_consent(call.principal.actor, call.ticket_id, agreement)
-        return session_cookie(opened.access_token, https=self.site.https)
+        return {} if is_staff else session_cookie(opened.access_token, https=self.site.https)
 
     def _keep_recording(self, call: Call, cookie: Mapping[str, str]) -> Answer[bytes | None]:
         """Keep the recording and start to work on it. A recording that is refused can be sent again for the ticket."""

@@ -342,6 +342,21 @@ OPEN_RULES |= {
     ("DELETE", f"{WORKSPACE}/invitations/{{member_id}}"): (MANAGED, {}, None),
 }
 
+OPEN_RULES |= {
+    ("GET", "/desk/sign-in"): ((200,) * 6, {}, None),
+    ("POST", "/desk/sign-in"): ((403,) * 6, {"data": {"email": "matrix@example.com"}}, None),
+    ("GET", "/desk/sign-in/code"): ((303,) * 6, {}, None),
+    ("POST", "/desk/sign-in/code"): ((403,) * 6, {"data": {"code": "1234 5678"}}, None),
+    ("GET", "/desk/sign-in/{token}"): ((404,) * 6, {}, None),
+    ("POST", "/desk/sign-in/{token}"): ((404, 404, 404, 404, 404, 403), {"data": {}}, None),
+    ("POST", "/desk/workspaces"): (REFUSED, {"data": {"workspace": "none"}}, None),
+    ("GET", "/desk/account"): (REFUSED, {}, None),
+    ("POST", "/desk/account"): (REFUSED, {"data": {"name": "Ada"}}, None),
+    ("GET", "/desk/members"): (REFUSED, {}, None),
+    ("POST", "/desk/members"): (REFUSED, {"data": {"email": "nobody", "role": "admin"}}, None),
+    ("POST", "/desk/members/{member_id}"): (REFUSED, {"data": {"do": "revoke"}}, None),
+}
+
 # The status of members for calls without a ticket in the path that are not alike for everybody: owner, admin,
 # caseworker, accountant, auditor, and a session without a membership. A workspace that a path names is another one.
 OF_CASEWORK = (201, 201, 201, 403, 403, 403)
@@ -349,6 +364,7 @@ OF_MANAGERS = (404, 404, 403, 403, 403, 403)
 OF_STAFF = (404, 404, 404, 404, 404, 403)
 OF_MONEY = (200, 200, 403, 200, 200, 403)
 OF_NOBODY = (403,) * 6
+SEEN_BY_STAFF = (200, 200, 200, 200, 200, 403)
 MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/api/tickets"): (200, 200, 200, 200, 200, 403),
     ("PATCH", f"{TICKET_PATH}/desk"): (404, 404, 404, 403, 403, 403),
@@ -379,6 +395,13 @@ MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/api/me"): (200,) * 6,
     ("PATCH", "/api/me"): (200, 200, 200, 200, 200, 404),
     ("POST", "/api/invitations/{member_id}/accept"): (404,) * 6,
+    ("POST", "/desk/sign-in/{token}"): (404,) * 6,
+    ("POST", "/desk/workspaces"): (404,) * 6,
+    ("GET", "/desk/account"): SEEN_BY_STAFF,
+    ("POST", "/desk/account"): (303, 303, 303, 303, 303, 403),
+    ("GET", "/desk/members"): SEEN_BY_STAFF,
+    ("POST", "/desk/members"): (422, 422, 403, 403, 403, 403),
+    ("POST", "/desk/members/{member_id}"): OF_STAFF,
     ("GET", WORKSPACE): OF_STAFF,
     ("PATCH", WORKSPACE): OF_MANAGERS,
     ("GET", f"{WORKSPACE}/members"): OF_STAFF,

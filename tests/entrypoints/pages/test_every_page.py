@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from adapters.ids import uuid7
 from domain.errors import StepFailed
+from domain.members import MemberRole
 from domain.values import Role, Segment, Transcript
 from entrypoints.http.pages import STATIC
 from entrypoints.http.table import OPERATIONS
@@ -26,6 +28,7 @@ from tests.entrypoints.http.test_login_codes import address
 from tests.entrypoints.http.test_proofs import newest
 from tests.fakes.drafting import DRAFT, SPOKEN
 from tests.fakes.photos import photo
+from tests.members import joined_member, new_address, signed_in
 
 pytestmark = pytest.mark.browser
 
@@ -47,7 +50,7 @@ ENGLISH = "The storm took our roof in March.\n\nWe have slept at a neighbour's h
 ARABIC = "أخذت العاصفة سقف بيتنا في شهر آذار.\n\nمنذ ذلك الحين ننام نحن الخمسة في بيت جارتنا."
 LONG_NAME = "María de los Ángeles Fernández-Villavicencio y Montenegro"
 # It leads to the first question.
-ELSEWHERE = ("/t/{ticket_id}/questions", "/find/code")
+ELSEWHERE = ("/t/{ticket_id}/questions", "/find/code", "/desk/sign-in/code")
 PHOTO = MappingProxyType({"name": "roof.png", "mimeType": "image/png", "buffer": photo(640, 480)})
 
 
@@ -323,3 +326,35 @@ def test_the_pages_of_an_auditor(look: Look, opened: Callable[..., Ticket], live
         page.locator("#check button").click()
         expect(page.locator("#own")).to_have_class(f"notice {kind}")
         look.now(f"verify-{kind}")
+
+
+def test_the_pages_of_the_desk(look: Look, live: LiveService):
+    workspace, email = f"w-{uuid7().hex[-12:]}", new_address()
+    look.at("/desk/sign-in", "desk-sign-in").press("#email", "Enter")
+    expect(look.page.locator("#error-summary a")).to_have_attribute("href", "#email")
+    look.now("desk-sign-in-error")
+    look.page.fill("#email", email.value)
+    look.page.press("#email", "Enter")
+    look.page.wait_for_url("**/desk/sign-in/code**")
+    look.now("desk-code")
+    look.at("/desk/sign-in/none", "desk-sign-in-link")
+    with signed_in(live, email) as stranger:
+        look.as_whom(token_of(stranger))
+        look.at("/desk/sign-in", "desk-no-workspace")
+    with joined_member(live, workspace, MemberRole.OWNER, email) as owner:
+        owner.patch("/api/me", json={"name": LONG_NAME})
+        owner.patch(f"/api/workspaces/{workspace}", json={"title": "Casa de acogida de la ribera del río"})
+        for role in (MemberRole.ADMIN, MemberRole.CASEWORKER, MemberRole.ACCOUNTANT):
+            joined_member(live, workspace, role)
+        invitation = {"email": "una.persona.con.una.direccion.larga@organizacion.example", "role": "auditor"}
+        owner.post(f"/api/workspaces/{workspace}/invitations", json=invitation)
+        look.as_whom(token_of(owner))
+        look.at("/desk/sign-in", "desk-workspaces")
+        look.at("/desk/account", "desk-account")
+        page = look.at("/desk/members", "desk-members")
+        page.locator("tbody details summary").last.click()
+        look.now("desk-members-change")
+
+
+def token_of(member: Client) -> str:
+    return str(member.headers["authorization"].removeprefix("Bearer "))

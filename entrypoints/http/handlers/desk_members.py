@@ -1,0 +1,107 @@
+"""Handlers for the page of a workspace's members."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from adapters.localisation import format_date, supported_language
+from domain.errors import DomainError, InvalidError
+from domain.members import MemberRole
+from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.desk import DESK, MANAGERS, ROLES, Desk
+from entrypoints.http.handlers.members import InvitationOrder, RoleChange, SessionHandlers, WorkspaceHandlers
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import see_other
+from entrypoints.http.paging import cursor_after, requested_page
+from entrypoints.http.problems import Problem, problem_of
+from entrypoints.presentation.workspaces import InvitationView, MemberView
+
+MEMBERS = f"{DESK}/members"
+
+
+@dataclass(frozen=True)
+class DeskMemberHandlers:
+    workspaces: WorkspaceHandlers
+    sessions: SessionHandlers
+    desk: Desk
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._page(call)
+
+    def invite(self, call: Call) -> Answer[bytes] | Answer[None]:
+        form = form_fields(call.raw_body)
+        order = {"email": form.get("email", "").strip(), "role": form.get("role", "")}
+        self._name_workspace(call)
+        try:
+            self.workspaces.invite(call, validated(InvitationOrder, order))
+        except InvalidError:
+            return self._page(call, 422, fault="email", typed=order["email"])
+        except Problem:
+            return self._page(
+                call, 422, fault="email" if order["role"] in set(MemberRole) else "role", typed=order["email"]
+            )
+        except DomainError as error:
+            return self._page(call, problem_of(error).status, refusal=str(error), typed=order["email"])
+        return see_other(f"{MEMBERS}?done=invited")
+
+    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Give a member another role, remove the member, or revoke an invitation, as the pressed button says."""
+        form = form_fields(call.raw_body)
+        self._name_workspace(call)
+        try:
+            match form.get("do"):
+                case "remove":
+                    self.workspaces.remove(call)
+                case "revoke":
+                    self.workspaces.revoke_invitation(call)
+                case _:
+                    self.workspaces.change_role(call, validated(RoleChange, {"role": form.get("role", "")}))
+        except Problem:
+            return self._page(call, 422, fault="role")
+        except DomainError as error:
+            return self._page(call, problem_of(error).status, refusal=str(error))
+        return see_other(f"{MEMBERS}?done=changed")
+
+    def _page(
+        self,
+        call: Call,
+        status: int = 200,
+        *,
+        fault: str | None = None,
+        refusal: str | None = None,
+        typed: str = "",
+    ) -> Answer[bytes]:
+        name = call.principal.workspace
+        assert name is not None
+        workspace, language = self.workspaces.commands.workspaces.get(name), supported_language(page_language(call))
+        page = requested_page(call)
+        after = page.after_key(lambda number: int(number)) or 0
+        members = workspace.members()[after:]
+        shown = members[: page.limit]
+        more = cursor_after([after + page.limit]) if len(members) > page.limit else None
+        may_manage = call.principal.member_role in MANAGERS
+        return self.desk.page(
+            call,
+            "members.html",
+            status,
+            members=[MemberView.of(member, masked=call.masked) for member in shown],
+            invitations=[InvitationView.of(each) for each in workspace.invitations(datetime.now(UTC))]
+            if may_manage
+            else [],
+            own_id=call.principal.member_id,
+            may_manage=may_manage,
+            may_manage_owners=call.principal.member_role is MemberRole.OWNER,
+            roles=ROLES,
+            fault=fault,
+            refusal=refusal,
+            typed=typed,
+            done=call.query.get("done"),
+            next_url=f"{MEMBERS}?cursor={more}" if more else None,
+            day=lambda moment: format_date(moment, language),
+        )
+
+    @staticmethod
+    def _name_workspace(call: Call) -> None:
+        """Let the call name the member's own workspace, as the calls of the API do in their path."""
+        assert call.principal.workspace is not None
+        call.path_params = {**call.path_params, "workspace": call.principal.workspace}

@@ -1,0 +1,67 @@
+"""The pages of the desk, on which staff sign in and work."""
+
+from entrypoints.http.handlers.desk_members import DeskMemberHandlers
+from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
+from entrypoints.http.operations import Access, BodyKind, Operation, RateLimit
+from entrypoints.http.table.access import CURSOR, LIMIT, MANAGERS, OPEN, SIGN_IN, SIGNED_IN, STAFF
+
+HTML = ("text/html",)
+AGAIN = {422: "text/html"}
+GONE = {404: "text/html"}
+REFUSED = {403: "text/html", 404: "text/html", 409: "text/html", 422: "text/html"}
+DESK_STAFF = Access(frozenset(), members=STAFF)
+DESK_MANAGERS = Access(frozenset(), members=MANAGERS)
+TAG = "Desk"
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET", "/desk/sign-in", "Show the form for a member's address, or the workspaces of a member who is signed in",
+        DeskSignInHandlers.show, OPEN, media_types=HTML, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/sign-in", "Have a login code sent to a member", DeskSignInHandlers.request_code, SIGN_IN,
+        BodyKind.FORM, None, 303, media_types=HTML, rate_limit=RateLimit.LOGIN_CODE, other_responses=AGAIN, tag=TAG,
+    ),
+    Operation(
+        "GET", "/desk/sign-in/code", "Show the form for a member's login code", DeskSignInHandlers.ask_for_code, OPEN,
+        media_types=HTML, other_responses={303: "text/html"}, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/sign-in/code", "Sign the browser of a member in with a login code",
+        DeskSignInHandlers.enter_code, SIGN_IN, BodyKind.FORM, None, 303, media_types=HTML, other_responses=AGAIN,
+        tag=TAG,
+    ),
+    Operation(
+        "GET", "/desk/sign-in/{token}", "Show the button that opens the link of a member's mail",
+        DeskSignInHandlers.show_link, OPEN, media_types=HTML, other_responses=GONE, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/sign-in/{token}", "Sign the browser of a member in with the link of a mail",
+        DeskSignInHandlers.open_link, SIGN_IN, status=303, media_types=HTML, other_responses=GONE, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/workspaces", "Work in another workspace, or accept an invitation", DeskSignInHandlers.choose,
+        SIGNED_IN, BodyKind.FORM, None, 303, media_types=HTML, other_responses=GONE, tag=TAG,
+    ),
+    Operation(
+        "GET", "/desk/account", "Show the member's own account and sessions", DeskSignInHandlers.account, DESK_STAFF,
+        media_types=HTML, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/account", "Change the member's name, or end sessions", DeskSignInHandlers.change_account,
+        DESK_STAFF, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "GET", "/desk/members", "Show the members of the workspace", DeskMemberHandlers.show, DESK_STAFF,
+        media_types=HTML, query=(LIMIT, CURSOR), tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/members", "Invite somebody to the workspace", DeskMemberHandlers.invite, DESK_MANAGERS,
+        BodyKind.FORM, None, 303, media_types=HTML, rate_limit=RateLimit.CREATE, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/members/{member_id}", "Change a member's role, remove a member or revoke an invitation",
+        DeskMemberHandlers.change, DESK_STAFF, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED,
+        tag=TAG,
+    ),
+)  # fmt: skip

@@ -1,0 +1,164 @@
+"""The pages of the desk: staff sign in, choose a workspace, and manage members and their own account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from adapters.ids import uuid7
+from domain.members import MemberRole
+from domain.values import Contact
+from tests.client import Client, LiveService
+from tests.entrypoints.http.test_login_codes import address, code_for, mails
+from tests.fakes.mailbox import text_of
+from tests.members import joined_member, new_address
+
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+
+
+@pytest.fixture
+def live(shared_live: LiveService) -> LiveService:
+    return shared_live
+
+
+@pytest.fixture
+def workspace() -> str:
+    return f"w-{uuid7().hex[-12:]}"
+
+
+@pytest.fixture
+def owner_address() -> Contact:
+    return new_address()
+
+
+@pytest.fixture
+def owner(live: LiveService, workspace: str, owner_address: Contact) -> Client:
+    joined_member(live, workspace, MemberRole.OWNER, owner_address)
+    return browser_of(live, owner_address)
+
+
+@pytest.fixture
+def visitor(live: LiveService) -> Iterator[Client]:
+    with Client(base_url=live.base_url, headers=OWN_PAGE) as visitor:
+        yield visitor
+
+
+def browser_of(live: LiveService, email: Contact) -> Client:
+    """Return a browser in which the person with this address has signed in by typing the code."""
+    browser = Client(base_url=live.base_url, headers=OWN_PAGE)
+    request = ask_for_code(live, browser, email.value)
+    signed_in = browser.post("/desk/sign-in/code", data={"request": request, "code": code_for(live, email.value)})
+    assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/desk"), signed_in.text
+    return browser
+
+
+def ask_for_code(live: LiveService, browser: Client, email: str) -> str:
+    asked = browser.post("/desk/sign-in", data={"email": email})
+    assert asked.status_code == 303, asked.text
+    live.service.access.login_codes.run_all()
+    live.service.mail.sender.run_all()
+    return parse_qs(urlsplit(asked.headers["location"]).query)["request"][0]
+
+
+def test_a_page_of_the_desk_leads_a_visitor_to_the_sign_in_and_back(visitor: Client):
+    answer = visitor.get("/desk/members")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/desk/sign-in?next=%2Fdesk%2Fmembers")
+    assert 'name="next" value="/desk/members"' in visitor.get(answer.headers["location"]).text
+
+
+def test_the_link_of_the_mail_signs_a_member_in_only_by_its_button(
+    live: LiveService, visitor: Client, workspace: str, owner_address: Contact
+):
+    joined_member(live, workspace, MemberRole.OWNER, owner_address)
+    ask_for_code(live, visitor, owner_address.value)
+    match = re.search(r"http\S+(/desk/sign-in/\S+)", text_of(mails(live, owner_address.value)[-1]))
+    assert match is not None
+    assert visitor.get(match[1]).status_code == 200
+    assert visitor.get("/desk/account").status_code == 303
+    assert visitor.post(match[1]).headers["location"] == "/desk"
+    assert owner_address.value in visitor.get("/desk/account").text
+    assert visitor.post(match[1]).status_code == 404
+
+
+def test_a_wrong_code_and_a_wrong_address_are_refused_with_a_sentence(live: LiveService, visitor: Client):
+    for form in ({"email": ""}, {"email": "nobody"}):
+        answer = visitor.post("/desk/sign-in", data=form)
+        assert (answer.status_code, 'id="error-summary"' in answer.text) == (422, True)
+    request = ask_for_code(live, visitor, address())
+    answer = visitor.post("/desk/sign-in/code", data={"request": request, "code": "1234 5678"})
+    assert (answer.status_code, 'id="error-summary"' in answer.text) == (422, True)
+
+
+def test_another_site_cannot_sign_a_browser_in(live: LiveService, workspace: str, owner_address: Contact):
+    joined_member(live, workspace, MemberRole.OWNER, owner_address)
+    with Client(base_url=live.base_url, headers={"Sec-Fetch-Site": "cross-site"}) as victim:
+        assert victim.post("/desk/sign-in", data={"email": owner_address.value}).status_code == 403
+
+
+def test_an_owner_invites_by_the_page_and_the_invited_person_accepts_by_the_page(
+    live: LiveService, owner: Client, workspace: str
+):
+    email = new_address()
+    refused = owner.post("/desk/members", data={"email": "nobody", "role": "caseworker"})
+    assert (refused.status_code, 'id="error-summary"' in refused.text) == (422, True)
+    assert owner.post("/desk/members", data={"email": email.value, "role": "caseworker"}).status_code == 303
+    assert email.value in owner.get("/desk/members?done=invited").text
+
+    newcomer = browser_of(live, email)
+    invited = newcomer.get("/desk/sign-in")
+    invitation = re.search(r'name="invitation" value="([^"]+)"', invited.text)
+    assert invitation is not None
+    assert newcomer.post("/desk/workspaces", data={"invitation": invitation[1]}).headers["location"] == "/desk"
+    page = newcomer.get("/desk/members")
+    assert (page.status_code, workspace in page.text, "Invite somebody" in page.text) == (200, True, False)
+    # A caseworker may not invite.
+    assert newcomer.post("/desk/members", data={"email": "a@example.com", "role": "admin"}).status_code == 403
+
+
+def test_an_owner_changes_a_role_and_removes_a_member_by_the_page(live: LiveService, owner: Client, workspace: str):
+    with joined_member(live, workspace, MemberRole.CASEWORKER) as caseworker:
+        path = f"/desk/members/{caseworker.get('/api/me').json()['member']['id']}"
+        assert owner.post(path, data={"do": "role", "role": "admin"}).status_code == 303
+        assert caseworker.get("/api/me").json()["member"]["role"] == "admin"
+        assert owner.post(path, data={"do": "remove"}).status_code == 303
+        assert caseworker.get("/api/me").json()["member"] is None
+
+
+def test_the_last_owner_reads_why_leaving_is_refused(owner: Client):
+    own_id = re.search(r'action="/desk/members/([^"]+)"', owner.get("/desk/members").text)
+    assert own_id is not None
+    refused = owner.post(f"/desk/members/{own_id[1]}", data={"do": "remove"})
+    assert (refused.status_code, "at least one owner" in refused.text) == (409, True)
+
+
+def test_a_member_changes_the_name_and_signs_out_everywhere(live: LiveService, owner: Client, owner_address: Contact):
+    assert owner.post("/desk/account", data={"name": "Grace"}).status_code == 303
+    assert 'value="Grace"' in owner.get("/desk/account").text
+    other = browser_of(live, owner_address)
+    assert owner.post("/desk/account", data={"do": "end-all"}).headers["location"] == "/desk/sign-in"
+    assert other.get("/desk/account").status_code == 303
+
+
+def test_a_member_who_tells_for_a_person_stays_signed_in_and_is_named_as_witness(
+    live: LiveService, owner: Client, workspace: str
+):
+    form = {"contact": address(), "consent": "yes", "name": "Ada", "story": "The roof fell in."}
+    told = owner.post("/tell/write", data=form)
+    assert told.status_code == 303, told.text
+    assert "set-cookie" not in told.headers
+    ticket = told.headers["location"].removeprefix("/t/")
+    assert owner.get(f"/t/{ticket}").status_code == 200
+    [consent] = owner.get(f"/api/tickets/{ticket}/consents").json()["consents"]
+    assert consent["how"] == "witnessed"
+    events = owner.get(f"/api/tickets/{ticket}/history").json()["events"]
+    assert {event["actor"].partition(":")[0] for event in events} == {"member"}
+
+
+def test_signing_out_ends_the_session(owner: Client):
+    cookie = f"session={owner.cookies['session']}"
+    assert owner.post("/sign-out").status_code == 303
+    owner.cookies.clear()
+    assert owner.get("/desk/account", headers={"Cookie": cookie}).status_code == 303
