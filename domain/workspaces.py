@@ -12,6 +12,7 @@ from eventsourcing.domain import BaseAggregate
 from domain import events
 from domain.errors import ForbiddenError, NotFoundError, RefusedError
 from domain.members import MemberRole
+from domain.organisations import WorkspaceSettings
 from domain.values import Actor, Role
 
 MOST_MEMBERS = 1_000
@@ -53,7 +54,7 @@ class Workspace(BaseAggregate[UUID]):
 
     def __init__(self, workspace: str) -> None:
         self.workspace = workspace
-        self.title = workspace
+        self.settings = WorkspaceSettings(workspace)
         # Those who have joined, and those whose invitation was neither accepted nor revoked.
         self.people: Mapping[UUID, Member] = {}
         # Everybody who was ever invited: the history names them.
@@ -65,9 +66,24 @@ class Workspace(BaseAggregate[UUID]):
     def open(cls, actor: Actor, workspace: str) -> Self:
         return cls._create(events.WorkspaceOpened, id=workspace_stream(workspace), actor=actor, workspace=workspace)
 
-    def rename(self, actor: Actor, title: str) -> None:
-        if title != self.title:
-            self.trigger_event(events.WorkspaceRenamed, actor=actor, title=title)
+    @property
+    def title(self) -> str:
+        return self.settings.title
+
+    def change_settings(self, actor: Actor, settings: WorkspaceSettings) -> None:
+        """Let the workspace have these settings; what stays as it is changes nothing."""
+        old = self.settings
+        if settings.title != old.title:
+            self.trigger_event(events.WorkspaceRenamed, actor=actor, title=settings.title)
+        if settings.organisation != old.organisation:
+            self.trigger_event(events.OrganisationDescribed, actor=actor, organisation=settings.organisation)
+        if settings.intake is not old.intake:
+            self.trigger_event(events.IntakeChanged, actor=actor, intake=settings.intake)
+        if settings.publishing is not old.publishing:
+            self.trigger_event(events.PublishingChanged, actor=actor, publishing=settings.publishing)
+        if (settings.language, settings.currency) != (old.language, old.currency):
+            language, currency = settings.language, settings.currency
+            self.trigger_event(events.WorkspaceDefaultsChanged, actor=actor, language=language, currency=currency)
 
     def members(self) -> list[Member]:
         """Return the members in the order of their ids, which is that in which they were invited."""
@@ -188,7 +204,15 @@ class Workspace(BaseAggregate[UUID]):
     def evolve(self, event: events.WorkspaceEvent) -> None:
         match event:
             case events.WorkspaceRenamed(title=title):
-                self.title = title
+                self.settings = replace(self.settings, title=title)
+            case events.OrganisationDescribed(organisation=organisation):
+                self.settings = replace(self.settings, organisation=organisation)
+            case events.IntakeChanged(intake=intake):
+                self.settings = replace(self.settings, intake=intake)
+            case events.PublishingChanged(publishing=publishing):
+                self.settings = replace(self.settings, publishing=publishing)
+            case events.WorkspaceDefaultsChanged(language=language, currency=currency):
+                self.settings = replace(self.settings, language=language, currency=currency)
             case events.MemberInvited(member_id=member_id, email=email, email_index=email_index, role=role):
                 invited_at = event.timestamp
                 expires_at = datetime.fromtimestamp(event.expires_at, invited_at.tzinfo)

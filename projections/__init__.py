@@ -9,6 +9,7 @@ from projections import (
     page_words,
     support,
     ticket_status,
+    workspaces,
 )
 from projections.model import Projection
 
@@ -21,5 +22,6 @@ ALL: tuple[Projection, ...] = (
     support,
     page_words,
     attachments,
+    workspaces,
 )
 BY_NAME = {projection.NAME: projection for projection in ALL}

@@ -1,11 +1,13 @@
 """Commands for workspaces and their members."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from domain.members import MemberRole
+from domain.organisations import Organisation
 from domain.ports import Mail, Workspaces
 from domain.values import Actor, Contact
 from domain.workspaces import Workspace
@@ -33,9 +35,21 @@ class WorkspaceCommands:
     workspaces: Workspaces
     desk_url: str
 
-    def rename(self, actor: Actor, workspace: str, title: str) -> None:
-        """Give the workspace another title; its name in paths and keys stays."""
-        self.workspaces.change(workspace, lambda loaded: loaded.rename(actor, title))
+    def change_settings(self, actor: Actor, workspace: str, changes: Mapping[str, Any]) -> None:
+        """Change the settings of these names, all others stay.
+
+        `organisation` maps the names of its fields that change, or is None for one that is not described.
+        A workspace with another title keeps its name in paths and keys.
+        """
+
+        def decide(loaded: Workspace) -> None:
+            organisation = loaded.settings.organisation
+            if "organisation" in changes:
+                described = changes["organisation"]
+                organisation = Organisation() if described is None else replace(organisation, **described)
+            loaded.change_settings(actor, replace(loaded.settings, **{**changes, "organisation": organisation}))
+
+        self.workspaces.change(workspace, decide)
 
     def invite(self, actor: Actor, workspace: str, invitation: Invitation, *, now: datetime) -> None:
         """Invite an address by mail; RefusedError if it is a member's, ForbiddenError if the actor may not."""

@@ -20,6 +20,7 @@ from domain.events.desk import LabelsChanged as LabelsChanged
 from domain.events.desk import NoteAdded as NoteAdded
 from domain.events.desk import TicketAssigned as TicketAssigned
 from domain.events.desk import TicketUnassigned as TicketUnassigned
+from domain.events.workspaces import IntakeChanged as IntakeChanged
 from domain.events.workspaces import InvitationRevoked as InvitationRevoked
 from domain.events.workspaces import MemberEvent as MemberEvent
 from domain.events.workspaces import MemberInvited as MemberInvited
@@ -27,6 +28,9 @@ from domain.events.workspaces import MemberJoined as MemberJoined
 from domain.events.workspaces import MemberNamed as MemberNamed
 from domain.events.workspaces import MemberRemoved as MemberRemoved
 from domain.events.workspaces import MemberRoleChanged as MemberRoleChanged
+from domain.events.workspaces import OrganisationDescribed as OrganisationDescribed
+from domain.events.workspaces import PublishingChanged as PublishingChanged
+from domain.events.workspaces import WorkspaceDefaultsChanged as WorkspaceDefaultsChanged
 from domain.events.workspaces import WorkspaceEvent as WorkspaceEvent
 from domain.events.workspaces import WorkspaceOpened as WorkspaceOpened
 from domain.events.workspaces import WorkspaceRenamed as WorkspaceRenamed

@@ -10,6 +10,7 @@ from eventsourcing.domain import AggregateCreated
 
 from domain.events.base import TicketEvent
 from domain.members import MemberRole
+from domain.organisations import Intake, Organisation, Publishing
 from domain.values import Personal
 
 
@@ -29,6 +30,35 @@ class WorkspaceRenamed(WorkspaceEvent):
 
     TOPIC = "workspace_renamed"
     title: str
+
+
+class OrganisationDescribed(WorkspaceEvent):
+    """The organisation that runs the workspace is this one. Its pages and receipts show it, so nothing is sealed."""
+
+    TOPIC = "organisation_described"
+    organisation: Organisation
+
+
+class IntakeChanged(WorkspaceEvent):
+    """These may open tickets in the workspace from now on."""
+
+    TOPIC = "intake_changed"
+    intake: Intake
+
+
+class PublishingChanged(WorkspaceEvent):
+    """Pages of the workspace are published this way from now on."""
+
+    TOPIC = "publishing_changed"
+    publishing: Publishing
+
+
+class WorkspaceDefaultsChanged(WorkspaceEvent):
+    """New tickets have this language and this currency unless the person names others; None for the service's."""
+
+    TOPIC = "workspace_defaults_changed"
+    language: str | None
+    currency: str | None
 
 
 class MemberEvent(WorkspaceEvent):

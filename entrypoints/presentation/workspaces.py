@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from uuid import UUID
 
 from adapters.identity.members import MemberSession, Membership
 from domain.members import MemberRole
+from domain.organisations import Intake, Organisation, Publishing
 from domain.workspaces import Member, Workspace
 from entrypoints.presentation.personal_data import shortened_address
 from entrypoints.presentation.responses import ResponseBody, Time, utc
@@ -111,12 +113,42 @@ class Me(ResponseBody):
     workspaces: list[MembershipView]
 
 
+class OrganisationView(ResponseBody):
+    """The organisation that runs a workspace."""
+
+    legal_name: str | None
+    address: str | None
+    registration_number: str | None
+    tax_wording: str | None
+    contact: str | None
+    privacy_page: str | None
+    reply_to: str | None
+
+    @classmethod
+    def of(cls, organisation: Organisation) -> OrganisationView:
+        return cls(**asdict(organisation))
+
+
 class WorkspaceView(ResponseBody):
-    """One workspace."""
+    """One workspace with its settings."""
 
     id: str
-    title: str
+    name: str
+    organisation: OrganisationView
+    intake: Intake
+    publishing: Publishing
+    language: str | None
+    currency: str | None
 
     @classmethod
     def of(cls, workspace: Workspace) -> WorkspaceView:
-        return cls(workspace.workspace, workspace.title)
+        settings = workspace.settings
+        return cls(
+            workspace.workspace,
+            settings.title,
+            OrganisationView.of(settings.organisation),
+            settings.intake,
+            settings.publishing,
+            settings.language,
+            settings.currency,
+        )

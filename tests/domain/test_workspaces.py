@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain.commands.workspaces import Invitation, WorkspaceCommands
 from domain.errors import DomainError, ForbiddenError, NotFoundError, RefusedError
 from domain.members import MemberRole
+from domain.organisations import Intake, Organisation, Publishing, WorkspaceSettings
 from domain.values import SYSTEM, Actor, Contact, ContactType, Role
 from domain.workspaces import Workspace
 from tests.fakes.stores import MemoryWorkspaces
@@ -142,6 +143,37 @@ def test_a_workspace_keeps_an_owner_whatever_is_done(acts: list[tuple[UUID | Non
         except DomainError:
             continue
     assert any(each.role is MemberRole.OWNER for each in workspace.members())
+
+
+def test_a_workspace_of_which_nothing_was_recorded_has_the_defaults():
+    settings = Workspace.open(SYSTEM, "shelter").settings
+    assert settings == WorkspaceSettings(
+        "shelter", Organisation(), Intake.OPEN, Publishing.FREE, language=None, currency=None
+    )
+
+
+def test_changed_settings_leave_the_others_as_they_are():
+    commands = WorkspaceCommands(MemoryWorkspaces(), "https://stories.example/desk")
+    commands.change_settings(SYSTEM, "shelter", {"organisation": {"legal_name": "Shelter e.V."}, "currency": "EUR"})
+    commands.change_settings(SYSTEM, "shelter", {"title": "Shelter", "organisation": {"address": "Uferweg 3"}})
+    assert commands.workspaces.get("shelter").settings == WorkspaceSettings(
+        "Shelter", Organisation(legal_name="Shelter e.V.", address="Uferweg 3"), currency="EUR"
+    )
+
+
+def test_an_organisation_may_be_taken_away():
+    commands = WorkspaceCommands(MemoryWorkspaces(), "https://stories.example/desk")
+    commands.change_settings(SYSTEM, "shelter", {"organisation": {"legal_name": "Shelter e.V."}, "language": "es"})
+    commands.change_settings(SYSTEM, "shelter", {"organisation": None, "language": None})
+    assert commands.workspaces.get("shelter").settings == WorkspaceSettings("shelter")
+
+
+def test_settings_that_stay_the_same_are_not_recorded_again(workspace: Workspace):
+    settings = WorkspaceSettings("Shelter", Organisation(contact="office@shelter.example"), Intake.INVITED)
+    workspace.change_settings(member(ADMIN), settings)
+    version = workspace.version
+    workspace.change_settings(member(OWNER), settings)
+    assert workspace.version == version
 
 
 def test_an_invitation_is_mailed_once_however_often_it_is_asked_for():

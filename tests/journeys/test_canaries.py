@@ -626,9 +626,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             "POST", "/api/invitations/{canary}/accept", 403
         ),
         ("GET", WORKSPACE_PATH): planter.as_admin("GET", "/api/workspaces/{canary}", 404),
-        ("PATCH", WORKSPACE_PATH): planter.as_admin(
-            "PATCH", "/api/workspaces/{canary}", 404, json={"title": "Shelter"}
-        ),
+        ("PATCH", WORKSPACE_PATH): planter.as_admin("PATCH", "/api/workspaces/{canary}", 404, json={"name": "Shelter"}),
         ("GET", f"{WORKSPACE_PATH}/members"): planter.as_admin("GET", "/api/workspaces/public/members?limit=100", 200),
         ("PATCH", f"{WORKSPACE_PATH}/members/{{member_id}}"): planter.as_admin(
             "PATCH", "/api/workspaces/public/members/{canary}", 404, json={"role": "admin"}

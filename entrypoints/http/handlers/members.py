@@ -23,6 +23,7 @@ from entrypoints.http.bodies import Body, Empty, Line
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import parse_id, requested_page
 from entrypoints.http.problems import unauthenticated
+from entrypoints.http.workspace_bodies import LONGEST_NAME, WorkspaceChange
 from entrypoints.presentation.access import LoginCodeRequested
 from entrypoints.presentation.responses import utc
 from entrypoints.presentation.workspaces import (
@@ -37,8 +38,6 @@ from entrypoints.presentation.workspaces import (
     SessionView,
     WorkspaceView,
 )
-
-LONGEST_NAME = 100
 
 MemberName = Annotated[Line, Field(max_length=LONGEST_NAME)]
 
@@ -58,10 +57,6 @@ class SessionChange(Body):
 
 class MyChange(Body):
     name: MemberName | None
-
-
-class WorkspaceChange(Body):
-    title: MemberName
 
 
 class InvitationOrder(Body):
@@ -171,7 +166,7 @@ class WorkspaceHandlers:
 
     def change(self, call: Call, body: WorkspaceChange) -> WorkspaceView:
         name = self._name(call)
-        self.commands.rename(call.principal.actor, name, body.title)
+        self.commands.change_settings(call.principal.actor, name, body.changes())
         return WorkspaceView.of(self.commands.workspaces.get(name))
 
     def list_members(self, call: Call) -> Answer[MemberPage]:

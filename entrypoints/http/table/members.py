@@ -9,7 +9,6 @@ from entrypoints.http.handlers.members import (
     RoleChange,
     SessionChange,
     SessionHandlers,
-    WorkspaceChange,
     WorkspaceHandlers,
 )
 from entrypoints.http.operations import Operation, RateLimit
@@ -25,6 +24,7 @@ from entrypoints.http.table.access import (
     WORKSPACE_MANAGE,
     WORKSPACE_READ,
 )
+from entrypoints.http.workspace_bodies import WorkspaceChange
 
 WORKSPACE = "/api/workspaces/{workspace}"
 
@@ -66,10 +66,12 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", "/api/invitations/{member_id}/accept", "Accept an invitation of the caller's address",
         SessionHandlers.accept, SIGNED_IN, JSON, bodies.Empty, tag="Members",
     ),
-    Operation("GET", WORKSPACE, "Get a workspace", WorkspaceHandlers.get, WORKSPACE_READ, tag="Workspaces"),
     Operation(
-        "PATCH", WORKSPACE, "Change a workspace", WorkspaceHandlers.change, WORKSPACE_MANAGE, PATCH, WorkspaceChange,
-        tag="Workspaces",
+        "GET", WORKSPACE, "Get a workspace with its settings", WorkspaceHandlers.get, WORKSPACE_READ, tag="Workspaces"
+    ),
+    Operation(
+        "PATCH", WORKSPACE, "Change the settings of a workspace", WorkspaceHandlers.change, WORKSPACE_MANAGE, PATCH,
+        WorkspaceChange, tag="Workspaces",
     ),
     Operation(
         "GET", f"{WORKSPACE}/members", "List the members of a workspace", WorkspaceHandlers.list_members,

@@ -333,7 +333,7 @@ OPEN_RULES |= {
     ("PATCH", "/api/me"): (REFUSED, {"json": {"name": "Ada"}}, None),
     ("POST", "/api/invitations/{member_id}/accept"): (REFUSED, {"json": {}}, None),
     ("GET", WORKSPACE): (OVERSEEN, {}, None),
-    ("PATCH", WORKSPACE): (MANAGED, {"json": {"title": "Shelter"}}, None),
+    ("PATCH", WORKSPACE): (MANAGED, {"json": {"name": "Shelter"}}, None),
     ("GET", f"{WORKSPACE}/members"): (OVERSEEN, {}, None),
     ("PATCH", f"{WORKSPACE}/members/{{member_id}}"): (MANAGED, {"json": {"role": "admin"}}, None),
     ("DELETE", f"{WORKSPACE}/members/{{member_id}}"): (MANAGED, {}, None),

@@ -182,11 +182,6 @@ def test_a_member_gives_a_name_that_the_others_see(workspace: str, owner: Client
     assert owner.get(f"/api/workspaces/{workspace}/members").json()["members"][0]["name"] == "Grace"
 
 
-def test_a_workspace_gets_another_title(live: LiveService, workspace: str, owner: Client):
-    assert owner.get(f"/api/workspaces/{workspace}").json() == {"id": workspace, "title": workspace}
-    assert owner.patch(f"/api/workspaces/{workspace}", json={"title": "Shelter"}).json()["title"] == "Shelter"
-
-
 def test_nobody_learns_of_another_workspace(live: LiveService, owner: Client):
     other = f"w-{uuid7().hex[-12:]}"
     stranger = joined_member(live, other, MemberRole.OWNER)

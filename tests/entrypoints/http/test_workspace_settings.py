@@ -1,0 +1,116 @@
+"""Owners and admins change the settings of their workspace; all its members read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adapters.ids import uuid7
+from domain.members import MemberRole
+from projections.workspaces import workspace_settings
+from tests.client import Client, LiveService
+from tests.entrypoints.http.contract import problem
+from tests.members import joined_member
+
+ORGANISATION = {
+    "legalName": "Shelter at the river e.V.",
+    "address": "Uferweg 3\n50667 Köln",
+    "registrationNumber": "VR 12345",
+    "taxWording": "No goods or services were provided.",
+    "contact": "office@shelter.example",
+    "privacyPage": "https://shelter.example/privacy",
+    "replyTo": "office@shelter.example",
+}
+
+
+@pytest.fixture
+def live(shared_live: LiveService) -> LiveService:
+    return shared_live
+
+
+@pytest.fixture
+def workspace() -> str:
+    return f"w-{uuid7().hex[-12:]}"
+
+
+@pytest.fixture
+def path(workspace: str) -> str:
+    return f"/api/workspaces/{workspace}"
+
+
+@pytest.fixture
+def owner(live: LiveService, workspace: str) -> Client:
+    return joined_member(live, workspace, MemberRole.OWNER)
+
+
+def test_a_new_workspace_has_the_defaults(owner: Client, workspace: str, path: str):
+    assert owner.get(path).json() == {
+        "id": workspace,
+        "name": workspace,
+        "organisation": dict.fromkeys(ORGANISATION),
+        "intake": "open",
+        "publishing": "free",
+        "language": None,
+        "currency": None,
+    }
+
+
+def test_a_patch_changes_what_it_names(live: LiveService, owner: Client, workspace: str, path: str):
+    changes = {"name": "Shelter", "organisation": ORGANISATION, "intake": "invited", "publishing": "approval"}
+    changed = owner.patch(path, json=changes | {"language": "es", "currency": "eur"})
+    assert changed.status_code == 200, changed.text
+    expected = {"id": workspace, "language": "es", "currency": "EUR"} | changes
+    assert changed.json() == expected
+    patched = owner.patch(path, json={"organisation": {"taxWording": None}, "language": None})
+    expected |= {"organisation": ORGANISATION | {"taxWording": None}, "language": None}
+    assert patched.json() == expected
+    assert owner.get(path).json() == expected
+    with live.service.database.reading() as cursor:
+        settings = workspace_settings(cursor, workspace)
+    assert (settings.title, settings.organisation.legal_name) == ("Shelter", "Shelter at the river e.V.")
+    assert owner.patch(path, json={"organisation": None}).json()["organisation"] == dict.fromkeys(ORGANISATION)
+
+
+def test_only_owners_and_admins_change_the_settings(live: LiveService, owner: Client, workspace: str, path: str):
+    assert owner.get(path).status_code == 200
+    for role in MemberRole:
+        member = joined_member(live, workspace, role)
+        assert member.get(path).status_code == 200
+        answer = member.patch(path, json={"intake": "closed"})
+        assert answer.status_code == (200 if role in (MemberRole.OWNER, MemberRole.ADMIN) else 403)
+    stranger = joined_member(live, f"{workspace}-other", MemberRole.OWNER)
+    problem(stranger.get(path), 404, "not-found")
+    problem(stranger.patch(path, json={"intake": "open"}), 404, "not-found")
+
+
+def test_the_operator_changes_the_settings_of_every_workspace(owner: Client, admin: Client, path: str):
+    assert owner.get(path).status_code == 200
+    assert admin.patch(path, json={"organisation": {"legalName": "Shelter"}}).status_code == 200
+    assert owner.get(path).json()["organisation"]["legalName"] == "Shelter"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"name": None}, "/name"),
+        ({"name": ""}, "/name"),
+        ({"name": "a" * 101}, "/name"),
+        ({"title": "Shelter"}, "/title"),
+        ({"intake": "half"}, "/intake"),
+        ({"publishing": None}, "/publishing"),
+        ({"language": "tlh"}, "/language"),
+        ({"currency": "XXX"}, "/currency"),
+        ({"organisation": {"legalName": "a\nb"}}, "/organisation/legalName"),
+        ({"organisation": {"address": "a" * 501}}, "/organisation/address"),
+        ({"organisation": {"privacyPage": "javascript:alert(1)"}}, "/organisation/privacyPage"),
+        ({"organisation": {"privacyPage": "https://user:secret@shelter.example/"}}, "/organisation/privacyPage"),
+        ({"organisation": {"privacyPage": "https://[shelter"}}, "/organisation/privacyPage"),
+        ({"organisation": {"replyTo": "office"}}, "/organisation/replyTo"),
+        ({"organisation": {"colour": "red"}}, "/organisation/colour"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused(owner: Client, path: str, change: dict[str, Any], pointer: str):
+    details = problem(owner.patch(path, json=change), 422, "invalid")
+    assert [error["pointer"] for error in details["errors"]] == [pointer]
+    assert owner.get(path).json()["name"] == path.rpartition("/")[2]
