@@ -280,11 +280,17 @@ class Planter:
             self.document = answer.json()["documentId"]
 
     def request_codes(self) -> None:
-        """Request a login code for the person's contact and one for an unknown contact."""
-        for contact in (self.main.get().json()["contactValue"], f"{self.canary('nobody')}@example.com"):
-            code_request = {"contactType": "EMAIL", "contactValue": contact}
+        """Request login codes for the person's contact, for a phone number, and for an unknown contact."""
+        contacts = {
+            self.main.get().json()["contactValue"]: "EMAIL",
+            PHONE: "PHONE",
+            f"{self.canary('nobody')}@example.com": "EMAIL",
+        }
+        for contact, type in contacts.items():
+            code_request = {"contactType": type, "contactValue": contact}
             assert self.visitor.post("/api/access/request", json=code_request).status_code == 202
-        eventually(lambda: any(self.service.outbox.glob("*.eml")))
+        # A mail, and a text message.
+        eventually(lambda: {".eml", ".txt"} <= {file.suffix for file in self.service.outbox.glob("*")})
 
     def guess(self) -> None:
         guess = {"requestId": self.main.id, "code": self.canary("code")}
@@ -582,6 +588,9 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/audit/{ticket_id}/check"): planter.as_admin("GET", "/audit/{ticket}/check", 200),
         ("GET", "/unsubscribe/{token}"): planter.as_admin("GET", "/unsubscribe/{canary}", 404),
         ("POST", "/unsubscribe/{token}"): planter.as_admin("POST", "/unsubscribe/{canary}", 404, data={}),
+        ("POST", "/unsubscribe/{token}/choice"): planter.as_admin(
+            "POST", "/unsubscribe/{canary}/choice", 404, data={"goal": planter.canary("choice")}
+        ),
         ("GET", "/metrics"): planter.as_admin("GET", "/metrics?name={canary}", 404),
         ("GET", "/health/db"): planter.as_admin("GET", "/health/db", 200),
         ("POST", "/admin/db/self-test"): planter.as_admin("POST", "/admin/db/self-test", 200, json={}),
@@ -677,6 +686,8 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/t/{ticket_id}/contact/code"): planter.as_admin(
             "POST", "/t/{ticket}/contact/code", 403, data={"contact": planter.canary("contact")}
         ),
+        ("GET", "/t/{ticket_id}/news"): planter.page("/news?done={canary}"),
+        ("POST", "/t/{ticket_id}/news"): planter.page("/news", {"{canary}": "{canary}"}),
         ("GET", "/t/{ticket_id}/erase"): planter.page("/erase?{canary}"),
         ("POST", "/t/{ticket_id}/erase"): planter.as_admin(
             "POST", "/t/{ticket}/erase", 403, data={"word": planter.canary("word")}

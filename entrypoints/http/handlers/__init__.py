@@ -41,6 +41,7 @@ from entrypoints.http.handlers.login_codes import LoginCodeHandlers
 from entrypoints.http.handlers.manage_pages import ManagePageHandlers
 from entrypoints.http.handlers.members import SessionHandlers, WorkspaceHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
+from entrypoints.http.handlers.news_page import NewsPageHandlers
 from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.photo_page import PhotoPageHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
@@ -156,7 +157,16 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         TicketExportHandlers(contents, content.transcripts, cipher, draft_safety, public_url),
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),
-        WaitPageHandlers(recordings, cipher, page_url, site, not service.settings.mail_is_off, paths),
+        WaitPageHandlers(
+            recordings,
+            cipher,
+            page_url,
+            site,
+            service.mail.outbox,
+            access.recovery_links,
+            not service.settings.mail_is_off,
+            paths,
+        ),
         QuestionPageHandlers(commands.tickets, ticket_reader, cipher, draft_safety, site, paths),
         FindingPageHandlers(commands.tickets, cipher, draft_safety, site),
         campaigns,
@@ -202,6 +212,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             site,
             paths,
         ),
+        NewsPageHandlers(service.mail.subscriptions, service.mail.outbox, cipher, site),
         ConsentPageHandlers(commands.tickets, cipher, site),
         PhotoPageHandlers(attachments, cipher, site),
         PublishPageHandlers(commands.tickets, cipher, draft_safety, site),

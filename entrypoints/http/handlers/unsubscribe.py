@@ -6,8 +6,9 @@ A mail program may unsubscribe with one click (RFC 8058): it posts a form, whose
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from adapters.mail.subscriptions import Subscriptions
+from adapters.mail.subscriptions import NEWS_OF_HOLDERS, OPTIONAL_KINDS, News, Subscriptions
 from domain.errors import NotFoundError
+from entrypoints.http.bodies import form_fields
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site
 
@@ -23,9 +24,27 @@ class UnsubscribeHandlers:
     def unsubscribe(self, call: Call) -> Answer[bytes]:
         return self._page(call, self.subscriptions.unsubscribe, unsubscribed=True)
 
-    def _page(self, call: Call, use_token: Callable[[str], object], *, unsubscribed: bool) -> Answer[bytes]:
+    def choose(self, call: Call) -> Answer[bytes]:
+        """Send only the news that the form names."""
+        chosen = form_fields(call.raw_body).keys()
+        return self._page(call, lambda token: self.subscriptions.choose_by_link(token, chosen), saved=True)
+
+    def _page(
+        self, call: Call, use_token: Callable[[str], object], *, unsubscribed: bool = False, saved: bool = False
+    ) -> Answer[bytes]:
+        token = call.path_params["token"]
         try:
-            use_token(call.path_params["token"])
+            use_token(token)
+            unwanted = self.subscriptions.unwanted_by_link(token)
         except NotFoundError as error:
             return self.site.not_found(call, str(error))
-        return self.site.page(call, "unsubscribe.html", unsubscribed=unsubscribed)
+        return self.site.page(
+            call,
+            "unsubscribe.html",
+            token=token,
+            unsubscribed=unsubscribed,
+            saved=saved,
+            # Donors get thanks alone, and have nothing to choose.
+            has_choice=OPTIONAL_KINDS.get(call.query.get("kind", "")) is not News.THANKS,
+            wanted=[news for news in NEWS_OF_HOLDERS if news not in unwanted],
+        )

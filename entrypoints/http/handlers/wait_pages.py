@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.encryption.field_cipher import FieldCipher
+from adapters.identity.recovery_links import RecoveryLinks
+from adapters.mail.outbox import Outbox
 from domain.errors import RefusedError
 from domain.lifecycle import missing_fields
-from domain.values import ContactType, ContentStatus, Kind, Step
+from domain.values import Contact, ContactType, ContentStatus, Kind, Step
 from entrypoints.http.bodies import Empty, ProcessRequest
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.operations import Answer, Call
@@ -63,13 +65,17 @@ class WaitPageHandlers:
     cipher: FieldCipher
     page_url: Callable[[str], str]
     site: Site
+    outbox: Outbox
+    recovery_links: RecoveryLinks
     # Whether mails are sent at all.
     sends_mail: bool
     # The paths that this process answers.
     paths: Collection[str]
 
     def show(self, call: Call) -> Answer[bytes]:
-        row = call.ticket
+        row, contact = call.ticket, self._contact(call)
+        by_text = contact is not None and contact.type is ContactType.PHONE and self.outbox.reaches(contact)
+        by_mail = contact is not None and contact.type is ContactType.EMAIL and self.sends_mail
         progress = TicketProgress.of(row, self.recordings.step_progress)
         return self.site.page(
             call,
@@ -89,8 +95,15 @@ class WaitPageHandlers:
             suspended=row["suspended"],
             reading_page=first_page(row["ticket_id"], ("story", "answers"), self.paths),
             public_page=self.page_url(row["slug"]) if row["published"] else None,
-            tells=self.sends_mail and row["contact_type"] == ContactType.EMAIL,
+            tells="text" if by_text else "mail" if by_mail else None,
+            comes_back_by_mail=by_mail,
+            comes_back_by_text=by_text,
+            has_recovery=not by_mail and self.recovery_links.made_at(row["ticket_id"]) is not None,
         )
+
+    def _contact(self, call: Call) -> Contact | None:
+        value = call.personal_data(self.cipher).contact(call.ticket)
+        return None if value is None else Contact(ContactType(call.ticket["contact_type"]), value)
 
     def start(self, call: Call) -> Answer[None]:
         """Start the work on the recording; nothing changes if it has begun already."""

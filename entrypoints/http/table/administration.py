@@ -129,4 +129,9 @@ OPERATIONS: tuple[Operation, ...] = (
         UnsubscribeHandlers.unsubscribe, ALWAYS_OPEN, media_types=("text/html",), other_responses=PAGE_NOT_FOUND,
         tag="Access",
     ),
+    Operation(
+        "POST", "/unsubscribe/{token}/choice", "Choose the news that are sent to an address",
+        UnsubscribeHandlers.choose, ALWAYS_OPEN, BodyKind.FORM, media_types=("text/html",),
+        other_responses=PAGE_NOT_FOUND, tag="Access",
+    ),
 )  # fmt: skip

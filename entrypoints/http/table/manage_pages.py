@@ -1,6 +1,7 @@
 """The pages on which holders look after their published story."""
 
 from entrypoints.http.handlers.manage_pages import ManagePageHandlers
+from entrypoints.http.handlers.news_page import NewsPageHandlers
 from entrypoints.http.operations import BodyKind, Operation
 from entrypoints.http.table.access import HOLDER_PAGE, OPEN
 
@@ -56,6 +57,14 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", f"{PAGE}/contact/code", "Confirm a new contact with its code", ManagePageHandlers.confirm_contact,
         HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML,
         other_responses=AGAIN, tag="Holder's pages",
+    ),
+    Operation(
+        "GET", f"{PAGE}/news", "Show what a holder hears of by mail or text message", NewsPageHandlers.show,
+        HOLDER_PAGE, media_types=HTML, tag="Holder's pages",
+    ),
+    Operation(
+        "POST", f"{PAGE}/news", "Choose what a holder hears of", NewsPageHandlers.choose, HOLDER_PAGE, BodyKind.FORM,
+        None, 303, media_types=HTML, tag="Holder's pages",
     ),
     Operation(
         "GET", f"{PAGE}/erase", "Show what erasing a story means", ManagePageHandlers.show_erase, HOLDER_PAGE,

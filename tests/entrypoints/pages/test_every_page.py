@@ -149,6 +149,7 @@ def test_the_pages_of_a_visitor(look: Look, live: LiveService, monkeypatch: pyte
     look.page.press("#contact", "Enter")
     look.page.wait_for_url("**/find/code**")
     look.now("find-code")
+    look.at("/find/code?request=01a202ae-f3ad-7ce8-bac6-c872a8ccc413&by=text", "find-code-by-text")
     look.at("/sign-in/none", "sign-in-link")
     look.at("/recover/none", "recovery-link")
     token = live.service.mail.subscriptions.link(address()).rpartition("/")[2]
@@ -193,6 +194,10 @@ def test_the_pages_of_a_person_who_waits(look: Look, opened: Callable[..., Ticke
     look.at(f"/t/{ticket.id}/questions/beneficiary", "question-beneficiary")
     look.at(f"/t/{ticket.id}/questions/location", "question-place")
     look.at(f"/t/{ticket.id}/answers", "answers-missing")
+    by_phone = recorded(opened(contactType="PHONE", contactValue="+34600123456"))
+    look.as_whom(by_phone.token)
+    look.at(f"/t/{by_phone.id}", "wait-working-phone")
+    look.at(f"/t/{by_phone.id}/news", "news-phone")
 
 
 def test_the_pages_of_a_person_who_corrects_and_publishes(look: Look, opened: Callable[..., Ticket], work: JobRunner):
@@ -255,6 +260,7 @@ def test_the_pages_of_a_person_whose_story_is_public(look: Look, opened: Callabl
     page.fill("#contact", address())
     page.press("#contact", "Enter")
     look.now("contact-code")
+    look.at(f"/t/{ticket.id}/news", "news")
     look.at(f"/t/{ticket.id}/recovery", "recovery").locator("main form button").click()
     expect(page.locator(".code svg")).to_be_visible()
     look.now("recovery-sheet")
