@@ -97,6 +97,8 @@ class ApiKey:
     last_used_at: datetime | None
     replaced_by: UUID | None
     rate_limits: Mapping[str, str]
+    # The actor who created the key, or None for a key of an earlier version.
+    created_by: str | None
 
 
 class Credentials:
@@ -175,55 +177,80 @@ class Credentials:
         expires_at: datetime | None = None,
         key: str | None = None,
         rate_limits: Mapping[str, str] | None = None,
+        *,
+        id: UUID | None = None,
+        created_by: Actor | None = None,
     ) -> tuple[ApiKey, str]:
-        """Create a key and return it with its secret, which is not stored; a given `key` is registered as it is."""
+        """Create a key and return it with its secret, which is not stored; a given `key` is registered as it is.
+
+        Repeating the call with the same key changes nothing.
+        """
         if role not in (Role.CLIENT, Role.ADMIN, Role.AUDITOR):
             raise InvalidError("is not a role of API keys", "/role")
         if unknown_scopes := set(scopes) - set(SCOPES):
             raise InvalidError(f"unknown scope: {', '.join(sorted(unknown_scopes))}", "/scopes")
         if not is_workspace_name(workspace):
             raise InvalidError(f"a workspace's name has 1 to {LONGEST_WORKSPACE} printable characters", "/workspace")
-        key = key or API_KEY + secrets.token_urlsafe(SECRET_BYTES)
+        key = key or new_key(secrets.token_bytes(SECRET_BYTES))
         with self._database.connection() as connection:
             connection.execute(
-                "INSERT INTO api_keys (id, role, workspace, scopes, digest, expires_at, rate_limits)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (digest) DO NOTHING",
-                (uuid7(), role.value, workspace, list(scopes), digest(key), expires_at, Jsonb(rate_limits or {})),
+                "INSERT INTO api_keys (id, role, workspace, scopes, digest, expires_at, rate_limits, created_by)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (
+                    id or uuid7(),
+                    role.value,
+                    workspace,
+                    list(scopes),
+                    digest(key),
+                    expires_at,
+                    Jsonb(rate_limits or {}),
+                    None if created_by is None else str(created_by),
+                ),
             )
             row = connection.execute(_KEYS + " WHERE digest = %s", (digest(key),)).fetchone()
         assert row is not None
         return _api_key(row), key
 
-    def replace(self, key_id: UUID, overlap: timedelta, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
+    def replace(
+        self,
+        key_id: UUID,
+        overlap: timedelta,
+        expires_at: datetime | None = None,
+        *,
+        workspace: str | None = None,
+        successor: tuple[UUID, str] | None = None,
+        created_by: Actor | None = None,
+    ) -> tuple[ApiKey, str]:
         """Create a successor with the key's role, workspace, scopes and limits, and return it with its secret.
 
         The old key expires after `overlap`. Without `expires_at` the successor is valid for as long as the old key was
-        when it was created. NotFoundError if there is no such key, RefusedError if it is revoked or expired, or has a
-        successor already.
+        when it was created. `successor` is its id and its key; repeating the call with the same one changes nothing.
+        With `workspace` only client keys of that workspace are replaced. NotFoundError if there is no such key,
+        RefusedError if it is revoked or expired, or has a successor already.
         """
-        new_id, secret = uuid7(), API_KEY + secrets.token_urlsafe(SECRET_BYTES)
+        new_id, secret = successor or (uuid7(), new_key(secrets.token_bytes(SECRET_BYTES)))
         with self._database.transaction() as cursor:
             cursor.execute(
-                "SELECT revoked_at IS NOT NULL OR coalesce(expires_at <= now(), false), replaced_by FROM api_keys"
-                " WHERE id = %s FOR UPDATE",
-                (key_id,),
+                _STATE_OF_KEY,
+                {"id": key_id, "workspace": workspace},
             )
             row = cursor.fetchone()
             if row is None:
                 raise NotFoundError("There is no such key.")
-            is_invalid, successor = row
-            if is_invalid or successor is not None:
-                raise RefusedError("This key is revoked or expired." if is_invalid else "This key has a successor.")
-            cursor.execute(
-                "INSERT INTO api_keys (id, role, workspace, scopes, rate_limits, digest, expires_at)"
-                " SELECT %s, role, workspace, scopes, rate_limits, %s, coalesce(%s, now() + (expires_at - created_at))"
-                " FROM api_keys WHERE id = %s",
-                (new_id, digest(secret), expires_at, key_id),
-            )
-            cursor.execute(
-                "UPDATE api_keys SET replaced_by = %s, expires_at = least(expires_at, now() + %s) WHERE id = %s",
-                (new_id, overlap, key_id),
-            )
+            is_invalid, existing = row
+            if existing != new_id:
+                if is_invalid or existing is not None:
+                    raise RefusedError("This key is revoked or expired." if is_invalid else "This key has a successor.")
+                cursor.execute(
+                    "INSERT INTO api_keys (id, role, workspace, scopes, rate_limits, digest, expires_at, created_by)"
+                    " SELECT %s, role, workspace, scopes, rate_limits, %s,"
+                    " coalesce(%s, now() + (expires_at - created_at)), %s FROM api_keys WHERE id = %s",
+                    (new_id, digest(secret), expires_at, None if created_by is None else str(created_by), key_id),
+                )
+                cursor.execute(
+                    "UPDATE api_keys SET replaced_by = %s, expires_at = least(expires_at, now() + %s) WHERE id = %s",
+                    (new_id, overlap, key_id),
+                )
             cursor.execute(_KEYS + " WHERE id = %s", (new_id,))
             successor_row = cursor.fetchone()
         assert successor_row is not None
@@ -233,6 +260,20 @@ class Credentials:
         """Return all keys, the oldest first."""
         return [_api_key(row) for row in self._database.rows(_KEYS + " ORDER BY created_at, id")]
 
+    def client_keys(self, workspace: str, limit: int, after: UUID | None = None) -> Sequence[ApiKey]:
+        """Return client keys of the workspace in the order of their ids, which grow, after the one with this id."""
+        rows = self._database.rows(
+            _KEYS + " WHERE workspace = %(workspace)s AND role = 'client' AND coalesce(id > %(after)s, true)"
+            " ORDER BY id LIMIT %(limit)s",
+            {"workspace": workspace, "after": after, "limit": limit},
+        )
+        return [_api_key(row) for row in rows]
+
+    def workspace_of(self, key_id: UUID) -> str | None:
+        """Return the workspace of the key, or None if there is no such key."""
+        row = self._database.row("SELECT workspace FROM api_keys WHERE id = %s", (key_id,))
+        return row[0] if row else None
+
     def limit(self, key_id: UUID, rate_limits: Mapping[str, str]) -> None:
         """Give the key its own rate limits, by the names of the limits that they replace; NotFoundError if absent."""
         if not self._database.execute(
@@ -240,13 +281,23 @@ class Credentials:
         ):
             raise NotFoundError("There is no such key.")
 
-    def revoke(self, key_id: UUID) -> None:
-        """Make the key invalid from now on; revoking it again is not an error."""
+    def revoke(self, key_id: UUID, workspace: str | None = None) -> None:
+        """Make the key invalid from now on; revoking it again is not an error.
+
+        With `workspace` only client keys of that workspace are revoked. NotFoundError if there is no such key.
+        """
         updated = self._database.execute(
-            "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s", (key_id,)
+            "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %(id)s"
+            " AND (%(workspace)s::text IS NULL OR (workspace = %(workspace)s AND role = 'client'))",
+            {"id": key_id, "workspace": workspace},
         )
         if not updated:
             raise NotFoundError("There is no such key.")
+
+
+def new_key(secret: bytes) -> str:
+    """Return the API key with this secret."""
+    return API_KEY + base64.urlsafe_b64encode(secret).decode().rstrip("=")
 
 
 def is_workspace_name(name: str) -> bool:
@@ -280,7 +331,11 @@ def _is_token_of(row: Row | None, token: str) -> bool:
 
 _KEYS = (
     "SELECT id, role, workspace, scopes, created_at, expires_at, revoked_at, last_used_at, replaced_by,"
-    " rate_limits FROM api_keys"
+    " rate_limits, created_by FROM api_keys"
+)
+_STATE_OF_KEY = (
+    "SELECT revoked_at IS NOT NULL OR coalesce(expires_at <= now(), false), replaced_by FROM api_keys"
+    " WHERE id = %(id)s AND (%(workspace)s::text IS NULL OR (workspace = %(workspace)s AND role = 'client')) FOR UPDATE"
 )
 
 

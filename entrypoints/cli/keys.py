@@ -7,14 +7,11 @@ from adapters.identity.credentials import PUBLIC_WORKSPACE, ApiKey
 from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Role
 from entrypoints.cli.console import CommandFailed, UsageError, print_json, print_line, print_table, warn
-from entrypoints.cli.context import as_moment, as_uuid, logged_act, open_service
+from entrypoints.cli.context import OPERATOR, as_moment, as_uuid, logged_act, open_service
 from entrypoints.composition.service import Service
 from entrypoints.composition.settings import is_rate
-from entrypoints.http.operations import RateLimit
+from entrypoints.http.operations import LIMITS_OF_KEYS, RateLimit
 from entrypoints.presentation.responses import utc, utc_or_none
-
-# The limits that a key may have of its own.
-LIMITS_OF_KEYS = tuple(limit.value for limit in (RateLimit.DEFAULT, RateLimit.PAYMENT, RateLimit.CREATE))
 
 
 def _view(key: ApiKey) -> dict[str, object]:
@@ -116,6 +113,7 @@ def _create(
                 scope_names,
                 expires,
                 rate_limits=rate_limits,
+                created_by=OPERATOR,
             )
             act.object = str(key.id)
     except InvalidError as error:
@@ -127,7 +125,9 @@ def _replace(service: Service, replaces: str, expires: datetime | None, overlap_
     old_id = as_uuid(replaces, "--replaces")
     try:
         with logged_act(service.access.log, "keys create --replaces", str(old_id)) as act:
-            key, secret = service.access.credentials.replace(old_id, timedelta(days=overlap_days), expires)
+            key, secret = service.access.credentials.replace(
+                old_id, timedelta(days=overlap_days), expires, created_by=OPERATOR
+            )
             act.object = f"{old_id}/{key.id}"
     except (NotFoundError, RefusedError) as error:
         raise CommandFailed(str(error)) from None
@@ -145,6 +145,7 @@ def list_all(json: bool) -> None:
             "rateLimits": dict(key.rate_limits),
             "lastUsedAt": utc_or_none(key.last_used_at),
             "replacedBy": None if key.replaced_by is None else str(key.replaced_by),
+            "createdBy": key.created_by,
         }
         for key in keys
     ]

@@ -74,6 +74,9 @@ class RateLimit(Enum):
     NONE = "none"
 
 
+# The limits that an API key may have of its own.
+LIMITS_OF_KEYS = (RateLimit.DEFAULT.value, RateLimit.PAYMENT.value, RateLimit.CREATE.value)
+
 # Events may be caused by Stripe or the system, but neither is ever the principal of a call. Members have their own set.
 EVERYBODY = frozenset(Role) - {Role.STRIPE, Role.SYSTEM, Role.MEMBER}
 # None is a session whose address is a member of no workspace: it is only invited, or the membership has ended.

@@ -35,6 +35,7 @@ from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
 from entrypoints.http.handlers.history import HistoryHandlers
+from entrypoints.http.handlers.keys import KeyHandlers, general_limits
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers
 from entrypoints.http.handlers.listen_pages import ListenPageHandlers
 from entrypoints.http.handlers.login_codes import LoginCodeHandlers
@@ -198,6 +199,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         SignInPageHandlers(access.login_codes, database, cipher, service.mail.outbox, site, access.member_sessions),
         DeskSignInHandlers(access.login_codes, sessions, desk),
         DeskMemberHandlers(workspaces, sessions, desk),
+        KeyHandlers(access.credentials, queries, general_limits(service.settings)),
         ManagePageHandlers(
             commands.tickets,
             commands.support,

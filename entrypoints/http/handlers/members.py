@@ -106,7 +106,7 @@ class SessionHandlers:
     def end(self, call: Call) -> Answer[None]:
         """End one session of the caller's own; `current` names the one that makes the call."""
         name = call.path_params["session_id"]
-        id = call.principal.session if name == "current" else _id(name, "session")
+        id = call.principal.session if name == "current" else id_in_path(name, "session")
         self.sessions.end([*call.principal.contact_indexes], id)
         return Answer(None, 204)
 
@@ -129,7 +129,7 @@ class SessionHandlers:
     def accept(self, call: Call, body: Empty) -> Me:
         """Accept an invitation of the address that the caller has proved, and act in its workspace."""
         del body
-        indexes, member_id = [*call.principal.contact_indexes], _id(call.path_params["member_id"], "invitation")
+        indexes, member_id = [*call.principal.contact_indexes], id_in_path(call.path_params["member_id"], "invitation")
         for membership in self.sessions.memberships(indexes):
             if membership.member_id == member_id:
                 self.commands.accept(membership.workspace, member_id, indexes, now=datetime.now(UTC))
@@ -176,12 +176,14 @@ class WorkspaceHandlers:
         return page.answer(MemberPage(views, page.next_cursor))
 
     def change_role(self, call: Call, body: RoleChange) -> MemberView:
-        name, member_id = self._name(call), _id(call.path_params["member_id"], "member")
+        name, member_id = self._name(call), id_in_path(call.path_params["member_id"], "member")
         self.commands.change_role(call.principal.actor, name, member_id, body.role)
         return MemberView.of(self.commands.workspaces.get(name).member(member_id))
 
     def remove(self, call: Call) -> Answer[None]:
-        self.commands.remove(call.principal.actor, self._name(call), _id(call.path_params["member_id"], "member"))
+        self.commands.remove(
+            call.principal.actor, self._name(call), id_in_path(call.path_params["member_id"], "member")
+        )
         return Answer(None, 204)
 
     def list_invitations(self, call: Call) -> Answer[InvitationPage]:
@@ -200,16 +202,20 @@ class WorkspaceHandlers:
         return Answer(InvitationView.of(person), 201, location)
 
     def revoke_invitation(self, call: Call) -> Answer[None]:
-        member_id = _id(call.path_params["member_id"], "invitation")
+        member_id = id_in_path(call.path_params["member_id"], "invitation")
         self.commands.revoke_invitation(call.principal.actor, self._name(call), member_id)
         return Answer(None, 204)
 
     def _name(self, call: Call) -> str:
-        """Return the workspace that the path names; NotFoundError if it does not exist."""
-        name = call.path_params["workspace"]
-        if call.principal.role is not Role.MEMBER and not self.queries.workspace_exists(name):
-            raise NotFoundError("There is no such workspace.")
-        return name
+        return named_workspace(call, self.queries)
+
+
+def named_workspace(call: Call, queries: Queries) -> str:
+    """Return the workspace that the path names; NotFoundError if it does not exist."""
+    name = call.path_params["workspace"]
+    if call.principal.role is not Role.MEMBER and not queries.workspace_exists(name):
+        raise NotFoundError("There is no such workspace.")
+    return name
 
 
 def _after(people: Sequence[Member], last: UUID | None) -> Sequence[Member]:
@@ -217,7 +223,8 @@ def _after(people: Sequence[Member], last: UUID | None) -> Sequence[Member]:
     return [person for person in people if last is None or person.id > last]
 
 
-def _id(text: str, kind: str) -> UUID:
+def id_in_path(text: str, kind: str) -> UUID:
+    """Return the id in this part of a path; NotFoundError if it is none."""
     try:
         return parse_id(text)
     except ValueError:

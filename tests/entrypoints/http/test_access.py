@@ -343,6 +343,10 @@ OPEN_RULES |= {
     ("GET", f"{WORKSPACE}/invitations"): (MANAGED, {}, None),
     ("POST", f"{WORKSPACE}/invitations"): (MANAGED, {"json": {"email": "a@b.co", "role": "admin"}}, None),
     ("DELETE", f"{WORKSPACE}/invitations/{{member_id}}"): (MANAGED, {}, None),
+    ("GET", f"{WORKSPACE}/keys"): (MANAGED, {}, None),
+    ("POST", f"{WORKSPACE}/keys"): (MANAGED, {"json": {"scopes": ["tickets:read"]}}, None),
+    ("POST", f"{WORKSPACE}/keys/{{key_id}}/replace"): (MANAGED, {"json": {}}, None),
+    ("DELETE", f"{WORKSPACE}/keys/{{key_id}}"): (MANAGED, {}, None),
 }
 
 OPEN_RULES |= {
@@ -413,6 +417,10 @@ MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", f"{WORKSPACE}/invitations"): OF_MANAGERS,
     ("POST", f"{WORKSPACE}/invitations"): OF_MANAGERS,
     ("DELETE", f"{WORKSPACE}/invitations/{{member_id}}"): OF_MANAGERS,
+    ("GET", f"{WORKSPACE}/keys"): OF_MANAGERS,
+    ("POST", f"{WORKSPACE}/keys"): OF_MANAGERS,
+    ("POST", f"{WORKSPACE}/keys/{{key_id}}/replace"): OF_MANAGERS,
+    ("DELETE", f"{WORKSPACE}/keys/{{key_id}}"): OF_MANAGERS,
 }
 # This call ends the sessions that the other calls are made with; `test_members` has it.
 ENDS_SESSIONS = ("DELETE", "/api/session")
