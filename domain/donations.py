@@ -4,6 +4,8 @@ The rules for the money are in `domain.gift`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID, uuid5
 
@@ -33,6 +35,9 @@ class Donation(BaseAggregate[UUID]):
         self.ticket_version = 0
         self.words = GiftWords()
         self.words_hidden = False
+        # When the name of a donor who asked to be forgotten goes, in Unix seconds, and whether it is gone.
+        self.forget_at: int | None = None
+        self.forgotten = False
         self.gift = Gift()
         # The earliest time that Stripe reported for each fact, in Unix seconds.
         self._reported_at: dict[tuple[Any, ...], int] = {}
@@ -84,6 +89,23 @@ class Donation(BaseAggregate[UUID]):
         if hidden != self.words_hidden:
             self._trigger(events.DonorWordsHidden if hidden else events.DonorWordsShown, actor)
 
+    # Deciding: the donor is forgotten.
+
+    def forget_donor(self, actor: Actor, kept_until: datetime | None, now: datetime) -> None:
+        """Forget the donor, except for the name if it must be kept; a repeated request changes nothing."""
+        name = self.gift.donor.last_name
+        if self.forgotten:
+            return
+        if name is None or kept_until is None or kept_until <= now:
+            self._trigger(events.DonorForgotten, actor)
+        elif self.forget_at is None:
+            forget_at = int(kept_until.timestamp())
+            self._trigger(events.DonorForgetRequested, actor, forget_at=forget_at, last_name=name)
+
+    @property
+    def forget_requested(self) -> bool:
+        return self.forgotten or self.forget_at is not None
+
     # Deciding: refunds.
 
     def request_refund(self, actor: Actor, request_id: UUID, amount: Money | None, reason: str | None) -> list[UUID]:
@@ -112,7 +134,7 @@ class Donation(BaseAggregate[UUID]):
                 request_id=ids[-1],
                 payment_intent_id=intent,
                 amount=Money(part_minor, self.amount.currency),
-                reason=reason,
+                reason=None if self.forget_requested else reason,
             )
         return ids
 
@@ -131,6 +153,8 @@ class Donation(BaseAggregate[UUID]):
 
     def record(self, actor: Actor, event_type: type[events.DonationEvent], **fields: Any) -> None:
         """Record a fact from Stripe; a fact that is recorded already is recorded again only with an earlier time."""
+        if self.forget_requested and "donor" in fields:
+            fields["donor"] = replace(fields["donor"], last_name=None, email_hash=None)
         if event_type is events.PaymentReceived and fields["payment_intent_id"] in self.gift.captured:
             event_type = events.PaymentConfirmed
         reported_at = self._reported_at.get(_identity(event_type, fields))
@@ -149,6 +173,10 @@ class Donation(BaseAggregate[UUID]):
             self.words = event.words
         elif isinstance(event, events.DonorWordsHidden | events.DonorWordsShown):
             self.words_hidden = isinstance(event, events.DonorWordsHidden)
+        elif isinstance(event, events.DonorForgetRequested):
+            self.forget_at, self.words = event.forget_at, GiftWords()
+        elif isinstance(event, events.DonorForgotten):
+            self.forgotten, self.words = True, GiftWords()
         if type(event) in IDENTIFYING_FIELDS:
             fields = vars(event)
             self._reported_at[_identity(type(event), fields)] = fields["report"].at

@@ -7,10 +7,11 @@ depend on the content of such a text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from domain import events
+from domain import donor_reports, events
+from domain.donor_reports import DonorReports
 from domain.movements import (
     CHARGE_SETTLED,
     DISPUTE_RANK,
@@ -36,10 +37,6 @@ MOVES_MONEY = (
     events.DisputeFundsWithdrawn,
     events.DisputeFundsReinstated,
 )
-
-# The earliest report of each part of the donor: its time in Unix seconds and its text.
-DonorReports = dict[str, tuple[int, str]]
-DONOR_PARTS = tuple(field.name for field in fields(Donor))
 
 
 # The donation ledger stores the names of these fields; a change needs a new version of that projection.
@@ -79,6 +76,11 @@ class Gift:
         match event:
             case events.PaymentReceived() | events.PaymentConfirmed():
                 self._apply_capture(event)
+            case events.DonorForgetRequested(last_name=last_name, forget_at=forget_at):
+                self._forget_donor()
+                self.donor_from_charge["last_name"] = forget_at, last_name
+            case events.DonorForgotten():
+                self._forget_donor()
             case events.CheckoutOpened(session_id=session_id):
                 self.opened_session = max(session_id, self.opened_session or "")
             case events.CheckoutRefused(reason=reason):
@@ -127,11 +129,11 @@ class Gift:
             self.charge_id = max(charge_id, self.charge_id or "")
             self.intents[charge_id] = max(intent, self.intents.get(charge_id, ""))
         reports = self.donor_from_session if charge_id is None else self.donor_from_charge
-        for name in DONOR_PARTS:
-            text = getattr(donor, name)
-            if text is not None:
-                reported = event.report.at, text
-                reports[name] = min(reported, reports.get(name, reported))
+        donor_reports.add(reports, donor, event.report.at)
+
+    def _forget_donor(self) -> None:
+        donor_reports.forget(self.donor_from_charge)
+        donor_reports.forget(self.donor_from_session)
 
     def _apply_refund(self, event: events.Refunded | events.RefundFailed) -> None:
         refund = Refund(event.amount.minor, event.state, event.refunded_at, event.charge_id, event.payment_intent_id)
@@ -385,8 +387,7 @@ class Gift:
     @property
     def donor(self) -> Donor:
         """The donor as reported with the charge, and else with the checkout session."""
-        reports = self.donor_from_session | self.donor_from_charge
-        return Donor(*[reports[name][1] if name in reports else None for name in DONOR_PARTS])
+        return donor_reports.reported_donor(self.donor_from_session | self.donor_from_charge)
 
 
 def _sum(refunds: Iterable[Refund]) -> int:

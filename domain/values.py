@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Self
 from uuid import UUID
 
 from domain.errors import AmountError, FaultCode
+from domain.personal import PERSONAL as PERSONAL
+from domain.personal import DonorFact, SharedText
+from domain.personal import Personal as Personal
 
 # Stripe's currencies whose minor unit is not a hundredth (https://docs.stripe.com/currencies).
 ZERO_DECIMAL = frozenset(
@@ -43,11 +46,6 @@ def payable_decimals(currency: str) -> int:
     decimals that are always 00; the last of three decimals is 0 (https://docs.stripe.com/currencies#three-decimal).
     """
     return 0 if currency in _DECIMALS_ALWAYS_ZERO else min(2, decimals(currency))
-
-
-# A text about a person: sealed with the ticket's key before it is stored, readable only where that key is.
-PERSONAL = "personal"
-Personal = Annotated[str, PERSONAL]
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,15 +382,15 @@ class StripeReport:
 class Donor:
     """All stored data of a donor: the last word of the name, the country, and a keyed hash of the e-mail address."""
 
-    last_name: Personal | None = None
+    last_name: DonorFact | None = None
     country: str | None = None
-    email_hash: str | None = None
+    email_hash: DonorFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GiftWords:
     """The name and the message that a donor leaves; with `shown`, the donor agreed that strangers see them."""
 
-    name: Personal | None = None
-    message: Personal | None = None
+    name: SharedText | None = None
+    message: SharedText | None = None
     shown: bool = False

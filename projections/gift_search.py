@@ -17,6 +17,9 @@ from projections.model import Cursor, Row, fetched_rows
 PageEnd = tuple[datetime, UUID]
 
 
+_WITH_ADDRESS = "g.donation_id = ANY(ARRAY(SELECT donation_id FROM donor_addresses WHERE hash = ANY(%(email_hashes)s)))"
+
+
 @dataclass(frozen=True)
 class GiftSearch:
     """What donations are searched for; a None does not restrict them.
@@ -44,7 +47,7 @@ class GiftSearch:
             "g.currency = %(currency)s": self.currency,
             f"{DATED_AT} >= %(since)s": self.since,
             f"{DATED_AT} < %(until)s": self.until,
-            "g.email_hash = ANY(%(email_hashes)s)": self.email_hashes,
+            _WITH_ADDRESS: self.email_hashes,
         }
         # As arrays, the donations with a name are read first. Otherwise the planner looks through the latest donations.
         words = [

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from domain.events import (
     CheckoutRequested,
+    DonorForgetRequested,
+    DonorForgotten,
     DonorWordsHidden,
     DonorWordsShown,
     Erased,
@@ -15,13 +17,23 @@ from domain.values import GiftWords
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "page_words"
-VERSION = 2
-TOPICS = topics(CheckoutRequested, DonorWordsHidden, DonorWordsShown, Erased, UpdatePosted, UpdateRemoved)
+VERSION = 3
+TOPICS = topics(
+    CheckoutRequested,
+    DonorForgetRequested,
+    DonorForgotten,
+    DonorWordsHidden,
+    DonorWordsShown,
+    Erased,
+    UpdatePosted,
+    UpdateRemoved,
+)
+_LATER_EVENTS = (DonorForgetRequested, DonorForgotten, DonorWordsHidden, DonorWordsShown)
 
 # `updates` has the id, the sealed text and the time of each update, the oldest first.
 UPDATES = Table("page_updates", {"ticket_id": "uuid", "updates": "jsonb", "position": "bigint"}, key=("ticket_id",))
-# The donor's words are sealed with the ticket's key, which an erasure destroys. `shown` is what the donor agreed to,
-# and `hidden` what the person of the story decided.
+# The donor's words are sealed with the keys of the ticket and of the donation: they go with the person of the story or
+# with the donor. `shown` is what the donor agreed to, and `hidden` what the person of the story decided.
 GIFT_WORDS = Table(
     "gift_words",
     {
@@ -44,8 +56,8 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     rows.load(UPDATES, {(recorded.event.ticket,) for recorded in of_pages})
     for recorded in of_pages:
         _fold_update(recorded, rows)
-    hidings = [recorded.event for recorded in batch if isinstance(recorded.event, DonorWordsHidden | DonorWordsShown)]
-    rows.load(GIFT_WORDS, {(event.donation_id,) for event in hidings})
+    later_events = [recorded.event for recorded in batch if isinstance(recorded.event, _LATER_EVENTS)]
+    rows.load(GIFT_WORDS, {(event.donation_id,) for event in later_events})
     for recorded in batch:
         _fold_words(recorded, rows)
 
@@ -60,6 +72,9 @@ def _fold_words(recorded: RecordedEvent, rows: Rows) -> None:
             if present := rows.get(GIFT_WORDS, (event.donation_id,)):
                 hidden = isinstance(event, DonorWordsHidden)
                 rows.put(GIFT_WORDS, present | {"hidden": hidden, "position": recorded.position})
+        case DonorForgetRequested() | DonorForgotten() as event:
+            if present := rows.get(GIFT_WORDS, (event.donation_id,)):
+                rows.put(GIFT_WORDS, present | {"name": None, "message": None, "position": recorded.position})
         case _:
             pass
 

@@ -1,15 +1,17 @@
-"""The key of each ticket, wrapped by the master key in the current epoch.
+"""The keys of tickets and of donations, wrapped by the master key in the current epoch.
 
-Destroying it makes the ticket's person unreadable.
+Destroying a ticket's key makes its person unreadable, and destroying a donation's key makes its donor unreadable. A
+donation's keys are stored under its stream (`donation_stream`) and under `books_of` it.
 """
 
+import hashlib
 import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -28,12 +30,17 @@ CACHED_KEYS = 10_000
 LOADS = 3
 
 
+def books_of(stream: UUID) -> UUID:
+    """Return where the second key of a donation is: that of facts which the law asks to keep of a forgotten donor."""
+    return uuid5(stream, "books")
+
+
 class KeyDestroyed(NotFoundError):
-    """The ticket's key was destroyed because its person was erased."""
+    """The key was destroyed because its person was erased, or its donor forgotten."""
 
 
 class TicketKeys:
-    """The tickets' keys: stored wrapped in the database, and cached in memory for some seconds."""
+    """The keys of tickets and donations: stored wrapped in the database, and cached in memory for some seconds."""
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
@@ -42,19 +49,52 @@ class TicketKeys:
         self._lock = threading.Lock()
 
     def get(self, ticket: UUID, *, create: bool = False) -> bytes:
-        """Return the ticket's 32-byte key; KeyDestroyed if its person was erased, NotFoundError if there is none."""
+        """Return the owner's 32-byte key; KeyDestroyed if its person was erased, NotFoundError if there is none."""
         with self._lock:
             if (cached := self._cache.get(ticket)) and cached[0] > time.monotonic():
                 return cached[1]
         key = self._load(ticket) or (self._create(ticket) if create else None)
         if key is None:
             raise NotFoundError("There is no key for this ticket.")
+        self._remember(ticket, key)
+        return key
+
+    def get_both(self, ticket: UUID, stream: UUID, *, create: bool = False) -> bytes:
+        """Return the key of what goes with the ticket's person or with the donor, whoever is erased first."""
+        keys = self.get(ticket), self.get(stream, create=create)
+        return hashlib.sha256(b"both keys" + b"".join(keys)).digest()
+
+    def has(self, owner: UUID) -> bool:
+        """Return False if the owner never had a key; KeyDestroyed if it was destroyed."""
+        try:
+            self.get(owner)
+        except KeyDestroyed:
+            raise
+        except NotFoundError:
+            return False
+        return True
+
+    def preload(self, owners: Collection[UUID]) -> None:
+        """Read the keys of many owners in one query, so that `get` finds them in memory for some seconds."""
+        now = time.monotonic()
         with self._lock:
-            self._cache[ticket] = (time.monotonic() + CACHE_SECONDS, key)
-            self._cache.move_to_end(ticket)
+            missing = [id for id in owners if (cached := self._cache.get(id)) is None or cached[0] <= now]
+        if len(missing) < 2:
+            return
+        rows = self._database.rows(
+            "SELECT ticket_id, wrapped FROM ticket_keys WHERE ticket_id = ANY(%s) AND wrapped <> ''", (missing,)
+        )
+        for owner, wrapped in rows:
+            # The epoch may have ended since the row was read; `get` reads it again.
+            with suppress(EpochKeyMissingError):
+                self._remember(owner, self._keyring.open(bytes(wrapped), owner.bytes))
+
+    def _remember(self, owner: UUID, key: bytes) -> None:
+        with self._lock:
+            self._cache[owner] = (time.monotonic() + CACHE_SECONDS, key)
+            self._cache.move_to_end(owner)
             while len(self._cache) > CACHED_KEYS:
                 self._cache.popitem(last=False)
-        return key
 
     def _load(self, ticket: UUID) -> bytes | None:
         for _ in range(LOADS - 1):
@@ -68,13 +108,22 @@ class TicketKeys:
             raise KeyDestroyed("There is no key for this ticket.")
         return self._keyring.open(bytes(row[0]), ticket.bytes) if row else None
 
-    def _create(self, ticket: UUID) -> bytes | None:
-        wrapped = self._keyring.seal(os.urandom(32), ticket.bytes)
-        self._database.execute(
+    def create(self, owner: UUID) -> None:
+        """Give a new owner a key, in one round trip; an owner that had one keeps it, even if it was destroyed."""
+        if (key := self._insert(owner)) is not None:
+            self._remember(owner, key)
+
+    def _create(self, owner: UUID) -> bytes | None:
+        return self._insert(owner) or self._load(owner)
+
+    def _insert(self, owner: UUID) -> bytes | None:
+        """Store a new key and return it, or None if the owner had one."""
+        key = os.urandom(32)
+        inserted = self._database.execute(
             "INSERT INTO ticket_keys (ticket_id, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            (ticket, wrapped, self._keyring.current),
+            (owner, self._keyring.seal(key, owner.bytes), self._keyring.current),
         )
-        return self._load(ticket)
+        return key if inserted else None
 
     def destroy(self, ticket: UUID) -> None:
         """Destroy the ticket's key: in this process at once, in others within CACHE_SECONDS.
@@ -93,7 +142,7 @@ class TicketKeys:
 
     @staticmethod
     def destroyed_in(cursor: Cursor[TupleRow], tickets: Collection[UUID]) -> set[UUID]:
-        """Return those of the tickets whose key is destroyed, as the cursor's transaction sees it; no cache is used."""
+        """Return the owners whose key is destroyed, as the cursor's transaction sees it; no cache is used."""
         if not tickets:
             return set()
         cursor.execute("SELECT ticket_id FROM ticket_keys WHERE ticket_id = ANY(%s) AND wrapped = ''", (list(tickets),))

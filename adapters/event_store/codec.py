@@ -9,7 +9,7 @@ import dataclasses
 import types
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -19,13 +19,17 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from domain.events import DeskEvent, DonationEvent, SupportEvent, TicketEvent, WorkspaceEvent
-from domain.values import PERSONAL
+from domain.personal import PERSONAL, SealedFor
 
 # Fields that have a column of their own in the database, or that follow from the topic.
 _NOT_IN_JSON = {"originator_id", "originator_version", "timestamp", "originator_topic"}
 
 # Takes a field's path ("contact.value", "breakdown.0") and its text, and returns the text that replaces it.
 TextTransform = Callable[[str, str], str]
+# Does the same, and takes first for whom the text is sealed.
+Seal = Callable[[SealedFor, str, str], str]
+# The path of a personal text in its event, and for whom it is sealed.
+PersonalPath = tuple[tuple[str, ...], SealedFor]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,16 +43,17 @@ class _EventFormat:
     event_class: type[TicketEvent]
     body_class: type
     decode_body: Callable[[bytes], Any]
-    personal_paths: tuple[tuple[str, ...], ...]
+    personal_paths: tuple[PersonalPath, ...]
     originator_topic: str | None
 
 
-def _personal_paths(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def _personal_paths(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[PersonalPath]:
     """Yield the paths of all `Personal` texts in a type; `*` stands for each element of a tuple."""
     origin = get_origin(annotation)
     if origin is Annotated:
         if PERSONAL in annotation.__metadata__:
-            yield path
+            owners = [mark for mark in annotation.__metadata__ if isinstance(mark, SealedFor)]
+            yield path, owners[0] if owners else SealedFor.TICKET
     elif origin is tuple:
         yield from _personal_paths(get_args(annotation)[0], (*path, "*"))
     elif origin in (Union, types.UnionType):
@@ -108,15 +113,15 @@ def _body_class(event_class: type[TicketEvent]) -> type:
     )
 
 
-def encode(event: TicketEvent, seal: TextTransform | None = None) -> bytes:
+def encode(event: TicketEvent, seal: Seal | None = None) -> bytes:
     """Return the event as JSON, without the fields that have their default value.
 
     `seal` seals each personal text. Leave it out only for an event that was decoded without `unseal`.
     """
     data = _encoder(type(event)).dump_python(event, mode="json", exclude=_NOT_IN_JSON, exclude_defaults=True)
     if seal is not None:
-        for path in _format(type(event)).personal_paths:
-            _transform(data, path, "", seal)
+        for path, owner in _format(type(event)).personal_paths:
+            _transform(data, path, "", partial(seal, owner))
     return to_json(data)
 
 
@@ -130,7 +135,7 @@ def decode(
         event = event_format.decode_body(state)
     else:
         data = msgspec.json.decode(state)
-        for path in event_format.personal_paths:
+        for path, _ in event_format.personal_paths:
             _transform(data, path, "", unseal)
         event = msgspec.convert(data, event_format.body_class)
     event.originator_id = stream

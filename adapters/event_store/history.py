@@ -1,6 +1,6 @@
 """The eventsourcing library's Application over our event log: loads and saves aggregates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -27,8 +27,9 @@ from adapters.event_store.log import EventLog, NewEntry, StoredEntry
 from adapters.observability import log_context, tracing
 from domain.donations import Donation, donation_stream
 from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError, StaleVersionError
-from domain.events import TicketEvent
+from domain.events import CheckoutRequested, TicketEvent
 from domain.lifecycle import requested_step
+from domain.personal import SealedFor
 from domain.ports import Message
 from domain.tickets import RecordingTicket
 from domain.values import Step
@@ -38,8 +39,8 @@ T = TypeVar("T")
 # How many times a change is attempted while other writers keep changing the same aggregate.
 MAX_ATTEMPTS = 10
 
-# Earlier versions stored this field in clear.
-CONTACT_INDEX = "contact_index"
+# Earlier versions stored these keyed hashes in clear.
+ONCE_CLEAR = frozenset({"contact_index", "donor.email_hash"})
 
 # Shown in place of a personal text whose key was destroyed.
 ERASED = "[erased]"
@@ -56,10 +57,12 @@ class SealingMapper(Mapper[UUID]):
         assert isinstance(domain_event, TicketEvent)
         event = domain_event
 
-        def seal(field: str, text: str) -> str:
+        def seal(owner: SealedFor, field: str, text: str) -> str:
             context = FieldContext(event.originator_id, event.originator_version, event.TOPIC, field)
-            return self._cipher.seal(event.ticket, context, text, new_ticket=event.makes_key)
+            return self._cipher.seal(event.ticket, context, text, owner=owner, new_ticket=event.makes_key)
 
+        if isinstance(event, CheckoutRequested):
+            self._cipher.create_key(event.originator_id)
         return NewEntry(
             originator_id=event.originator_id,
             originator_version=event.originator_version,
@@ -68,13 +71,17 @@ class SealingMapper(Mapper[UUID]):
             ticket=event.ticket,
         )
 
+    def preload_keys(self, owners: Collection[UUID]) -> None:
+        """Read the keys of these tickets and donations in one query."""
+        self._cipher.preload_keys(owners)
+
     def to_domain_event(self, stored_event: StoredEvent) -> TicketEvent:
         """Return the event with its personal texts opened, or ERASED in place of each if their key was destroyed."""
         assert isinstance(stored_event, StoredEntry)
         entry = stored_event
 
         def unseal(field: str, envelope: str) -> str:
-            if field == CONTACT_INDEX and not is_sealed(envelope):
+            if field in ONCE_CLEAR and not is_sealed(envelope):
                 return envelope
             context = FieldContext(entry.originator_id, entry.originator_version, entry.topic, field)
             try:

@@ -4,7 +4,7 @@ States: waiting → sent | dead. Address and values are sealed, and removed once
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -136,8 +136,16 @@ class Outbox:
 
     def erase(self, connection: Connection[TupleRow], ticket_id: UUID) -> None:
         """Delete every message of the ticket, and the files of those that were sent into our own folder."""
+        self._erase(connection, "ticket_id = %s", ticket_id)
+
+    def erase_mails(self, connection: Connection[TupleRow], keys: Sequence[str]) -> None:
+        """Do the same for the messages with these keys."""
+        self._erase(connection, "key = ANY(%s)", list(keys))
+
+    def _erase(self, connection: Connection[TupleRow], condition: str, value: object) -> None:
         deleted = connection.execute(
-            "DELETE FROM outbox WHERE ticket_id = %s RETURNING id, key, channel", (ticket_id,)
+            f"DELETE FROM outbox WHERE {condition} RETURNING id, key, channel".encode(),  # noqa: S608 (constants)
+            (value,),
         ).fetchall()
         for id, key, channel in deleted:
             self.recall(id, key, channel)

@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +23,7 @@ from adapters.observability import counters, tracing
 from adapters.payments.donor_emails import AppliedEvent, add_donor_emails
 from adapters.payments.event_parsers import HashEmail
 from adapters.payments.gift_news import note_gifts
-from adapters.payments.inbox import UNFINISHED_STATES, Inbox
+from adapters.payments.inbox import UNFINISHED_STATES, Inbox, SealedBody
 from adapters.payments.linking import OTHER_ACCOUNT, OTHER_BUSINESS, InboxRow, link
 from adapters.payments.parsed_events import is_of_another_account, object_to_retrieve, parse_event
 from adapters.payments.recorded_donations import load_donations
@@ -33,9 +32,10 @@ from adapters.payments.stripe_objects import DonationKey, MalformedObject
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
-from domain.donations import Donation
+from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError, UnavailableError
 from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived
+from domain.values import Donor
 
 BATCH_EVENTS = 200
 POLL_SECONDS = 0.25
@@ -57,9 +57,10 @@ _FINISH = """
 UPDATE stripe_inbox AS i
    SET state = new.state, error = new.error, attempts = i.attempts + 1,
        waits_for = coalesce(string_to_array(new.waits_for, ' '), '{}'), pending_object_id = new.pending_object_id,
-       ask_about = new.ask_about, ticket_id = new.ticket_id, body = new.body
-  FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bytea[])
-       AS new (event_id, state, error, waits_for, pending_object_id, ask_about, ticket_id, body)
+       ask_about = new.ask_about, ticket_id = new.ticket_id, donation_stream = new.donation_stream, body = new.body
+  FROM unnest(
+           %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::uuid[], %b::bytea[]
+       ) AS new (event_id, state, error, waits_for, pending_object_id, ask_about, ticket_id, donation_stream, body)
  WHERE i.event_id = new.event_id
 """
 
@@ -204,7 +205,9 @@ class Applier:
 
     def _load(self, cursor: Cursor[TupleRow], keys: Iterable[DonationKey]) -> dict[DonationKey, Donation]:
         """Return those of the donations that exist."""
-        recorded = load_donations(cursor.connection, set(keys), self._mapper.to_domain_event)
+        keys = set(keys)
+        self._mapper.preload_keys({id for key in keys for id in (key[0], donation_stream(*key))})
+        recorded = load_donations(cursor.connection, keys, self._mapper.to_domain_event)
         return {key: each.donation for key, each in recorded.items()}
 
     def _decide(
@@ -225,15 +228,15 @@ class Applier:
     def _to_entry(self, event: DonationEvent) -> NewEntry:
         with suppress(NotFoundError):
             return self._mapper.to_stored_event(event)
-        # The ticket's key is destroyed: the money is recorded without the donor's name.
+        # The donation's key is destroyed: the money is recorded without the donor.
         assert isinstance(event, PaymentReceived | PaymentConfirmed)
-        fields: dict[str, Any] = vars(event) | {"donor": replace(event.donor, last_name=None)}
+        fields: dict[str, Any] = vars(event) | {"donor": Donor(country=event.donor.country)}
         return self._mapper.to_stored_event(type(event)(**fields))
 
     def _finish(self, cursor: Cursor[TupleRow], rows: Sequence[InboxRow]) -> None:
         """Store the rows' new states and bodies, and request the objects that they name but do not contain."""
         # No key is destroyed until the commit, because this transaction holds the applier's lock.
-        destroyed = self._inbox.destroyed_keys(cursor, {id for row in rows if (id := _ticket_of_unfinished(row))})
+        destroyed = self._inbox.destroyed_keys(cursor, {id for row in rows for id in _owners_of_unfinished(row)})
         resealed = [self._reseal(row, destroyed) for row in rows]
         cursor.execute(
             _FINISH,
@@ -244,25 +247,31 @@ class Applier:
                 [" ".join(row.waits_for) or None for row in rows],
                 [row.pending_object_id for row in rows],
                 [row.ask_about for row in rows],
-                [ticket_id for ticket_id, _ in resealed],
-                [body for _, body in resealed],
+                [sealed.ticket_id for sealed in resealed],
+                [sealed.donation_stream for sealed in resealed],
+                [sealed.body for sealed in resealed],
             ),
         )
         if times := {id: row.stripe_created for row in rows for id in sorted(row.missing_ids)}:
             self._inbox.add_retrievals(cursor, times)
 
-    def _reseal(self, row: InboxRow, destroyed: set[UUID]) -> tuple[UUID | None, bytes]:
-        ticket_id = row.donation_key[0] if row.donation_key else row.ticket_id
+    def _reseal(self, row: InboxRow, destroyed: set[UUID]) -> SealedBody:
+        ticket_id, stream = row.ticket_id, None
+        if row.donation_key:
+            ticket_id, stream = row.donation_key[0], donation_stream(*row.donation_key)
         if not row.body:
-            return ticket_id, b""
-        return self._inbox.reseal_body(row.event_id, row.state, row.body, ticket_id, destroyed)
+            return SealedBody(ticket_id, None, b"")
+        return self._inbox.reseal_body(row.event_id, row.state, row.body, ticket_id, stream, destroyed)
 
 
-def _ticket_of_unfinished(row: InboxRow) -> UUID | None:
-    """Return the ticket whose key may seal the row's body, if the event is still to be applied."""
-    if row.state not in UNFINISHED_STATES:
-        return None
-    return row.donation_key[0] if row.donation_key else row.ticket_id or ticket_in_metadata(row.body)
+def _owners_of_unfinished(row: InboxRow) -> Iterator[UUID]:
+    """Yield the ticket and the donation's stream whose keys decide about the body of an event still to be applied."""
+    if row.state in UNFINISHED_STATES:
+        if row.donation_key:
+            yield row.donation_key[0]
+            yield donation_stream(*row.donation_key)
+        elif ticket_id := row.ticket_id or ticket_in_metadata(row.body):
+            yield ticket_id
 
 
 def _report(position: int | None, rows: Sequence[InboxRow]) -> None:

@@ -52,7 +52,7 @@ _ADD = (
 )
 # The row of the receipt names the event that holds the address, also for the mails about refunds.
 _ADDRESS = """
-SELECT i.event_id, i.body, i.ticket_id
+SELECT i.event_id, i.body, i.ticket_id, i.donation_stream
   FROM donor_emails e JOIN stripe_inbox i ON i.event_id = e.address_event_id WHERE e.key = %s
 """
 _QUEUE = LeasedQueue(
@@ -93,6 +93,20 @@ def add_thanks(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
         " 'waiting' FROM donor_emails WHERE ticket_id = %(ticket)s AND kind = %(receipt)s ON CONFLICT (key) DO NOTHING",
         {"kind": THANKS_MAIL, "thanks": str(event.thanks_id), "ticket": event.ticket, "receipt": RECEIPT_MAIL},
     )
+
+
+def drop(cursor: Cursor[TupleRow], donation: Donation) -> None:
+    """Let no mail about the donation be written, and forget where the donor's address is."""
+    cursor.execute(
+        "UPDATE donor_emails SET state = 'dropped', address_event_id = NULL WHERE ticket_id = %s AND donation_id = %s",
+        (donation.ticket_id, donation.donation_id),
+    )
+
+
+def mail_keys(donation: Donation) -> list[str]:
+    """Return the keys of the receipt and of the mails about refunds in the outbox."""
+    id = donation.donation_id
+    return [_receipt_key(id), *(f"{REFUND_MAIL}:{id}:{refund}" for refund in donation.gift.refunds)]
 
 
 def _receipt_key(donation_id: UUID) -> str:
@@ -143,6 +157,7 @@ class DonorEmails(StepLoop):
         donations: Donations,
         outbox: Outbox,
         page_url: Callable[[str], str],
+        forget_url: Callable[[UUID, UUID], str],
         safety: SafetyReviewer,
         *,
         issuer: str | None,
@@ -155,6 +170,7 @@ class DonorEmails(StepLoop):
         self._donations = donations
         self._outbox = outbox
         self._page_url = page_url
+        self._forget_url = forget_url
         self._safety = safety
         self._issuer = issuer
         self._livemode = livemode
@@ -204,8 +220,8 @@ class DonorEmails(StepLoop):
         row = cursor.execute(_ADDRESS, (_receipt_key(email.donation_id),)).fetchone()
         if row is None:
             return None, ""
-        event_id, body, ticket_id = row
-        event = json.loads(self._inbox.open_body(event_id, bytes(body), ticket_id))
+        event_id, body, *owners = row
+        event = json.loads(self._inbox.open_body(event_id, bytes(body), *owners))
         stripe_object = event.get(RETRIEVED_FIELD) or event["data"]["object"]
         details = stripe_object.get("customer_details") or stripe_object.get("billing_details") or {}
         address, name = details.get("email"), details.get("name")
@@ -231,6 +247,7 @@ class DonorEmails(StepLoop):
             "language": language,
             "name": name,
             "issuer": self._issuer or "",
+            "forget": self._forget_url(email.ticket_id, email.donation_id),
         }
         if email.kind == RECEIPT_MAIL:
             if gift.paid_at is None:

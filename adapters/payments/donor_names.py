@@ -1,32 +1,34 @@
-"""Donors' names as keyed hashes, one for each word, so that a gift is found by a name that is stored only sealed.
+"""Donors' names and addresses as keyed hashes, by which a gift is found although both are stored only sealed.
 
+A name has a hash for each of its words. That of an address is in the event, and is only opened.
 The hashes are made from the history, a little after the events. With a new secret they are made once more from the
 beginning; until that is done, gifts are found by the hashes of the older secret.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.encryption.field_cipher import FieldCipher
+from adapters.encryption.field_cipher import FieldCipher, is_sealed
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError
 from adapters.postgres.background import StepLoop
 from adapters.postgres.database import Database
 from adapters.read_models import event_batches
 from domain.errors import NotFoundError
-from domain.events import CheckoutRequested, PaymentConfirmed, PaymentReceived
+from domain.events import CheckoutRequested, DonorForgetRequested, PaymentConfirmed, PaymentReceived
 from projections.model import RecordedEvent
 
 PURPOSE = "donor name"
 POLL_SECONDS = 1.0
 BATCH_EVENTS = 500
-TOPICS = [event_type.TOPIC for event_type in (CheckoutRequested, PaymentReceived, PaymentConfirmed)]
+_NAMING = (CheckoutRequested, PaymentReceived, PaymentConfirmed, DonorForgetRequested)
+TOPICS = [event_type.TOPIC for event_type in _NAMING]
 
 _WORD = re.compile(r"\w+")
 _BEGIN = "INSERT INTO donor_name_progress VALUES (%s, 0) ON CONFLICT DO NOTHING"
@@ -35,12 +37,22 @@ _ADD = (
     "INSERT INTO donor_names (donation_id, hash, ticket_id) SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[])"
     " ON CONFLICT DO NOTHING"
 )
+_ADD_ADDRESSES = (
+    "INSERT INTO donor_addresses (donation_id, hash) SELECT * FROM unnest(%s::uuid[], %s::text[])"
+    " ON CONFLICT DO NOTHING"
+)
 
 
 def words_of(name: str) -> list[str]:
     """Return the words of a name without accents and in lower case, each once."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     return list(dict.fromkeys(_WORD.findall(plain.casefold())))
+
+
+def delete(cursor: Cursor[TupleRow], donation_id: UUID) -> None:
+    """Delete the hashes of a gift's donor."""
+    cursor.execute("DELETE FROM donor_names WHERE donation_id = %s", (donation_id,))
+    cursor.execute("DELETE FROM donor_addresses WHERE donation_id = %s", (donation_id,))
 
 
 class DonorNames(StepLoop):
@@ -56,9 +68,11 @@ class DonorNames(StepLoop):
         """Return, for each word of a name, every hash that may be stored for it."""
         return [self._hashes.all_of(word) for word in words_of(name)]
 
-    def delete(self, ticket_id: UUID) -> None:
-        """Delete the hashes of all donors of a ticket."""
-        self._database.execute("DELETE FROM donor_names WHERE ticket_id = %s", (ticket_id,))
+    def renew(self, ticket_id: UUID) -> None:
+        """Delete the hashes of those names that were sealed with the ticket's key, after it was destroyed."""
+        with self._database.transaction() as cursor:
+            cursor.execute("DELETE FROM donor_names WHERE ticket_id = %s", (ticket_id,))
+            self._add(cursor, event_batches.of_ticket(cursor.connection, ticket_id, TOPICS))
 
     def _add_batch(self) -> bool:
         """Hash the names in the next events; return True if more of them wait."""
@@ -70,9 +84,7 @@ class DonorNames(StepLoop):
             if claimed is None or head is None or claimed == head:
                 return False
             events = event_batches.between(cursor.connection, claimed[0], head[0], TOPICS, BATCH_EVENTS)
-            rows = {row: None for recorded in events for row in self._rows(recorded)}
-            if rows:
-                cursor.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
+            self._add(cursor, events)
             more = len(events) == BATCH_EVENTS
             position = events[-1].position if more else head[0]
             cursor.execute("UPDATE donor_name_progress SET position = %s WHERE secret = %s", (position, secret))
@@ -80,15 +92,43 @@ class DonorNames(StepLoop):
                 self._delete_older(cursor)
         return more
 
-    def _rows(self, recorded: RecordedEvent) -> Iterator[tuple[UUID, str, UUID]]:
+    def _add(self, cursor: Cursor[TupleRow], events: Sequence[RecordedEvent]) -> None:
+        self._cipher.preload_keys({recorded.event.originator_id for recorded in events})
+        names = {row: None for recorded in events for row in self._names(recorded)}
+        if names:
+            cursor.execute(_ADD, [list(column) for column in zip(*names, strict=True)])
+        addresses = {row: None for recorded in events for row in self._addresses(recorded)}
+        if addresses:
+            cursor.execute(_ADD_ADDRESSES, [list(column) for column in zip(*addresses, strict=True)])
+
+    def _names(self, recorded: RecordedEvent) -> Iterator[tuple[UUID, str, UUID]]:
         event = recorded.event
-        assert isinstance(event, CheckoutRequested | PaymentReceived | PaymentConfirmed)
-        sealed = event.words.name if isinstance(event, CheckoutRequested) else event.donor.last_name
-        if sealed is not None:
-            # The names of an erased person are unreadable, and a damaged one holds up no others.
-            with suppress(NotFoundError, DecryptionError):
-                for word in words_of(self._cipher.open(event.ticket_id, sealed)):
-                    yield event.donation_id, self._hashes.of(word), event.ticket_id
+        match event:
+            case CheckoutRequested(words=words):
+                sealed = words.name
+            case PaymentReceived(donor=donor) | PaymentConfirmed(donor=donor):
+                sealed = donor.last_name
+            case DonorForgetRequested(last_name=last_name):
+                sealed = last_name
+            case _:
+                raise AssertionError
+        for word in words_of(self._opened(event.ticket_id, sealed) or ""):
+            yield event.donation_id, self._hashes.of(word), event.ticket_id
+
+    def _addresses(self, recorded: RecordedEvent) -> Iterator[tuple[UUID, str]]:
+        event = recorded.event
+        if isinstance(event, PaymentReceived | PaymentConfirmed):
+            # Earlier versions stored the hash in clear.
+            stored = event.donor.email_hash
+            hashed = self._opened(event.ticket_id, stored) if stored and is_sealed(stored) else stored
+            if hashed is not None:
+                yield event.donation_id, hashed
+
+    def _opened(self, ticket_id: UUID, sealed: str | None) -> str | None:
+        """Return the text, or None if its key was destroyed; a damaged one holds up no others."""
+        with suppress(NotFoundError, DecryptionError):
+            return self._cipher.open(ticket_id, sealed) if sealed is not None else None
+        return None
 
     def _delete_older(self, cursor: Cursor[TupleRow]) -> None:
         """Delete the hashes of older secrets, which the newest one has made again."""

@@ -2,7 +2,7 @@
 
 States: received → applied | ignored | held (its donation is not known yet, or an object that it needs is not retrieved
 yet) | dead (a person must look at it). Bodies are encrypted ("sealed") with the inbox's key until the ticket is known,
-and with the ticket's own key afterwards.
+and with the ticket's own key afterwards. The body of an applied event is sealed with the donation's key as well.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -50,6 +51,7 @@ DISMISSED = "dismissed"
 MAX_STORED_TOGETHER = 256
 
 _UNAPPLIED = "SELECT event_id FROM stripe_inbox WHERE ticket_id = %s AND state IN ('received', 'held', 'dead')"
+_UNAPPLIED_BODIES = _UNAPPLIED.replace("SELECT event_id", "SELECT event_id, body")
 _HEALTH = (
     "SELECT count(*) FILTER (WHERE state = 'received'), count(*) FILTER (WHERE state <> 'received'),"  # noqa: S608
     " min(received_at) FILTER (WHERE state = 'received') FROM stripe_inbox"
@@ -69,10 +71,19 @@ _INSERT_RETRIEVALS = (
 _ADD_RETRIEVALS = _INSERT_RETRIEVALS + "DO NOTHING"
 _REPEAT_RETRIEVALS_FOR_LINKS = _INSERT_RETRIEVALS + (
     "DO UPDATE SET state = 'held', pending_object_id = EXCLUDED.pending_object_id, body = EXCLUDED.body,"
-    " ticket_id = NULL, attempts = 0, next_attempt_at = now() WHERE stripe_inbox.state IN ('applied', 'ignored')"
+    " ticket_id = NULL, donation_stream = NULL, attempts = 0, next_attempt_at = now()"
+    " WHERE stripe_inbox.state IN ('applied', 'ignored')"
 )
 # A pending request may be one for the links only, which would record no facts.
 _REPEAT_RETRIEVALS = _REPEAT_RETRIEVALS_FOR_LINKS + " OR stripe_inbox.pending_object_id IS NOT NULL"
+
+
+class SealedBody(NamedTuple):
+    """A sealed body, and the ticket and the donation's stream whose keys sealed it, or None if they did not."""
+
+    ticket_id: UUID | None
+    donation_stream: UUID | None
+    body: bytes
 
 
 class Inbox:
@@ -174,50 +185,67 @@ class Inbox:
     def seal_body(self, id: str, body: bytes) -> bytes:
         return self._keyring.seal(body, id.encode())
 
-    def open_body(self, id: str, sealed_body: bytes, ticket_id: UUID | None = None) -> bytes:
-        """Return the body as it was received; NotFoundError if the ticket whose key sealed it is erased."""
+    def open_body(
+        self, id: str, sealed_body: bytes, ticket_id: UUID | None = None, donation_stream: UUID | None = None
+    ) -> bytes:
+        """Return the body as it was received; NotFoundError if a key that sealed it was destroyed."""
         if ticket_id is None:
             return self._keyring.open(sealed_body, id.encode())
-        key = self._keys.get(ticket_id)
+        key = self._key(ticket_id, donation_stream)
         if not sealed_body:
             raise NotFoundError("The body was erased.")
         return AESGCM(key).decrypt(sealed_body[:NONCE_BYTES], sealed_body[NONCE_BYTES:], id.encode())
 
-    def destroyed_keys(self, cursor: Cursor[TupleRow], ticket_ids: Collection[UUID]) -> set[UUID]:
-        """Return those of the tickets whose key is destroyed, although this process may still cache it."""
-        return self._keys.destroyed_in(cursor, ticket_ids)
+    def _key(self, ticket_id: UUID, donation_stream: UUID | None) -> bytes:
+        return self._keys.get(ticket_id) if donation_stream is None else self._keys.get_both(ticket_id, donation_stream)
+
+    def destroyed_keys(self, cursor: Cursor[TupleRow], owners: Collection[UUID]) -> set[UUID]:
+        """Return the tickets and streams whose key is destroyed, although this process may still cache it."""
+        return self._keys.destroyed_in(cursor, owners)
 
     def reseal_body(
-        self, id: str, state: str, body: bytes, ticket_id: UUID | None, destroyed: Collection[UUID] = ()
-    ) -> tuple[UUID | None, bytes]:
-        """Seal the body of an event that gets this state; return the ticket whose key sealed it, and the sealed body.
+        self,
+        id: str,
+        state: str,
+        body: bytes,
+        ticket_id: UUID | None,
+        donation_stream: UUID | None = None,
+        destroyed: Collection[UUID] = (),
+    ) -> SealedBody:
+        """Seal the body of an event that gets this state.
 
-        The ticket is None if the inbox's own key sealed the body. An ignored event keeps no body. An event about an
-        erased person keeps none either, unless it is held or dead: then it keeps the fields that the ledger reads. The
-        keys of the tickets in `destroyed` are not used, even if they are cached.
+        An ignored event keeps no body. An event about an erased person or a forgotten donor keeps none either, unless
+        it is held or dead: then it keeps the fields that the ledger reads. Keys in `destroyed` are not used, even if
+        they are cached.
         """
         if state == "ignored":
-            return None, b""
+            return SealedBody(None, None, b"")
         is_unfinished = state in UNFINISHED_STATES
         if is_unfinished and redaction.without_personal_data(body) == body:
             # Nothing in it is personal, and it must stay readable when the ticket's key is destroyed.
-            return None, self.seal_body(id, body)
+            return self._sealed_by_inbox(id, body)
         ticket_id = ticket_id or (redaction.ticket_in_metadata(body) if is_unfinished else None)
         if ticket_id is None:
-            return None, self.seal_body(id, body)
+            return self._sealed_by_inbox(id, body)
         try:
-            if ticket_id in destroyed:
+            if ticket_id in destroyed or donation_stream in destroyed:
                 raise KeyDestroyed
-            key = self._keys.get(ticket_id)
+            # What is still to be applied must stay readable when the donor is forgotten.
+            if is_unfinished or (donation_stream is not None and not self._keys.has(donation_stream)):
+                donation_stream = None
+            key = self._key(ticket_id, donation_stream)
         except KeyDestroyed:
             if is_unfinished:
-                return None, self.seal_body(id, redaction.without_personal_data(body))
-            return ticket_id, b""
+                return self._sealed_by_inbox(id, redaction.without_personal_data(body))
+            return SealedBody(ticket_id, None, b"")
         except NotFoundError:
             # The metadata belongs to another service on the same Stripe account and only looks like ours.
-            return None, self.seal_body(id, body)
+            return self._sealed_by_inbox(id, body)
         nonce = os.urandom(NONCE_BYTES)
-        return ticket_id, nonce + AESGCM(key).encrypt(nonce, body, id.encode())
+        return SealedBody(ticket_id, donation_stream, nonce + AESGCM(key).encrypt(nonce, body, id.encode()))
+
+    def _sealed_by_inbox(self, id: str, body: bytes) -> SealedBody:
+        return SealedBody(None, None, self.seal_body(id, body))
 
     def redact_unapplied(self, ticket_id: UUID) -> None:
         """Before a person is erased, remove their personal data from the events still to be applied to their ticket.
@@ -228,12 +256,26 @@ class Inbox:
             rows = connection.execute(_UNAPPLIED, (ticket_id,)).fetchall()
         for (id,) in rows:
             self._redact(id, ticket_id)
+        self._redact_dead_letters(ticket_id)
+
+    def _redact_dead_letters(self, ticket_id: UUID, donation_id: UUID | None = None) -> None:
+        """Redact the dead letters whose ticket is not known, and which are about this ticket or donation."""
         after: tuple[datetime, str] | None = None
         while batch := self._dead_letters_without_ticket(after):
             for id, received_at, sealed_body in batch:
-                if self._is_about(ticket_id, self.open_body(id, bytes(sealed_body))):
+                if self._is_about(ticket_id, self.open_body(id, bytes(sealed_body)), donation_id):
                     self._redact(id, None)
                 after = received_at, id
+
+    def redact_unapplied_of_donor(self, ticket_id: UUID, donation_id: UUID) -> None:
+        """Before a donor is forgotten, remove their data from the events still to be applied to their donation."""
+        with self._database.connection() as connection:
+            rows = connection.execute(_UNAPPLIED_BODIES, (ticket_id,)).fetchall()
+        for id, sealed_body in rows:
+            with suppress(NotFoundError):
+                if self._is_about(ticket_id, self.open_body(id, bytes(sealed_body), ticket_id), donation_id):
+                    self._redact(id, ticket_id)
+        self._redact_dead_letters(ticket_id, donation_id)
 
     @staticmethod
     def lock_applier(cursor: Cursor[TupleRow]) -> None:
@@ -259,13 +301,16 @@ class Inbox:
                 (at, at, id, REDACTION_BATCH),
             ).fetchall()
 
-    def _is_about(self, ticket_id: UUID, body: bytes) -> bool:
-        if redaction.ticket_in_metadata(body) == ticket_id:
+    def _is_about(self, ticket_id: UUID, body: bytes, donation_id: UUID | None) -> bool:
+        """Return True if the event is about the ticket, and about the donation if one is given."""
+        names_donation = donation_id is None or redaction.donation_in_metadata(body) == donation_id
+        if redaction.ticket_in_metadata(body) == ticket_id and names_donation:
             return True
         with self._database.connection() as connection:
             row = connection.execute(
-                "SELECT EXISTS (SELECT FROM stripe_links WHERE object_id = ANY(%s) AND ticket_id = %s)",
-                (sorted(redaction.object_ids(body)), ticket_id),
+                "SELECT EXISTS (SELECT FROM stripe_links WHERE object_id = ANY(%s) AND ticket_id = %s"
+                " AND donation_id = coalesce(%s, donation_id))",
+                (sorted(redaction.object_ids(body)), ticket_id, donation_id),
             ).fetchone()
         return row == (True,)
 

@@ -44,11 +44,20 @@ def ticket_in_metadata(body: bytes) -> UUID | None:
 
     Nothing verifies it, so it decides only about the encryption and the redaction of the body.
     """
+    return _id_in_metadata(body, "ticketId")
+
+
+def donation_in_metadata(body: bytes) -> UUID | None:
+    """Return the donation that the metadata names, or None; nothing verifies it either."""
+    return _id_in_metadata(body, "donationId")
+
+
+def _id_in_metadata(body: bytes, name: str) -> UUID | None:
     for stripe_object in _objects(body):
         metadata = stripe_object.get("metadata")
         if isinstance(metadata, dict):
             with suppress(ValueError):
-                return UUID(str(metadata.get("ticketId")))
+                return UUID(str(metadata.get(name)))
     return None
 
 

@@ -36,7 +36,7 @@ OpenedKey = tuple[str, str, bytes]
 
 @dataclass(frozen=True)
 class RecoveryReport:
-    """The number of values that were opened, of tickets without a key, and of webhooks and mails that were dropped."""
+    """The number of values that were opened, of keys that are gone, and of webhooks and mails that were dropped."""
 
     recovered: int
     keyless: int
@@ -44,13 +44,13 @@ class RecoveryReport:
 
 
 class KeylessTicketsError(RefusedError):
-    """Tickets that may be living would lose their keys."""
+    """Tickets or donations that may be living would lose their keys."""
 
     def __init__(self, number: int) -> None:
         super().__init__(
-            f"EPOCH_KEY_URL: {number} tickets that may be living would lose their keys, so the keys were left as they"
-            " are. The place may be wrong or its copy too old: name another with --epoch-keys, or confirm that these"
-            f" tickets were erased with --accept-keyless {number}"
+            f"EPOCH_KEY_URL: {number} tickets and donations that may be living would lose their keys, so the keys were"
+            " left as they are. The place may be wrong or its copy too old: name another with --epoch-keys, or confirm"
+            f" that these were erased or forgotten with --accept-keyless {number}"
         )
 
 
@@ -149,6 +149,10 @@ def _recover(
             (name,),
         ).fetchone()
         assert keyless is not None
+        if keyless[0]:
+            # A worker makes the hashes anew, of the donors who are still readable.
+            for table in ("donor_names", "donor_addresses", "donor_name_progress"):
+                cursor.execute(f"DELETE FROM {table}".encode())  # noqa: S608 (constants)
         dropped = sum(cursor.execute(statement, (name,)).rowcount for statement in _DROP)
         cursor.execute("DELETE FROM epochs WHERE name <> %s", (name,))
         if keep_hours is not None:

@@ -52,21 +52,37 @@ class Retention:
 
     def periods(self) -> dict[str, int]:
         """Return the workspaces that have a retention period, with its days."""
-        return dict(self._database.rows("SELECT workspace, days FROM workspace_retention ORDER BY workspace"))
+        return self._days("workspace_retention")
+
+    def donor_periods(self) -> dict[str, int]:
+        """Return the workspaces that keep the names of donors who ask to be forgotten, with the days after a gift."""
+        return self._days("donor_retention")
 
     def keep_for(self, workspace: str, days: int | None) -> None:
         """Set after how many days without use a workspace's tickets are erased; None keeps them for ever."""
+        self._set_days("workspace_retention", workspace, days)
+
+    def keep_donors_for(self, workspace: str, days: int | None) -> None:
+        """Set for how many days after a gift the name of a donor who asks to be forgotten is kept; None is not at all.
+
+        Requests that were made before keep the time that they were told.
+        """
+        self._set_days("donor_retention", workspace, days)
+
+    def _days(self, table: str) -> dict[str, int]:
+        return dict(self._database.rows(f"SELECT workspace, days FROM {table} ORDER BY workspace".encode()))  # noqa: S608
+
+    def _set_days(self, table: str, workspace: str, days: int | None) -> None:
         if days is not None and not 1 <= days <= LONGEST_DAYS:
             raise InvalidError(f"must be from 1 to {LONGEST_DAYS}", "/days")
-        with self._database.connection() as connection:
-            if days is None:
-                connection.execute("DELETE FROM workspace_retention WHERE workspace = %s", (workspace,))
-            else:
-                connection.execute(
-                    "INSERT INTO workspace_retention (workspace, days) VALUES (%s, %s)"
-                    " ON CONFLICT (workspace) DO UPDATE SET days = EXCLUDED.days, set_at = now()",
-                    (workspace, days),
-                )
+        if days is None:
+            self._database.execute(f"DELETE FROM {table} WHERE workspace = %s".encode(), (workspace,))  # noqa: S608
+        else:
+            self._database.execute(
+                f"INSERT INTO {table} (workspace, days) VALUES (%s, %s)"  # noqa: S608
+                " ON CONFLICT (workspace) DO UPDATE SET days = EXCLUDED.days, set_at = now()".encode(),
+                (workspace, days),
+            )
 
     def run(self) -> None:
         """Announce and execute the erasures that are due."""

@@ -1,6 +1,7 @@
 """Reads batches of events for the read models: only the columns that folds need, with personal texts still sealed."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -34,6 +35,11 @@ def between(
     # Tickets are distributed over the partitions by the last byte of their ids, which is random.
     in_partition = " AND get_byte(uuid_send(ticket), 15) %% %s = %s ORDER BY position LIMIT %s"
     return _read(connection, where + in_partition, (*params, partition[1], partition[0], limit))
+
+
+def of_ticket(connection: Connection[TupleRow], ticket_id: UUID, topics: Sequence[str]) -> list[RecordedEvent]:
+    """Return all events of a ticket with these topics."""
+    return _read(connection, "WHERE ticket = %s AND topic = ANY(%s) ORDER BY position", (ticket_id, list(topics)))
 
 
 def _read(connection: Connection[TupleRow], where: str, params: tuple[object, ...]) -> list[RecordedEvent]:

@@ -180,8 +180,15 @@ class Sandbox:
 
     def erase(self, ticket_id: UUID) -> None:
         """Remove people from all payments under this ticket, past and future; an open checkout stays payable."""
+        self._remove_people({"ticketId": str(ticket_id)})
+
+    def erase_donor(self, ticket_id: UUID, donation_id: UUID) -> None:
+        """Do the same for the payments of one donation."""
+        self._remove_people({"ticketId": str(ticket_id), "donationId": str(donation_id)})
+
+    def _remove_people(self, metadata: dict[str, str]) -> None:
         with self._state.transaction() as store:
-            for session_id in store.sessions_of({"ticketId": str(ticket_id)}):
+            for session_id in store.sessions_of(metadata):
                 store.lock(session_id)
                 store.remove_people(session_id)
 

@@ -7,6 +7,7 @@ from domain.commands.checkouts import CheckoutCommands
 from domain.commands.desk import DeskCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
+from domain.commands.donors import DonorCommands
 from domain.commands.recordings import RecordingCommands
 from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
@@ -28,6 +29,7 @@ class Commands:
     voices: VoiceCommands
     checkouts: CheckoutCommands
     donor_words: DonorWordsCommands
+    donors: DonorCommands
     refunds: RefundCommands
     support: SupportCommands
     workspaces: WorkspaceCommands

@@ -1,7 +1,8 @@
 """The glossary of events: everything that can happen to a ticket, its donations, its support tickets and its workspace.
 
 `TOPIC` is an event's name in the database and never changes; a class may move. A new need is a new event, or a new
-field with a default. Texts marked `Personal` are sealed with the ticket's key before they are stored. An event that
+field with a default. Texts marked `Personal` are sealed with the ticket's key before they are stored, and those about
+a donor with a key of the donation's own (`domain.personal.SealedFor`). An event that
 comes from Stripe has Stripe's ids, and in `report` the id and the time of the Stripe event. A movement of money also
 has the time of its own Stripe object (`captured_at`, `refunded_at`, `moved_at`, `created_at`) if that was reported.
 """
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated
 
+from domain.events.base import DonationEvent as DonationEvent
 from domain.events.base import TicketEvent as TicketEvent
 from domain.events.desk import DeskEvent as DeskEvent
 from domain.events.desk import DeskOpened as DeskOpened
@@ -20,6 +22,8 @@ from domain.events.desk import LabelsChanged as LabelsChanged
 from domain.events.desk import NoteAdded as NoteAdded
 from domain.events.desk import TicketAssigned as TicketAssigned
 from domain.events.desk import TicketUnassigned as TicketUnassigned
+from domain.events.donors import DonorForgetRequested as DonorForgetRequested
+from domain.events.donors import DonorForgotten as DonorForgotten
 from domain.events.workspaces import IntakeChanged as IntakeChanged
 from domain.events.workspaces import InvitationRevoked as InvitationRevoked
 from domain.events.workspaces import MemberEvent as MemberEvent
@@ -34,6 +38,7 @@ from domain.events.workspaces import WorkspaceDefaultsChanged as WorkspaceDefaul
 from domain.events.workspaces import WorkspaceEvent as WorkspaceEvent
 from domain.events.workspaces import WorkspaceOpened as WorkspaceOpened
 from domain.events.workspaces import WorkspaceRenamed as WorkspaceRenamed
+from domain.personal import SharedText
 from domain.values import (
     AudioFacts,
     ConsentHow,
@@ -406,17 +411,6 @@ class DocumentGenerated(TicketEvent):
 # A donation from the checkout to its payment. Each donation has a stream of its own.
 
 
-class DonationEvent(TicketEvent):
-    """One fact about one donation under a ticket."""
-
-    ticket_id: UUID
-    donation_id: UUID
-
-    @property
-    def ticket(self) -> UUID:
-        return self.ticket_id
-
-
 class CheckoutRequested(DonationEvent, AggregateCreated):
     """A donor wants to give; recorded before Stripe is asked for a checkout.
 
@@ -514,14 +508,14 @@ class DonorWordsShown(DonationEvent):
 class RefundRequested(DonationEvent):
     """A refund was requested here; recorded before Stripe is asked, with an idempotency key made of `request_id`.
 
-    `reason` is None for an erased ticket.
+    `reason` is None for an erased ticket, and for a donor who asked to be forgotten.
     """
 
     TOPIC = "refund_requested"
     request_id: UUID
     payment_intent_id: str
     amount: Money
-    reason: Personal | None = None
+    reason: SharedText | None = None
 
 
 class RefundAccepted(DonationEvent):

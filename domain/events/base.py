@@ -1,4 +1,4 @@
-"""The base of all events."""
+"""The bases of all events, and of those about a donation."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -35,3 +35,14 @@ class TicketEvent(AggregateEvent):
 
     def apply(self, aggregate: Any) -> None:
         aggregate.evolve(self)
+
+
+class DonationEvent(TicketEvent):
+    """One fact about one donation under a ticket."""
+
+    ticket_id: UUID
+    donation_id: UUID
+
+    @property
+    def ticket(self) -> UUID:
+        return self.ticket_id

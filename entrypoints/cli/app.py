@@ -10,6 +10,7 @@ from entrypoints.cli.console import Commands, print_line
 from entrypoints.cli.evaluation_commands import evaluate
 from entrypoints.cli.key_commands import AcceptKeyless, EpochKeys, Json, keys
 from entrypoints.cli.member_commands import members
+from entrypoints.cli.workspace_commands import workspaces
 
 app = typer.Typer(
     name="storyledger",
@@ -52,7 +53,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(members, name="members")
 app.add_typer(stripe, name="stripe")
 app.command(epilog="Example: storyledger doctor")(doctor)
-workspaces = _group("workspaces", "Workspaces and their retention.", "storyledger workspaces list")
+app.add_typer(workspaces, name="workspaces")
 app.add_typer(evaluate, name="evaluate")
 export = _group("export", "Export data for other programs.", "storyledger export donations --format csv")
 
@@ -337,29 +338,6 @@ def simulate(
     from entrypoints.cli.simulate import simulate as run
 
     run(seed, donations, json)
-
-
-@workspaces.command("list", epilog="Example: storyledger workspaces list")
-def workspaces_list(json: Json = False) -> None:
-    """List workspaces and their retention."""
-    from entrypoints.cli import privacy
-
-    privacy.list_workspaces(json)
-
-
-@workspaces.command("retention", epilog="Example: storyledger workspaces retention ngo 365")
-def workspaces_retention(
-    workspace: Annotated[str, typer.Argument(help="The workspace's name.")],
-    days: Annotated[str, typer.Argument(metavar="DAYS|none", help="Days without use after which a ticket is erased.")],
-    json: Json = False,
-) -> None:
-    """Set the retention of a workspace.
-
-    A ticket is erased after DAYS days without use, 14 days after a notice by mail; `none` keeps all tickets.
-    """
-    from entrypoints.cli import privacy
-
-    privacy.set_retention(workspace, days, json)
 
 
 @export.command(

@@ -87,7 +87,7 @@ def restore(file: Path, any_key: bool, former_epoch_keys: str | None, accept_key
     else:
         print_line(f"Restored as of {restored.taken_at}; all {restored.events} links of the hash chain were verified.")
         if restored.keyless:
-            print_line(f"{restored.keyless} tickets were erased since then, and can be read by nobody.")
+            print_line(f"{restored.keyless} tickets and donors were erased since then, and can be read by nobody.")
         if restored.former_keys:
             print_line(
                 f"EPOCH_KEY_URL holds {restored.former_keys} epoch keys of the former database, which a worker destroys"

@@ -6,7 +6,10 @@ import typer
 
 EpochKeys = Annotated[str | None, typer.Option(metavar="URL", help="Where the epoch keys are. Default: EPOCH_KEY_URL.")]
 AcceptKeyless = Annotated[
-    int, typer.Option("--accept-keyless", metavar="N", min=0, help="Confirm that N tickets lose their keys for good.")
+    int,
+    typer.Option(
+        "--accept-keyless", metavar="N", min=0, help="Confirm that N tickets or donors lose their keys for good."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

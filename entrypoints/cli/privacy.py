@@ -58,33 +58,59 @@ def recover_keys(epoch_keys: str | None, accept_keyless: int, json: bool) -> Non
         print_json(vars(report))
     else:
         print_line(f"{report.recovered} values were recovered, and {report.dropped} webhooks and mails were dropped.")
-        print_line(f"{report.keyless} tickets have no key any more, because they were erased since.")
+        print_line(f"{report.keyless} tickets and donors have no key any more, because they were erased since.")
 
 
-def set_retention(workspace: str, days: str, json: bool) -> None:
-    if days != "none" and not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= 36_500):
-        raise UsageError("DAYS must be a number from 1 to 36500, or none")
-    period = None if days == "none" else int(days)
+def set_retention(workspace: str, days: str | None, donors: str | None, json: bool) -> None:
+    if days is None and donors is None:
+        raise UsageError("DAYS or --donors is missing")
+    period, donor_period = _period(days), _period(donors)
     with open_service() as service:
-        if workspace not in {*service.queries.workspaces(), *service.jobs.retention.periods()}:
+        retention = service.jobs.retention
+        periods = {*retention.periods(), *retention.donor_periods()}
+        if workspace not in {*service.queries.workspaces(), *periods}:
             raise CommandFailed("the workspace does not exist")
         with logged_act(service.access.log, "workspaces retention", workspace):
-            service.jobs.retention.keep_for(workspace, period)
+            if days is not None:
+                retention.keep_for(workspace, period)
+            if donors is not None:
+                retention.keep_donors_for(workspace, donor_period)
     if json:
-        print_json({"workspace": workspace, "retentionDays": period})
-    elif period is None:
+        set_days = {"retentionDays": (days, period), "donorRetentionDays": (donors, donor_period)}
+        changed = {name: value for name, (given, value) in set_days.items() if given is not None}
+        print_json({"workspace": workspace, **changed})
+        return
+    if days is not None and period is None:
         print_line(f"Tickets of {workspace} are kept without limit.")
-    else:
+    elif days is not None:
         print_line(
             f"Tickets of {workspace} are erased after {period} days without use, 14 days after a notice by mail."
         )
+    if donors is not None and donor_period is None:
+        print_line(f"Donors of {workspace} who ask to be forgotten are forgotten at once.")
+    elif donors is not None:
+        print_line(
+            f"The names of donors of {workspace} who ask to be forgotten are kept until {donor_period} days after the"
+            " gift."
+        )
+
+
+def _period(days: str | None) -> int | None:
+    if days is None or days == "none":
+        return None
+    if not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= 36_500):
+        raise UsageError("DAYS must be a number from 1 to 36500, or none")
+    return int(days)
 
 
 def list_workspaces(json: bool) -> None:
     with open_service() as service:
-        names, periods = service.queries.workspaces(), service.jobs.retention.periods()
-    rows = [(name, periods.get(name)) for name in sorted({*names, *periods})]
+        names, retention = service.queries.workspaces(), service.jobs.retention
+        periods, donor_periods = retention.periods(), retention.donor_periods()
+    columns = ("workspace", "retentionDays", "donorRetentionDays")
+    all_names = sorted({*names, *periods, *donor_periods})
+    rows = [(name, periods.get(name), donor_periods.get(name)) for name in all_names]
     if json:
-        print_json([{"workspace": name, "retentionDays": days} for name, days in rows])
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
-        print_table("Workspaces", ("workspace", "retentionDays"), rows)
+        print_table("Workspaces", columns, rows)

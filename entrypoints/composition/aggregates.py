@@ -12,7 +12,7 @@ from adapters.jobs.queue import enqueue
 from adapters.payments import donor_emails, open_checkouts
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
-from adapters.privacy import erasure
+from adapters.privacy import erasure, forgotten_donors
 from adapters.search.ticket_search import SearchHashes, TicketSearch
 from domain.events import (
     CheckoutOpened,
@@ -60,7 +60,9 @@ class Aggregates:
             history.application,
             enqueue,
             on_recorded,
-            _merged(contact_hashes.EFFECTS, members.EFFECTS, event_effects, self.search.effects),
+            _merged(
+                contact_hashes.EFFECTS, members.EFFECTS, forgotten_donors.EFFECTS, event_effects, self.search.effects
+            ),
             queue_mail=mails.outbox.queue,
             event_locks={Erased: self.inbox.lock_applier},
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, TypeVar
@@ -50,17 +50,21 @@ class Export:
         if self.format == "journal":
             return as_journal(self._all(reads, exports.movements), self._all(reads, exports.settlements))
         if self.format == "movements":
-            movements = (MovementLine.from_row(row, personal) for row in self._all(reads, exports.movements))
+            rows = self._all(reads, exports.movements, personal.preload)
+            movements = (MovementLine.from_row(row, personal) for row in rows)
             unpaid = (MovementLine.of_unpaid(row, personal) for row in self._unpaid(reads))
             return as_csv(chain(movements, unpaid), MovementLine)
-        lines = (ExportedDonation.from_rows(*line, personal) for line in self._donations(reads))
+        lines = (ExportedDonation.from_rows(*line, personal) for line in self._donations(reads, personal))
         return as_csv(lines) if self.format == "csv" else as_json(lines)
 
-    def _donations(self, reads: Reads) -> Iterator[Line]:
+    def _donations(self, reads: Reads, personal: PersonalData) -> Iterator[Line]:
+        def preload(lines: Sequence[Line]) -> None:
+            personal.preload([row for row, _ in lines])
+
         if self.selection.selects_movements:
-            yield from self._all(reads, exports.moved_donations)
+            yield from self._all(reads, exports.moved_donations, preload)
         else:
-            yield from self._all(reads, exports.dated_donations)
+            yield from self._all(reads, exports.dated_donations, preload)
         for row in self._unpaid(reads):
             yield row, []
 
@@ -68,8 +72,12 @@ class Export:
         return self._all(reads, exports.unpaid_donations) if self.unpaid else iter(())
 
     def _all(
-        self, reads: Reads, query: Callable[[Cursor[TupleRow], Selection, End | None], Page[Item, End]]
+        self,
+        reads: Reads,
+        query: Callable[[Cursor[TupleRow], Selection, End | None], Page[Item, End]],
+        preload: Callable[[Sequence[Item]], object] = lambda _: None,
     ) -> Iterator[Item]:
+        """Yield all items; `preload` reads the keys of each page of them."""
         after: End | None = None
 
         def next_page(cursor: Cursor[TupleRow]) -> Page[Item, End]:
@@ -77,6 +85,7 @@ class Export:
 
         while True:
             items, after = reads.ask(next_page)
+            preload(items)
             yield from items
             if after is None:
                 return

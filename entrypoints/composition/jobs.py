@@ -9,6 +9,7 @@ from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.privacy.consent_ends import ConsentEnds
 from adapters.privacy.epoch_rotation import EpochRotation
 from adapters.privacy.erasure import Erasure
+from adapters.privacy.forgotten_donors import DonorErasure, ForgottenDonors
 from adapters.privacy.key_rotation import KeyRotation
 from adapters.privacy.retention import Retention
 from adapters.search.indexing import SearchIndexing
@@ -18,6 +19,7 @@ from domain.commands.checkouts import CheckoutCommands
 from domain.commands.desk import DeskCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
+from domain.commands.donors import DonorCommands
 from domain.commands.pending_calls import PendingCallCommands
 from domain.commands.recordings import RecordingCommands
 from domain.commands.retention import RetentionCommands
@@ -30,6 +32,7 @@ from entrypoints.composition.access import Access
 from entrypoints.composition.aggregates import Aggregates
 from entrypoints.composition.content import Content
 from entrypoints.composition.foundation import Foundation, Parts
+from entrypoints.composition.history import History
 from entrypoints.composition.mail import MailDelivery
 from entrypoints.composition.payments import Payments
 from entrypoints.composition.proof import Proof
@@ -41,6 +44,7 @@ class Jobs:
     def __init__(
         self,
         foundation: Foundation,
+        history: History,
         mail: MailDelivery,
         aggregates: Aggregates,
         content: Content,
@@ -57,12 +61,24 @@ class Jobs:
             home_url=settings.public_url,
             holder_values=holder_values,
         )
-        erasure_steps = [content.erase, mail.erase, support.erase, payments.donor_names.delete]
+        erasure_steps = [content.erase, mail.erase, support.erase, payments.donor_names.renew]
         if payments.sandbox is not None:
             erasure_steps.append(payments.sandbox.erase)
         erasure = Erasure(database, payments.inbox, erasure_steps)
         tickets = TicketCommands(aggregates.tickets, erasure, content.safety, content.contents)
         transcripts = TranscriptCommands(aggregates.tickets, content.contents, content.transcripts)
+        donors = DonorCommands(
+            aggregates.donations,
+            DonorErasure(
+                database,
+                payments.inbox,
+                history.keys,
+                history.log,
+                content.contents,
+                mail.outbox,
+                payments.sandbox.erase_donor if payments.sandbox is not None else lambda *_: None,
+            ),
+        )
         checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway, content.safety)
         self.commands = Commands(
             tickets=tickets,
@@ -93,6 +109,7 @@ class Jobs:
             ),
             checkouts=checkouts,
             donor_words=DonorWordsCommands(aggregates.donations),
+            donors=donors,
             refunds=payments.refunds,
             support=support,
             workspaces=WorkspaceCommands(aggregates.workspaces, f"{settings.public_url}/desk"),
@@ -118,6 +135,7 @@ class Jobs:
             self.retention.run,
             ConsentEnds(database, tickets).run,
             self.search_indexing.run,
+            ForgottenDonors(database, donors).run,
             access.idempotency.purge,
             mail.dead.purge,
             mail.limits.purge,

@@ -8,6 +8,7 @@ from psycopg.rows import TupleRow
 from adapters.contacts import ContactIndex
 from adapters.mail import messages
 from adapters.mail.dead_mails import DeadMails
+from adapters.mail.forget_links import ForgetLinks
 from adapters.mail.holder_messages import HolderMessages
 from adapters.mail.letterhead import Letterhead
 from adapters.mail.limits import UnverifiedMailLimits
@@ -50,6 +51,7 @@ class MailDelivery:
         self._database = foundation.database
         self._page_url, self._home = foundation.page_url, settings.public_url
         self.subscriptions = Subscriptions(foundation.database, foundation.secrets.peppers, settings.public_url)
+        self.forget_links = ForgetLinks(foundation.secrets.peppers, settings.public_url)
         self.contact_index = ContactIndex(foundation.secrets.peppers)
         self.limits = UnverifiedMailLimits(foundation.database, self.contact_index, foundation.secrets.peppers)
         keyring = foundation.keyring(OUTBOX_KEY_PURPOSE)

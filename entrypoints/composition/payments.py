@@ -70,6 +70,7 @@ class Payments:
             donations,
             mail.outbox,
             foundation.page_url,
+            mail.forget_links.link,
             safety,
             issuer=settings.operator_name,
             livemode=livemode,

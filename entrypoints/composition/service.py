@@ -52,7 +52,9 @@ class Service:
         self.proof = Proof(foundation, self.content.storage)
         self.access = Access(foundation, self.history, self.mail)
         self.payments = Payments(foundation, self.history, self.mail, self.aggregates, self.content.safety)
-        self.jobs = Jobs(foundation, self.mail, self.aggregates, self.content, self.payments, self.access, self.proof)
+        self.jobs = Jobs(
+            foundation, self.history, self.mail, self.aggregates, self.content, self.payments, self.access, self.proof
+        )
         self.health = Health(foundation)
         self.commands = self.jobs.commands
         self.queries = Queries(self.database, self.history.log, self.history.replica)

@@ -71,6 +71,8 @@ OPERATION_IDS: Mapping[str, str] = {
     f"GET {_TICKET}/donations/{{donation_id}}/words": "getDonorWords",
     f"PATCH {_TICKET}/donations/{{donation_id}}/words": "changeDonorWords",
     "GET /api/donations": "searchDonations",
+    "GET /api/donations/{donation_id}/receipt": "getReceipt",
+    "POST /api/donations/{donation_id}/forget-donor": "forgetDonor",
     "GET /api/exports/donations": "exportDonations",
     "OPTIONS /api/uploads": "getUploadOptions",
     "POST /api/uploads": "createUpload",

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, UnsetType
 
 from domain.values import DonationStatus
-from entrypoints.presentation.personal_data import PersonalData, shown_email_hash
+from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time, Url, major, utc, utc_or_none
 from projections.donation_ledger import COUNT_COLUMNS
 from projections.model import Row
@@ -90,7 +90,7 @@ class Attribution(Donation):
             personal,
             payment_intent_id=row["payment_intent_id"],
             charge_id=row["charge_id"],
-            donor_email_hash=row["email_hash"] and shown_email_hash(row["email_hash"]),
+            donor_email_hash=row["email_hash"] and personal.email_hash(row["ticket_id"], row["email_hash"]),
             **subclass_fields,
         )
 

@@ -58,6 +58,8 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "PaymentFailed": N_("A payment did not work."),
     "DonorWordsHidden": N_("The words of a donor were taken off the page."),
     "DonorWordsShown": N_("The words of a donor are on the page again."),
+    "DonorForgetRequested": N_("A donor asked to be forgotten. The name is kept as long as the law asks for it."),
+    "DonorForgotten": N_("A donor was forgotten. The amounts stay."),
     "RefundRequested": N_("Paying a gift back was asked for."),
     "RefundAccepted": N_("The payment service accepted to pay back."),
     "RefundRefused": N_("The payment service refused to pay back."),

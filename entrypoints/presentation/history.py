@@ -10,14 +10,14 @@ from uuid import UUID
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
-from adapters.encryption.field_cipher import SEAL
+from adapters.encryption.field_cipher import is_sealed
 from adapters.event_store.log import StoredEntry
 from adapters.read_models.in_memory import folded, ticket_row
 from domain.errors import NotFoundError
 from domain.events import DeskEvent
 from entrypoints.presentation.donations import Donation, DonationTotals
 from entrypoints.presentation.past_ledger import past_donations, past_totals
-from entrypoints.presentation.personal_data import PersonalData, shown_email_hash
+from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time, major, rfc3339, utc
 from entrypoints.presentation.tickets import Draft, Ticket, draft_or_none
 from projections import donation_ledger
@@ -32,6 +32,7 @@ _TIMES = frozenset(
         "due_at",
         "erase_after",
         "expires_at",
+        "forget_at",
         "inactive_since",
         "moved_at",
         "refunded_at",
@@ -69,6 +70,12 @@ class HistoryEvent(ResponseBody):
         )
 
 
+def history_events(entries: Sequence[StoredEntry], personal: PersonalData, *, for_staff: bool) -> list[HistoryEvent]:
+    """Return the events of a page, whose keys are read in one query."""
+    personal.preload_keys({entry.originator_id for entry in entries})
+    return [HistoryEvent.of(entry, personal, for_staff=for_staff) for entry in entries]
+
+
 def _shown_fields(fields: Mapping[str, object], ticket_id: UUID, personal: PersonalData) -> dict[str, object]:
     shown = {name: value for name, value in fields.items() if name not in _HIDDEN}
     return {to_camel(name): _shown(name, value, ticket_id, personal) for name, value in shown.items()}
@@ -87,8 +94,8 @@ def _shown(name: str, value: object, ticket_id: UUID, personal: PersonalData) ->
         case int() if name in _TIMES:
             return rfc3339(datetime.fromtimestamp(value, UTC))
         case str() if name == "email_hash":
-            return shown_email_hash(value)
-        case str() if value.startswith(SEAL):
+            return personal.email_hash(ticket_id, value)
+        case str() if is_sealed(value):
             return personal.text(ticket_id, value)
         case _:
             return value
@@ -125,6 +132,6 @@ class PastState(ResponseBody):
         return cls(
             at=position,
             ticket=PastTicket.from_row(row, personal, donation_draft=draft_or_none(row, personal)),
-            donations=[Donation.from_row(donation, personal) for donation in past_donations(ledger)],
+            donations=[Donation.from_row(row, personal) for row in personal.preload(past_donations(ledger))],
             totals=past_totals(row, ledger, personal, explain=False),
         )

@@ -1,9 +1,10 @@
 """Personal data in responses: values are decrypted when a response is made, and masked for auditors."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from adapters.encryption.field_cipher import SEAL, FieldCipher
+from adapters.encryption.field_cipher import FieldCipher, is_sealed
 from adapters.event_store.history import ERASED
 from domain.corrections import Correction
 from domain.errors import NotFoundError
@@ -25,7 +26,7 @@ class PersonalData:
     def text(self, ticket_id: UUID, value: str) -> str:
         """Return the text, "[masked]" for a masked reader, or "[erased]" if its key was destroyed."""
         try:
-            text = self._cipher.open(ticket_id, value) if value.startswith(SEAL) else value
+            text = self._cipher.open(ticket_id, value) if is_sealed(value) else value
         except NotFoundError:
             return ERASED
         return MASKED if self.masked else text
@@ -74,6 +75,19 @@ class PersonalData:
         name = self.text_or_none(row["ticket_id"], row["donor_last_name"])
         return ANONYMOUS if name is None or name == ERASED else name
 
+    def email_hash(self, ticket_id: UUID, stored: str) -> str:
+        """Return the hash of a donor's e-mail address without the name of its pepper, also for a masked reader."""
+        return PersonalData(self._cipher).text(ticket_id, stored).rpartition(":")[2]
+
+    def preload(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Read the keys of all donors in the rows in one query, and return the rows."""
+        self._cipher.preload(value for row in rows for value in row.values() if isinstance(value, str))
+        return rows
+
+    def preload_keys(self, owners: Iterable[UUID]) -> None:
+        """Read these keys in one query."""
+        self._cipher.preload_keys(owners)
+
 
 def _shortened_contact(type: str, value: str) -> str:
     """Return enough of a contact for its owner to recognise it, and too little for others to learn it."""
@@ -88,8 +102,3 @@ def _shortened_contact(type: str, value: str) -> str:
 def shortened_address(address: str) -> str:
     """Return an e-mail address that is recognised by who knows it, and known to nobody else."""
     return _shortened_contact(ContactType.EMAIL, address)
-
-
-def shown_email_hash(stored: str) -> str:
-    """Return the stored hash of a donor's e-mail address without the name of its pepper, which precedes it."""
-    return stored.rpartition(":")[2]

@@ -81,7 +81,7 @@ __all__ = [
 ]
 
 NAME = "donation_ledger"
-VERSION = 12
+VERSION = 13
 TOPICS = topics(DonationEvent, TicketOpened)
 TABLES = (DONATIONS, ENTRIES, TOTALS, WORKSPACES)
 

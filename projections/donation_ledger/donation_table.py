@@ -55,7 +55,6 @@ DONATIONS = Table(
         f"(workspace, ({DATED_AT}) DESC, donation_id DESC)",
         f"(workspace, status, ({DATED_AT}) DESC, donation_id DESC)",
         f"(workspace, amount, ({DATED_AT}) DESC, donation_id DESC)",
-        "(email_hash) WHERE email_hash IS NOT NULL",
     ),
 )
 

@@ -39,13 +39,15 @@ def measure(report: Report, server_url: str, count: int) -> None:
                 "INSERT INTO donor_names SELECT donation_id, 'name:' || paid % 50, ticket_id FROM read.donation_ledger"
             )
             cursor.execute(
+                "INSERT INTO donor_addresses SELECT donation_id, 'hash:' || paid % 5000 FROM read.donation_ledger"
+            )
+            cursor.execute(
                 "SELECT schemaname FROM pg_tables WHERE tablename = 'donation_ledger' AND schemaname LIKE 'read_%'"
             )
             for (schema,) in cursor.fetchall():
-                table = f"{schema}.donation_ledger"
-                cursor.execute(f"UPDATE {table} SET email_hash = 'hash:' || paid % 5000".encode())
-                cursor.execute(f"VACUUM ANALYZE {table}".encode())
+                cursor.execute(f"VACUUM ANALYZE {schema}.donation_ledger".encode())
             cursor.execute("VACUUM ANALYZE donor_names")
+            cursor.execute("VACUUM ANALYZE donor_addresses")
             for label, (search, after) in SEARCHES.items():
                 took = typical(lambda search=search, after=after: gifts(cursor, search, PAGE, after)) * 1e3
                 report.add(Figure(f"{PAGE} of {count:,} donations: {label}", took, "ms", 20, at_most=True))

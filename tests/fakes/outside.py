@@ -18,6 +18,7 @@ from domain.commands.checkouts import CheckoutCommands
 from domain.commands.desk import DeskCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
+from domain.commands.donors import DonorCommands
 from domain.commands.recordings import RecordingCommands
 from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
@@ -34,6 +35,7 @@ from tests.fakes.stores import (
     MemoryContents,
     MemoryDesks,
     MemoryDonations,
+    MemoryDonorErasure,
     MemoryErasure,
     MemorySupportTickets,
     MemoryTickets,
@@ -155,6 +157,7 @@ def fake_commands(**parts: Any) -> Commands:
         checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"]),
         desk=DeskCommands(ports["tickets"], ports["desks"], ports["workspaces"]),
         donor_words=DonorWordsCommands(ports["donations"]),
+        donors=DonorCommands(ports["donations"], MemoryDonorErasure()),
         attachments=AttachmentCommands(ports["tickets"], ports["contents"]),
         voices=VoiceCommands(ports["tickets"], ports["contents"], transcripts, ports["safety"], ports["cutter"]),
         refunds=RefundCommands(ports["donations"], ports["refunds"]),

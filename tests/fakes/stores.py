@@ -211,6 +211,22 @@ class MemoryContents:
 
 
 @dataclass
+class MemoryDonorErasure:
+    """Keeps names for so many days, and has nothing to erase, because there are no webhooks and mails in memory."""
+
+    days: int | None = None
+
+    def days_kept(self, ticket_id: UUID) -> int | None:
+        return self.days
+
+    def prepare(self, ticket_id: UUID, donation_id: UUID) -> None:
+        pass
+
+    def complete(self, donation: Donation) -> None:
+        pass
+
+
+@dataclass
 class MemoryErasure:
     """Erases content only, because there are no webhooks in memory."""
 

@@ -114,8 +114,16 @@ def test_an_operator_sets_and_clears_the_retention_of_a_workspace(migrated_url: 
         "workspace": "shelter",
         "retentionDays": 90,
     }
-    assert {"workspace": "shelter", "retentionDays": 90} in operator.run_json("workspaces", "list")
-    operator.run_json("workspaces", "retention", "shelter", "none")
-    assert {"workspace": "shelter", "retentionDays": None} in operator.run_json("workspaces", "list")
+    assert operator.run_json("workspaces", "retention", "shelter", "--donors", "3650") == {
+        "workspace": "shelter",
+        "donorRetentionDays": 3650,
+    }
+    shelter = {"workspace": "shelter", "retentionDays": 90, "donorRetentionDays": 3650}
+    assert shelter in operator.run_json("workspaces", "list")
+    operator.run_json("workspaces", "retention", "shelter", "none", "--donors", "none")
+    shelter |= {"retentionDays": None, "donorRetentionDays": None}
+    assert shelter in operator.run_json("workspaces", "list")
+    assert operator.run("workspaces", "retention", "shelter")[0] == 2
+    assert operator.run("workspaces", "retention", "shelter", "--donors", "0")[0] == 2
     code, _, errors = operator.run("workspaces", "retention", "shelter", "--", "-3")
     assert code == 2, errors

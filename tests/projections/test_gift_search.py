@@ -49,6 +49,10 @@ def ledger(database: Database, record_and_fold: RecordAndFold) -> list[Row]:
     record_and_fold(*(opened(ticket, "x", "ngo" if ticket == TICKETS[2] else "public") for ticket in TICKETS))
     record_and_fold(*(event for number in range(40) for event in events_of(number)))
     with database.reading() as cursor:
+        cursor.execute(
+            "INSERT INTO donor_addresses"
+            " SELECT donation_id, email_hash FROM read.donation_ledger WHERE email_hash IS NOT NULL"
+        )
         cursor.execute("SELECT * FROM read.donation_ledger")
         return fetched_rows(cursor, DONATIONS.columns)
 

@@ -30,6 +30,7 @@ from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers
+from entrypoints.http.handlers.donors import DonorHandlers
 from entrypoints.http.handlers.exports import ExportHandlers
 from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
@@ -187,6 +188,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         VersionHandlers(commands.tickets, ticket_reader, cipher, draft_safety),
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
         DonorWordsHandlers(commands.donor_words, cipher),
+        DonorHandlers(commands.donors, commands.documents, service.mail.forget_links, database, site),
         HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
         AuditPageHandlers(access.credentials, cipher, service.proof.checkpoints, proof_checks, site),

@@ -21,6 +21,7 @@ from domain.errors import NotFoundError
 from entrypoints.composition.queries import Queries
 from entrypoints.http.bodies import Amount, Body, DeadLetterRetry, Empty, Line, report_fault
 from entrypoints.http.handlers.donations import money
+from entrypoints.http.handlers.donors import donation_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
 from entrypoints.http.problems import Problem
@@ -38,8 +39,7 @@ from entrypoints.presentation.administration import (
     RetriedDeadMail,
 )
 from entrypoints.presentation.donations import Attribution
-from projections import donation_ledger, ticket_status
-from projections.model import Row
+from projections import ticket_status
 
 
 class RefundOrder(Body):
@@ -150,7 +150,7 @@ class RefundHandlers:
 
     def refund(self, call: Call, body: RefundOrder) -> Attribution:
         """Record the request for a refund; the donation changes when Stripe reports the refund."""
-        row = self._donation_row(call)
+        row = donation_row(self.database, call)
         call.answer_ticket_id = row["ticket_id"]
         amount = None if body.amount is None else money(body.amount, row["currency"])
         with self.database.reading() as cursor:
@@ -160,13 +160,4 @@ class RefundHandlers:
         self.commands.request(
             call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason
         )
-        return Attribution.from_row(self._donation_row(call), call.personal_data(self.cipher))
-
-    def _donation_row(self, call: Call) -> Row:
-        donation_id, row = ids.parse(call.path_params["donation_id"]), None
-        if donation_id is not None:
-            with self.database.reading() as cursor:
-                row = donation_ledger.donation(cursor, donation_id)
-        if row is None:
-            raise NotFoundError("There is no such donation.")
-        return row
+        return Attribution.from_row(donation_row(self.database, call), call.personal_data(self.cipher))

@@ -96,7 +96,7 @@ def recent_gifts(
             words(gift["name"], gift),
             words(gift["message"], gift),
         )
-        for gift in rows
+        for gift in personal.preload(rows)
     ]
 
 

@@ -61,7 +61,7 @@ class DonationHandlers:
         else:
             rows, count = _past_donations(call, page, as_of, known_at)
         personal = call.personal_data(self.cipher)
-        donations = [Donation.from_row(row, personal) for row in page.cut(rows, _key)]
+        donations = [Donation.from_row(row, personal) for row in page.cut(personal.preload(rows), _key)]
         return page.answer(DonationPage(True, call.ticket_id, count, donations, page.next_cursor))
 
     def totals(self, call: Call) -> DonationTotals:

@@ -6,7 +6,7 @@ from adapters.encryption.field_cipher import FieldCipher
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
 from entrypoints.http.query import parse_integer, time_parameter
-from entrypoints.presentation.history import EventPage, HistoryEvent, PastState
+from entrypoints.presentation.history import EventPage, PastState, history_events
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,8 @@ class HistoryHandlers:
         page = requested_page(call)
         after = page.after_position() or 0
         entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, page.limit + 1))
-        events = [
-            HistoryEvent.of(entry, personal, for_staff=call.is_staff)
-            for entry in page.cut(entries, lambda entry: [entry.position])
-        ]
+        shown = page.cut(entries, lambda entry: [entry.position])
+        events = history_events(shown, personal, for_staff=call.is_staff)
         return page.answer(EventPage(events, page.next_cursor))
 
 

@@ -82,6 +82,7 @@ class ManagePageHandlers:
                 page_words.words_of(cursor, [row["donation_id"] for row in rows]),
             )
         )
+        personal.preload([*words.values()])
         totals = DonationTotals.from_rows(row, total_rows, None, None, personal)
         draft, url = Draft.from_row(row, personal), self.page_url(row["slug"])
         goal = draft.goal_amount_minor if draft.currency == totals.currency else None

@@ -26,7 +26,7 @@ from entrypoints.presentation.desk import DeskArchive, Note
 from entrypoints.presentation.documents import Document
 from entrypoints.presentation.donations import Donation
 from entrypoints.presentation.export_guide import guide
-from entrypoints.presentation.history import HistoryEvent
+from entrypoints.presentation.history import HistoryEvent, history_events
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.recordings import recordings_of
 from entrypoints.presentation.responses import ResponseBody, encode
@@ -126,19 +126,19 @@ class TicketExportHandlers:
         """Yield the donations and the history, which an API client gets as far as it may read them elsewhere."""
         is_client = call.principal.role is Role.CLIENT
         if not is_client or "donations:read" in call.principal.scopes:
-            yield "donations.json", _json_lines(Donation.from_row(row, personal) for row in _donations(call))
+            yield "donations.json", _json_lines(Donation.from_row(row, personal) for row in _donations(call, personal))
         if call.is_staff:
             yield "desk.json", _json(_noted(call, personal))
         if not is_client:
             yield "history.json", _json_lines(_events(call, personal))
 
 
-def _donations(call: Call) -> Iterator[Row]:
+def _donations(call: Call, personal: PersonalData) -> Iterator[Row]:
     after = None
     while True:
         end = after
         rows = call.reads.ask(lambda cursor: donation_ledger.donations(cursor, call.ticket_id, PAGE, end))  # noqa: B023
-        yield from rows
+        yield from personal.preload(rows)
         if len(rows) < PAGE:
             return
         after = rows[-1]["paid_at"], rows[-1]["created_at"], rows[-1]["donation_id"]
@@ -148,7 +148,7 @@ def _events(call: Call, personal: PersonalData) -> Iterator[HistoryEvent]:
     after = 0
     while True:
         entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, PAGE))  # noqa: B023
-        yield from (HistoryEvent.of(entry, personal, for_staff=call.is_staff) for entry in entries)
+        yield from history_events(entries, personal, for_staff=call.is_staff)
         if len(entries) < PAGE:
             return
         after = entries[-1].position

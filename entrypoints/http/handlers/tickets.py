@@ -107,7 +107,9 @@ class TicketHandlers:
             documents=self._documents(call) if "documents" in include else UNSET,
             attributions=[
                 Attribution.from_row(donation, personal)
-                for donation in call.reads.ask(lambda cursor: donation_ledger.donations(cursor, ticket_id))
+                for donation in personal.preload(
+                    call.reads.ask(lambda cursor: donation_ledger.donations(cursor, ticket_id))
+                )
             ]
             if "attributions" in include
             else UNSET,

@@ -7,10 +7,13 @@ from entrypoints.composition.exports import Format
 from entrypoints.http import bodies
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers, WordsChange
+from entrypoints.http.handlers.donors import DonorHandlers
 from entrypoints.http.handlers.exports import ExportHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.operations import Operation, Parameter, RateLimit, choice_schema
 from entrypoints.http.table.access import (
+    ADMINISTER,
+    ALWAYS_OPEN,
     AS_OF,
     CURSOR,
     EXPORT,
@@ -20,6 +23,7 @@ from entrypoints.http.table.access import (
     LEDGER,
     LIMIT,
     NOT_FOUND,
+    PAGE_NOT_FOUND,
     PATCH,
     PAY,
     TICKET,
@@ -68,6 +72,23 @@ OPERATIONS: tuple[Operation, ...] = (
             Parameter("workspace", "Only donations to tickets of this workspace."),
             LIMIT, CURSOR,
         ),
+    ),
+    Operation(
+        "GET", "/api/donations/{donation_id}/receipt", "Get the receipt of a gift", DonorHandlers.receipt, ADMINISTER,
+        media_types=("application/pdf",), other_responses=NOT_FOUND, tag="Donations",
+    ),
+    Operation(
+        "POST", "/api/donations/{donation_id}/forget-donor",
+        "Forget the donor of a gift, whose name is kept as long as the law asks for it", DonorHandlers.forget,
+        ADMINISTER, JSON, bodies.Empty, tag="Donations",
+    ),
+    Operation(
+        "GET", "/forget/{token}", "Ask a donor for confirmation to be forgotten", DonorHandlers.show, ALWAYS_OPEN,
+        media_types=("text/html",), other_responses=PAGE_NOT_FOUND, tag="Donations",
+    ),
+    Operation(
+        "POST", "/forget/{token}", "Forget the donor whom the link in a mail belongs to", DonorHandlers.forget_by_link,
+        ALWAYS_OPEN, media_types=("text/html",), other_responses=PAGE_NOT_FOUND, tag="Donations",
     ),
     Operation(
         "GET", "/api/exports/donations", "Export donations for accounting", ExportHandlers.export, EXPORT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -117,6 +118,24 @@ def test_a_backup_older_than_an_erasure_opens_only_the_living_after_the_next_rot
     assert name_of(service, living) == name
 
 
+def test_a_donor_who_was_forgotten_after_the_backup_stays_forgotten(service: Service, other: Restore):
+    ledger = Ledger(service)
+    forgotten, kept = ledger.payment(), ledger.payment()
+    ledger.take(forgotten.completed(), kept.completed())
+    other.take()
+    service.commands.donors.forget(SYSTEM, forgotten.ticket_id, forgotten.donation_id, datetime.now(UTC))
+    rotate(service)
+    assert other.restore().keyless == 1
+    restored = other.open()
+    try:
+        later = Ledger(restored)
+        later.follow()
+        assert [later.view(payment).donor for payment in (forgotten, kept)] == ["Anonymous", "Hopper"]
+        assert later.totals(forgotten.ticket_id) == {"USD": (10_000, 0, 10_000)}
+    finally:
+        restored.stop()
+
+
 def test_a_backup_of_the_present_epoch_is_restored_as_it_is(service: Service, other: Restore):
     ticket = Ledger(service).ticket()
     other.take()
@@ -152,7 +171,8 @@ def test_with_any_key_the_history_is_restored_without_personal_data(service: Ser
     service.access.idempotency.begin("visitor", "POST /x", "key", "body")
     other.take()
     shutil.rmtree(other.former)
-    assert other.restore(None).keyless == 1
+    # The keys of the ticket and of the donation.
+    assert other.restore(None).keyless == 2
     restored = other.open()
     assert Ledger(restored).totals(ticket) == {"USD": (10_000, 0, 10_000)}
     restored.access.idempotency.begin("visitor", "POST /x", "key", "body")

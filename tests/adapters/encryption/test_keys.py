@@ -10,19 +10,20 @@ from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from adapters.encryption import ticket_keys
 from adapters.encryption.field_cipher import FieldCipher, FieldContext
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring, derived_key
-from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
+from adapters.encryption.ticket_keys import TICKET_KEYRING, KeyDestroyed, TicketKeys, books_of
 from adapters.event_store.history import ERASED, SealingMapper
 from adapters.event_store.log import NewEntry, StoredEntry
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
-from domain.events import TicketEvent
+from domain.events import DonorForgetRequested, PaymentConfirmed, PaymentReceived, TicketEvent
+from domain.personal import SealedFor
 from tests.fakes.events import CANARY, events, personal_texts
 
 # The pool's own threads draw from `random` while an example is being made, which Hypothesis takes for a strategy's.
@@ -251,16 +252,93 @@ def test_stored_events_hold_no_readable_personal_data(cipher: FieldCipher, keys:
     assert loaded == event
 
 
+def facts_of_donor(event: TicketEvent) -> list[str]:
+    match event:
+        case PaymentReceived(donor=donor) | PaymentConfirmed(donor=donor):
+            return [text for text in (donor.last_name, donor.email_hash) if text is not None]
+        case DonorForgetRequested(last_name=last_name):
+            return [last_name]
+    return []
+
+
 @THREADS_DRAW_TOO
 @given(events)
-def test_an_event_of_an_erased_ticket_loads_without_personal_data(
+def test_of_an_event_of_an_erased_ticket_exactly_the_facts_of_the_donor_are_readable(
     database: Database, cipher: FieldCipher, keys: TicketKeys, event: TicketEvent
 ):
+    assume(event.ticket != event.originator_id or not facts_of_donor(event))
     with database.connection() as connection:  # a ticket's id may occur in several examples
         connection.execute("DELETE FROM ticket_keys")
     keys.get(event.ticket, create=True)
     entry = SealingMapper(cipher).to_stored_event(event)
     keys.destroy(event.ticket)
     loaded = SealingMapper(cipher).to_domain_event(stored(entry))
+    assert personal_texts(loaded) == facts_of_donor(event)
+
+
+@THREADS_DRAW_TOO
+@given(events)
+def test_an_event_whose_keys_were_destroyed_loads_without_personal_data(
+    database: Database, cipher: FieldCipher, keys: TicketKeys, event: TicketEvent
+):
+    with database.connection() as connection:  # a ticket's id may occur in several examples
+        connection.execute("DELETE FROM ticket_keys")
+    keys.get(event.ticket, create=True)
+    entry = SealingMapper(cipher).to_stored_event(event)
+    for owner in (event.ticket, event.originator_id, books_of(event.originator_id)):
+        keys.destroy(owner)
+    loaded = SealingMapper(cipher).to_domain_event(stored(entry))
     assert personal_texts(loaded) == []
     assert repr(loaded).count(ERASED) == len(personal_texts(event))
+
+
+# The keys of donations.
+
+
+def test_a_text_for_both_is_read_only_while_both_keys_are_there(cipher: FieldCipher, keys: TicketKeys, ticket: UUID):
+    envelopes = [cipher.seal(ticket, replace(PLACE, stream=uuid4()), "Ada", owner=SealedFor.BOTH) for _ in range(2)]
+    assert [cipher.open(ticket, envelope) for envelope in envelopes] == ["Ada", "Ada"]
+    keys.destroy(UUID(envelopes[0].split(":")[2]))
+    with pytest.raises(NotFoundError):
+        cipher.open(ticket, envelopes[0])
+    assert cipher.open(ticket, envelopes[1]) == "Ada"
+    keys.destroy(ticket)
+    with pytest.raises(NotFoundError):
+        cipher.open(ticket, envelopes[1])
+
+
+def test_an_envelope_opens_only_for_whom_it_was_sealed(cipher: FieldCipher, ticket: UUID):
+    for owner in SealedFor:
+        envelope = cipher.seal(ticket, PLACE, "Ada", owner=owner)
+        for other in set(SealedFor) - {owner}:
+            forged = envelope.replace(f"sealed:{owner}:", f"sealed:{other}:", 1)
+            with pytest.raises((DecryptionError, NotFoundError)):
+                cipher.open(ticket, forged)
+
+
+def test_a_key_that_was_destroyed_is_not_created_again(cipher: FieldCipher, keys: TicketKeys, ticket: UUID):
+    envelope = cipher.seal(ticket, PLACE, "Ada", owner=SealedFor.DONATION)
+    keys.destroy(PLACE.stream)
+    cipher.create_key(PLACE.stream)
+    for act in (
+        lambda: cipher.open(ticket, envelope),
+        lambda: cipher.seal(ticket, PLACE, "Ada", owner=SealedFor.DONATION),
+    ):
+        with pytest.raises(KeyDestroyed):
+            act()
+
+
+def test_the_keys_of_many_envelopes_are_read_in_one_query(
+    database: Database, cipher: FieldCipher, ticket: UUID, monkeypatch: pytest.MonkeyPatch
+):
+    envelopes = [
+        cipher.seal(ticket, replace(PLACE, stream=uuid4()), "Ada", owner=owner)
+        for owner in (SealedFor.DONATION, SealedFor.BOOKS, SealedFor.BOTH)
+    ]
+    fresh = TicketKeys(database, Keyring(MASTER, TICKET_KEYRING))
+    other = FieldCipher(fresh)
+    fresh.get(ticket)
+    other.preload([*envelopes, "no envelope"])
+    monkeypatch.setattr(ticket_keys, "CACHE_SECONDS", 3_600)
+    monkeypatch.setattr(database, "row", lambda *_: pytest.fail("a key was read alone"))
+    assert [other.open(ticket, envelope) for envelope in envelopes] == ["Ada"] * 3

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 
 from adapters.event_store import codec
 from domain.events import TicketEvent, TicketOpened
+from domain.personal import SealedFor
 from tests.fakes.events import CANARY, EVENTS, PLACE_FIELDS, events, personal_texts
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "events"
@@ -44,7 +45,7 @@ def test_an_event_is_stored_as_plain_readable_json(event: TicketEvent):
 def test_every_personal_text_is_encrypted_and_decrypted(event: TicketEvent):
     sealed: dict[str, str] = {}
 
-    def seal(field: str, text: str) -> str:
+    def seal(_: SealedFor, field: str, text: str) -> str:
         assert field not in sealed
         sealed[field] = text
         return f"sealed {field}"

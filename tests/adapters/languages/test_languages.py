@@ -82,6 +82,7 @@ OF_DONORS = {
     "entrypoints/http/handlers/campaign_view.py",
     "entrypoints/pages/base.html",
     "entrypoints/pages/campaign.html",
+    "entrypoints/pages/forget.html",
     "entrypoints/pages/gone.html",
     "entrypoints/pages/home.html",
     "entrypoints/pages/not_public.html",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from domain.values import SYSTEM, GiftWords, Money
 from entrypoints.composition.service import Service
 from projections.gift_search import GiftSearch, gifts
 from tests.money import Ledger
+from tests.stripe_events import Payment
 
 
 @pytest.fixture
@@ -99,12 +101,55 @@ def test_names_are_hashed_in_batches_and_by_one_process_at_a_time(ledger: Ledger
     assert found(ledger.service, names, "byron") == []
 
 
-def test_no_name_of_an_erased_ticket_is_found(ledger: Ledger):
-    service, names, payment = ledger.service, ledger.service.payments.donor_names, ledger.payment()
+def give_with_words(ledger: Ledger, ticket: UUID, name: str) -> Payment:
+    """Record a paid gift whose donor has left another name on the page."""
+    payment, words = Payment(ticket, 500), GiftWords(name, None, True)
+    donation = Donation.request_checkout(SYSTEM, ticket, payment.donation_id, Money(500, "USD"), None, words=words)
+    donation.open_checkout(SYSTEM, payment.session_id, int(time.time()), livemode=False)
+    ledger.service.aggregates.donations.add(donation)
     ledger.take(payment.completed())
+    ledger.service.payments.donor_names.run_all()
+    return payment
+
+
+def found_by_address(service: Service, address: str) -> list[UUID]:
+    hashes = service.payments.donor_addresses.all_of(address)
+    with service.database.reading() as cursor:
+        return [row["donation_id"] for row in gifts(cursor, GiftSearch(email_hashes=hashes), 10)]
+
+
+def test_after_an_erasure_donors_are_found_by_what_the_books_keep_of_them(ledger: Ledger):
+    service, names, ticket = ledger.service, ledger.service.payments.donor_names, ledger.ticket()
+    payment = give_with_words(ledger, ticket, "Aunt Grace")
+    service.commands.tickets.erase(SYSTEM, ticket)
+    for _ in range(2):
+        assert (
+            found(service, names, "hopper") == found_by_address(service, "grace@example.com") == [payment.donation_id]
+        )
+        assert found(service, names, "aunt") == []
+        names_of(service, "another").run_all()
+        names = names_of(service, "another")
+
+
+def test_a_forgotten_donor_is_found_neither_by_name_nor_by_address(ledger: Ledger):
+    service, names = ledger.service, ledger.service.payments.donor_names
+    payment = give_with_words(ledger, ledger.ticket(), "Aunt Grace")
+    assert found_by_address(service, "grace@example.com") == [payment.donation_id]
+    service.commands.donors.forget(SYSTEM, payment.ticket_id, payment.donation_id, datetime.now(UTC))
     names.run_all()
-    assert hash_count(service) == 1
-    service.commands.tickets.erase(SYSTEM, payment.ticket_id)
-    assert hash_count(service) == 0
     names_of(service, "another").run_all()
     assert hash_count(service) == 0
+    assert found_by_address(service, "grace@example.com") == []
+
+
+def test_a_name_that_is_kept_for_the_books_is_found_until_it_is_forgotten(ledger: Ledger):
+    service, names = ledger.service, ledger.service.payments.donor_names
+    service.jobs.retention.keep_donors_for("public", 36_500)
+    payment = give_with_words(ledger, ledger.ticket(), "Aunt Grace")
+    service.commands.donors.forget(SYSTEM, payment.ticket_id, payment.donation_id, datetime.now(UTC))
+    names.run_all()
+    assert (found(service, names, "hopper"), found(service, names, "aunt")) == ([payment.donation_id], [])
+    assert found_by_address(service, "grace@example.com") == []
+    service.commands.donors.finish(payment.ticket_id, payment.donation_id, datetime.now(UTC))
+    names.run_all()
+    assert found(service, names, "hopper") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,6 +24,7 @@ from adapters.postgres.database import Database
 from adapters.privacy import epoch_rotation
 from adapters.privacy.epoch_rotation import EpochRotation
 from adapters.privacy.key_recovery import adopt
+from domain.donations import donation_stream
 from domain.errors import NotFoundError, RefusedError, UnavailableError
 from domain.ports import Mail
 from domain.tickets import NewTicket
@@ -91,12 +93,20 @@ class Attacker:
 
     def stories(self, ticket: UUID, epoch_keys: dict[str, bytes]) -> set[str]:
         """Return every display name of the ticket that any ticket key found in the files decrypts."""
+        return self._texts(ticket, rb"sealed:1:%s:[0-9]+:ticket_opened:display_name:[\w=-]+", epoch_keys)
+
+    def donors(self, stream: UUID, epoch_keys: dict[str, bytes]) -> set[str]:
+        """Return every donor's name of the donation that any key found in the files decrypts."""
+        field = rb"payment_received:donor\.last_name"
+        return self._texts(stream, rb"sealed:donation:%s:[0-9]+:" + field + rb":[\w=-]+", epoch_keys)
+
+    def _texts(self, owner: UUID, pattern: bytes, epoch_keys: dict[str, bytes]) -> set[str]:
         found = set()
-        for key in self._ticket_keys(ticket, epoch_keys):
+        envelopes = {match for file in self.files for match in re.findall(pattern % str(owner).encode(), file)}
+        for key in self._ticket_keys(owner, epoch_keys):
             cipher = FieldCipher(_FoundKey(key))  # type: ignore[arg-type]
-            pattern = re.compile(rb"sealed:1:%s:[0-9]+:ticket_opened:display_name:[\w=-]+" % str(ticket).encode())
-            for envelope in {match for file in self.files for match in pattern.findall(file)}:
-                found.add(cipher.open(ticket, envelope.decode()))
+            for envelope in envelopes:
+                found.add(cipher.open(owner, envelope.decode()))
         return found
 
     def _ticket_keys(self, ticket: UUID, epoch_keys: dict[str, bytes]) -> Iterator[bytes]:
@@ -121,7 +131,8 @@ class _FoundKey:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def get(self, _: UUID) -> bytes:
+    def get(self, _: UUID, *, create: bool = False) -> bytes:
+        del create
         return self._key
 
 
@@ -186,6 +197,20 @@ def test_nothing_personal_is_ever_written_sealed_with_the_master_key_alone(servi
         assert attacker.values_sealed_with_master_key_alone(purpose) == 0
 
 
+def test_with_the_master_key_and_the_data_folder_nobody_reads_a_donor_forgotten_before_the_rotation(service: Service):
+    ledger = Ledger(service)
+    forgotten, kept = ledger.payment(), ledger.payment()
+    ledger.take(forgotten.completed(), kept.completed())
+    streams = [donation_stream(payment.ticket_id, payment.donation_id) for payment in (forgotten, kept)]
+    service.commands.donors.forget(SYSTEM, forgotten.ticket_id, forgotten.donation_id, datetime.now(UTC))
+    attacker, keys = Attacker(service), stolen_epoch_keys(service)
+    assert [attacker.donors(stream, keys) for stream in streams] == [{"Hopper"}, {"Hopper"}]
+
+    rotation(service).rotate()
+    attacker, keys = Attacker(service), stolen_epoch_keys(service)
+    assert [attacker.donors(stream, keys) for stream in streams] == [set(), {"Hopper"}]
+
+
 # Rotations.
 
 
@@ -199,8 +224,8 @@ def test_a_rotation_keeps_every_living_value_and_destroys_the_old_key(service: S
     service.access.idempotency.begin("visitor", "POST /x", "key", "body")
     [before] = key_files(service)
     report = rotation(service).rotate()
-    # The ticket's key, the service's key, the webhook and the request for a login code.
-    assert (report.resealed, report.destroyed) == (4, 1)
+    # The keys of ticket and donation, the service's key, the webhook and the request for a login code.
+    assert (report.resealed, report.destroyed) == (5, 1)
     [after] = key_files(service)
     assert after.name == report.epoch != before.name
     assert after.stat().st_mode & 0o777 == 0o600

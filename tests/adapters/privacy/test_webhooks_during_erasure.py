@@ -65,11 +65,11 @@ def erase_with(ledger: Ledger, payment: Payment, monkeypatch: pytest.MonkeyPatch
         ledger.service.commands.tickets.erase(SYSTEM, payment.ticket_id)
 
 
-def assert_applied_without_the_donor(ledger: Ledger, payment: Payment) -> None:
+def assert_applied_with_the_donor(ledger: Ledger, payment: Payment) -> None:
     ledger.take(payment.completed())
     assert set(ledger.inbox().values()) == {"applied"}
     assert ledger.totals(payment.ticket_id) == TOTALS
-    assert ledger.view(payment).donor == "Anonymous"
+    assert ledger.view(payment).donor == "Hopper"
 
 
 def test_an_event_that_is_held_just_before_the_erasure_is_recorded_is_applied_later(
@@ -84,7 +84,7 @@ def test_an_event_that_is_held_just_before_the_erasure_is_recorded_is_applied_la
 
     erase_with(ledger, payment, monkeypatch, hold)
     assert ticket_of(ledger.service, refund["id"]) is None
-    assert_applied_without_the_donor(ledger, payment)
+    assert_applied_with_the_donor(ledger, payment)
 
 
 def test_an_event_is_not_held_under_a_destroyed_key_that_its_process_still_caches(
@@ -98,7 +98,7 @@ def test_an_event_is_not_held_under_a_destroyed_key_that_its_process_still_cache
     ledger.deliver(refund)
     other.payments.applier.apply_all()
     assert ticket_of(ledger.service, refund["id"]) is None
-    assert_applied_without_the_donor(ledger, payment)
+    assert_applied_with_the_donor(ledger, payment)
 
 
 def test_an_erasure_waits_for_an_applier_that_has_claimed_an_event_of_its_ticket(

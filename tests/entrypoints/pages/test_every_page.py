@@ -29,6 +29,7 @@ from tests.entrypoints.http.test_proofs import newest
 from tests.fakes.drafting import DRAFT, SPOKEN
 from tests.fakes.photos import photo
 from tests.members import joined_member, new_address, signed_in
+from tests.money import Ledger
 
 pytestmark = pytest.mark.browser
 
@@ -154,6 +155,11 @@ def test_the_pages_of_a_visitor(look: Look, live: LiveService, monkeypatch: pyte
     look.at("/recover/none", "recovery-link")
     token = live.service.mail.subscriptions.link(address()).rpartition("/")[2]
     look.at(f"/unsubscribe/{token}", "unsubscribe")
+    payment = Ledger(live.service).payment()
+    token = live.service.mail.forget_links.link(payment.ticket_id, payment.donation_id).rpartition("/")[2]
+    look.at(f"/forget/{token}", "forget").click("main button")
+    expect(look.page.locator("[role=status]")).to_be_visible()
+    look.now("forgotten")
     look.at("/tell/file", "tell-file")
     look.at("/tell/write", "tell-write")
     monkeypatch.setattr(live.service, "settings", live.settings.model_copy(update={"intake": "closed"}))
