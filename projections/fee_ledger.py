@@ -53,7 +53,7 @@ TABLES = (FEES,)
 EXCHANGE = "exchange"
 
 # The categories of fees that Stripe books by themselves, as gross amounts.
-_FEES = frozenset({"fee", "network_cost", "tax"})
+STANDALONE_FEES = frozenset({"fee", "network_cost", "tax"})
 
 # The accounts that a row is posted to.
 BALANCE, COSTS, CLEARING = "assets:stripe:balance", "expenses:stripe:fees", "assets:stripe:clearing"
@@ -189,7 +189,7 @@ def postings(row: Row, converted: Money | None = None) -> Iterator[tuple[str, Mo
     currency = row["currency"]
     changes = [(BALANCE, Money(row["net"], currency)), (COSTS, Money(row["fee"], currency))]
     if converted is None:
-        changes += [(COSTS if row["category"] in _FEES else CLEARING, Money(-row["gross"], currency))]
+        changes += [(COSTS if row["category"] in STANDALONE_FEES else CLEARING, Money(-row["gross"], currency))]
     else:
         changes += [
             (CONVERSION, Money(-row["gross"], currency)),

@@ -13,6 +13,7 @@ from entrypoints.presentation.event_sentences import N_
 
 DESK = "/desk"
 STAFF = frozenset(MemberRole)
+MONEY = STAFF - {MemberRole.CASEWORKER}
 MANAGERS = frozenset({MemberRole.OWNER, MemberRole.ADMIN})
 
 ROLES: Mapping[str, str] = {
@@ -35,6 +36,7 @@ class Part(NamedTuple):
 # In the order of the navigation. A part is shown if this process answers its path.
 PARTS = (
     Part(DESK, N_("Stories"), STAFF),
+    Part("/desk/figures", N_("Figures"), MONEY),
     Part("/desk/members", N_("Members"), STAFF),
     Part("/desk/account", N_("My account"), STAFF),
 )

@@ -32,6 +32,7 @@ from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers
 from entrypoints.http.handlers.donors import DonorHandlers
 from entrypoints.http.handlers.exports import ExportHandlers
+from entrypoints.http.handlers.figures import FigureHandlers
 from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
@@ -194,6 +195,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         AuditPageHandlers(access.credentials, cipher, service.proof.checkpoints, proof_checks, site),
         VerifyPageHandlers(proof_checks, site),
         ExportHandlers(queries, cipher),
+        FigureHandlers(queries, cipher, desk),
         GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names),
         LoginCodeHandlers(access.login_codes),
         sessions,

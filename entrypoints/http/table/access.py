@@ -38,6 +38,7 @@ PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", members=CASEW
 LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", members=STAFF, names_ticket=True)
 # Donations over all tickets of the workspace.
 GIFTS = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="donations:read", members=STAFF)
+FIGURES = replace(GIFTS, members=MONEY)
 TOTALS = replace(LEDGER, open_if_published=True)
 # What the page of a published ticket shows.
 PUBLIC_READ = replace(READ, open_if_published=True)

@@ -370,3 +370,21 @@ def test_the_pages_of_the_desk(look: Look, live: LiveService):
 
 def token_of(member: Client) -> str:
     return str(member.headers["authorization"].removeprefix("Bearer "))
+
+
+def test_the_pages_of_figures(look: Look, live: LiveService, admin: Client):
+    workspace = f"w-{uuid7().hex[-12:]}"
+    with (
+        joined_member(live, workspace, MemberRole.OWNER) as owner,
+        joined_member(live, workspace, MemberRole.ACCOUNTANT) as accountant,
+    ):
+        look.as_whom(token_of(accountant))
+        look.at("/desk/figures", "figures-none")
+        ticket = owner.open_ticket()
+        ticket.write_draft(title=f"Un techo para {LONG_NAME}")
+        gifts = [donate_in_sandbox(live, ticket, amount) for amount in (50, "1234.56", 10)]
+        donate_in_sandbox(live, ticket, 150_000, "JPY")
+        admin.post(f"/admin/donations/{gifts[1]}/refund", json={"amount": "500", "reason": "asked for"})
+        wait_until_delivered(live)
+        look.at("/desk/figures", "figures")
+        look.at("/desk/figures?by=week&timezone=America/Bogota", "figures-weeks")
