@@ -617,6 +617,20 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("PATCH", "/api/session"): planter.as_admin("PATCH", "/api/session?{canary}", 403),
         ("DELETE", "/api/session"): planter.as_admin("DELETE", "/api/session?{canary}", 403),
         ("DELETE", "/api/session/{session_id}"): planter.as_admin("DELETE", "/api/session/{canary}", 403),
+        ("GET", "/desk"): planter.as_admin("GET", "/desk?q={canary}", 403),
+        ("GET", "/desk/tickets/{ticket_id}"): planter.as_admin("GET", "/desk/tickets/{canary}", 403),
+        ("POST", "/desk/tickets/{ticket_id}/desk"): planter.as_admin(
+            "POST", "/desk/tickets/{ticket}/desk", 403, data={"labels": planter.canary("label")}
+        ),
+        ("POST", "/desk/tickets/{ticket_id}/notes"): planter.as_admin(
+            "POST", "/desk/tickets/{ticket}/notes", 403, data={"text": planter.canary("note")}
+        ),
+        ("POST", "/desk/tickets/{ticket_id}/suspend"): planter.as_admin(
+            "POST", "/desk/tickets/{ticket}/suspend", 403, data={"reason": planter.canary("reason")}
+        ),
+        ("POST", "/desk/tickets/{ticket_id}/reinstate"): planter.as_admin(
+            "POST", "/desk/tickets/{ticket}/reinstate?{canary}", 403
+        ),
         ("GET", "/desk/sign-in"): planter.as_admin("GET", "/desk/sign-in?next=/{canary}", 200),
         ("POST", "/desk/sign-in"): planter.as_admin(
             "POST", "/desk/sign-in?{canary}", 403, data={"email": planter.canary("email")}

@@ -27,6 +27,7 @@ from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.desk import DeskHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
+from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers
@@ -142,6 +143,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     )
     sessions = SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces)
     workspaces = WorkspaceHandlers(commands.workspaces, access.contact_index, queries)
+    ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
+    notes = DeskHandlers(commands.desk, cipher)
     desk = Desk(site, commands.workspaces, access.member_sessions, paths)
     return [
         TellHandlers(
@@ -173,8 +176,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         QuestionPageHandlers(commands.tickets, ticket_reader, cipher, draft_safety, site, paths),
         FindingPageHandlers(commands.tickets, cipher, draft_safety, site),
         campaigns,
-        TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index),
-        DeskHandlers(commands.desk, cipher),
+        ticket_list,
+        notes,
+        DeskTicketHandlers(ticket_list, notes, campaigns, cipher, desk),
         UpdateHandlers(commands.tickets, cipher, draft_safety),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         attachments,

@@ -13,7 +13,7 @@ from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.consent import Consent
 from domain.errors import FaultCode
-from domain.values import ConsentHow, ConsentScope, OthersDecision
+from domain.values import ConsentHow, ConsentScope, OthersDecision, Role
 from entrypoints.http.bodies import Body, Line, Text
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
@@ -85,6 +85,13 @@ MAX_YEAR = 9000
 
 class WithdrawnConsent(Body):
     scopes: Scopes
+
+
+def given_on_page(call: Call) -> dict[str, str]:
+    """Return how the person agrees on a page: by a tap, or before the member of the staff who is signed in."""
+    if call.principal.role is Role.MEMBER:
+        return {"how": ConsentHow.WITNESSED.value, "by": str(call.principal.actor)}
+    return {"how": ConsentHow.TYPED.value}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
 from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.ports import QrCodes
-from domain.values import Contact, ContactType, DonationStatus, Money
+from domain.values import Contact, ContactType, DonationStatus, Money, Role
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.cookies import session_cookie
@@ -209,7 +209,8 @@ class ManagePageHandlers:
             now=datetime.now(UTC),
         )
         cookie: Mapping[str, str] = {}
-        if call.principal.session is not None or (call.credential or "").startswith(SESSION_TOKEN):
+        is_holder = call.principal.role is Role.HOLDER
+        if is_holder and (call.principal.session is not None or (call.credential or "").startswith(SESSION_TOKEN)):
             secret = call.seed.secret("session")
             self.recovery_links.open_for(call.ticket_id, call.seed.id("session"), secret)
             cookie = session_cookie(session_token(secret), https=self.site.https)
@@ -232,6 +233,8 @@ class ManagePageHandlers:
         if typed not in (_word(call), "erase"):
             return self._erase_page(call, wrong=True)
         self.commands.erase(call.principal.actor, call.ticket_id)
+        if call.principal.role is Role.MEMBER:
+            return see_other("/desk?done=erased")
         # A session of the contact may have other stories; everything else was for this ticket alone.
         signed_out = {} if call.principal.session else session_cookie(None, https=self.site.https)
         return see_other("/find?erased", signed_out)

@@ -11,10 +11,10 @@ from domain.commands.tickets import TicketCommands
 from domain.errors import RefusedError, StaleVersionError
 from domain.lifecycle import missing_fields
 from domain.safety import UndecidedFindings
-from domain.values import ConsentHow, ConsentScope, Draft, FindingDecision, FindingKind, Kind, OthersDecision
+from domain.values import ConsentScope, Draft, FindingDecision, FindingKind, Kind, OthersDecision
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import form_fields, validated
-from entrypoints.http.handlers.consents import LONGEST_NOTE, GivenConsent
+from entrypoints.http.handlers.consents import LONGEST_NOTE, GivenConsent, given_on_page
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, see_other
@@ -86,7 +86,7 @@ class PublishPageHandlers:
             "scopes": [scope.value for scope in self._offered(call) if form.get(scope)],
             "textVersion": form.get("textVersion", consent_texts.CURRENT),
             "language": form.get("textLanguage", consent_texts.DEFAULT_LANGUAGE),
-            "how": ConsentHow.TYPED.value,
+            **given_on_page(call),
         }
         body["others"] = form["others"]
         told = ("lookedBy", "note") if form["others"] != OthersDecision.NOBODY else ()

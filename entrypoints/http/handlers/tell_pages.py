@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
 from uuid import UUID
@@ -23,7 +23,7 @@ from domain.consent import Consent
 from domain.errors import AudioTooLongError, BusyError, InvalidError, NotAudioError
 from domain.goals import checked_goal
 from domain.tickets import DEFAULT_CURRENCY
-from domain.values import ConsentHow, ConsentScope, Contact, ContactType, Role
+from domain.values import ConsentScope, Contact, ContactType, Role
 from entrypoints.http.bodies import (
     Body,
     DraftChange,
@@ -37,7 +37,7 @@ from entrypoints.http.bodies import (
 )
 from entrypoints.http.cookies import session_cookie
 from entrypoints.http.handlers.campaigns import CampaignHandlers
-from entrypoints.http.handlers.consents import GivenConsent
+from entrypoints.http.handlers.consents import GivenConsent, given_on_page
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.tickets import TicketHandlers
@@ -183,9 +183,7 @@ class TellHandlers:
         call.ticket = row
         # A member of the staff, before whom the person agrees, stays signed in and acts for that person.
         is_staff = call.principal.role is Role.MEMBER
-        if is_staff:
-            agreement = replace(agreement, how=ConsentHow.WITNESSED)
-        else:
+        if not is_staff:
             call.principal = ticket_holder(opened.access_token, call.ticket_rows) or call.principal
         # A request that is repeated after a crash finds the consent of the first.
         if not row["consents"]:
@@ -207,7 +205,7 @@ class TellHandlers:
 def _agreement(call: Call, version: str | None, language: str | None) -> Consent:
     """Return the consent to the text that was shown: to the story. The page asks for all else before it is public."""
     shown = {"textVersion": version or consent_texts.CURRENT, "language": language or page_language(call)}
-    return validated(GivenConsent, {"scopes": [ConsentScope.STORY], "how": ConsentHow.TYPED, **shown}).consent()
+    return validated(GivenConsent, {"scopes": [ConsentScope.STORY], **given_on_page(call), **shown}).consent()
 
 
 def reachable_contact(text: str) -> Contact:

@@ -21,10 +21,10 @@ from domain.errors import (
     UnavailableError,
 )
 from domain.safety import Finding, UndecidedFindings
-from domain.values import ConsentHow, ConsentScope
+from domain.values import ConsentScope
 from domain.voice import LONGEST_MS
 from entrypoints.http.bodies import form_fields, validated
-from entrypoints.http.handlers.consents import GivenConsent
+from entrypoints.http.handlers.consents import GivenConsent, given_on_page
 from entrypoints.http.handlers.publish_page import story_language
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
@@ -104,7 +104,7 @@ class VoicePageHandlers:
             "scopes": [ConsentScope.RECORDING.value],
             "textVersion": form.get("textVersion", consent_texts.CURRENT),
             "language": form.get("textLanguage", consent_texts.DEFAULT_LANGUAGE),
-            "how": ConsentHow.TYPED.value,
+            **given_on_page(call),
         }
         try:
             consent = validated(GivenConsent, body).consent()

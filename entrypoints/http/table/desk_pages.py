@@ -2,18 +2,47 @@
 
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
+from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
 from entrypoints.http.operations import Access, BodyKind, Operation, RateLimit
-from entrypoints.http.table.access import CURSOR, LIMIT, MANAGERS, OPEN, SIGN_IN, SIGNED_IN, STAFF
+from entrypoints.http.table.access import CASEWORK, CURSOR, LIMIT, MANAGERS, OPEN, SIGN_IN, SIGNED_IN, STAFF
 
 HTML = ("text/html",)
 AGAIN = {422: "text/html"}
 GONE = {404: "text/html"}
 REFUSED = {403: "text/html", 404: "text/html", 409: "text/html", 422: "text/html"}
 DESK_STAFF = Access(frozenset(), members=STAFF)
+DESK_TICKET = Access(frozenset(), members=STAFF, names_ticket=True)
+DESK_WORK = Access(frozenset(), members=CASEWORK, names_ticket=True)
+DESK_MANAGE = Access(frozenset(), members=MANAGERS, names_ticket=True)
 DESK_MANAGERS = Access(frozenset(), members=MANAGERS)
 TAG = "Desk"
+PAGE = "/desk/tickets/{ticket_id}"
 
 OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET", "/desk", "Show the day's list of stories", DeskTicketHandlers.show_list, SIGNED_IN, media_types=HTML,
+        query=(CURSOR,), other_responses={303: "text/html"}, tag=TAG,
+    ),
+    Operation(
+        "GET", PAGE, "Show a story to the staff, with everything that they noted", DeskTicketHandlers.show,
+        DESK_TICKET, media_types=HTML, other_responses=GONE, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/desk", "Set labels, assignee and due date of a story", DeskTicketHandlers.change, DESK_WORK,
+        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/notes", "Add a note of the staff to a story", DeskTicketHandlers.add_note, DESK_WORK,
+        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/suspend", "Take the page of a story down, with a reason", DeskTicketHandlers.suspend,
+        DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/reinstate", "End the suspension of a story", DeskTicketHandlers.reinstate, DESK_MANAGE,
+        status=303, media_types=HTML, other_responses=GONE, tag=TAG,
+    ),
     Operation(
         "GET", "/desk/sign-in", "Show the form for a member's address, or the workspaces of a member who is signed in",
         DeskSignInHandlers.show, OPEN, media_types=HTML, tag=TAG,

@@ -325,6 +325,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
 }
 
 WORKSPACE = "/api/workspaces/{workspace}"
+DESK_PAGE = "/desk/tickets/{ticket_id}"
 REFUSED = (401, 403, 403, 403, 403, 403)
 MANAGED = (401, 403, 403, 403, 404, 403)
 OVERSEEN = (401, 403, 403, 403, 404, 404)
@@ -357,6 +358,12 @@ OPEN_RULES |= {
 }
 
 OPEN_RULES |= {
+    ("GET", "/desk"): (REFUSED, {}, None),
+    ("GET", DESK_PAGE): (REFUSED, {}, None),
+    ("POST", f"{DESK_PAGE}/desk"): (REFUSED, {"data": {"labels": "new"}}, None),
+    ("POST", f"{DESK_PAGE}/notes"): (REFUSED, {"data": {"text": "Call."}}, None),
+    ("POST", f"{DESK_PAGE}/suspend"): (REFUSED, {"data": {"reason": "Fraud."}}, None),
+    ("POST", f"{DESK_PAGE}/reinstate"): (REFUSED, {}, None),
     ("GET", "/desk/sign-in"): ((200,) * 6, {}, None),
     ("POST", "/desk/sign-in"): ((403,) * 6, {"data": {"email": "matrix@example.com"}}, None),
     ("GET", "/desk/sign-in/code"): ((303,) * 6, {}, None),
@@ -413,6 +420,12 @@ MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("PATCH", "/api/me"): (200, 200, 200, 200, 200, 404),
     ("POST", "/api/invitations/{member_id}/accept"): (404,) * 6,
     ("POST", "/desk/sign-in/{token}"): (404,) * 6,
+    ("GET", "/desk"): (200, 200, 200, 200, 200, 303),
+    ("GET", DESK_PAGE): OF_STAFF,
+    ("POST", f"{DESK_PAGE}/desk"): (404, 404, 404, 403, 403, 403),
+    ("POST", f"{DESK_PAGE}/notes"): (404, 404, 404, 403, 403, 403),
+    ("POST", f"{DESK_PAGE}/suspend"): OF_MANAGERS,
+    ("POST", f"{DESK_PAGE}/reinstate"): OF_MANAGERS,
     ("POST", "/desk/workspaces"): (404,) * 6,
     ("GET", "/desk/account"): SEEN_BY_STAFF,
     ("POST", "/desk/account"): (303, 303, 303, 303, 303, 403),

@@ -162,3 +162,92 @@ def test_signing_out_ends_the_session(owner: Client):
     assert owner.post("/sign-out").status_code == 303
     owner.cookies.clear()
     assert owner.get("/desk/account", headers={"Cookie": cookie}).status_code == 303
+
+
+def told(browser: Client, name: str, title: str) -> str:
+    """Tell a story for a person at the counter, and return the ticket's id."""
+    form = {"contact": address(), "consent": "yes", "name": name, "story": "The roof fell in.", "title": title}
+    answer = browser.post("/tell/write", data=form)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"].removeprefix("/t/"))
+
+
+def test_the_list_shows_the_stories_of_the_workspace_and_is_searched_and_filtered(live: LiveService, owner: Client):
+    first, second = told(owner, "Ada Lovelace", "A new roof"), told(owner, "Grace Hopper", "A ramp")
+    page = owner.get("/desk")
+    assert page.status_code == 200
+    assert all(f'href="/desk/tickets/{ticket}"' in page.text for ticket in (first, second))
+    found = owner.get("/desk", params={"q": "Hopper", "status": "", "label": "", "assignee": "", "sort": "-createdAt"})
+    assert (f"/desk/tickets/{second}" in found.text, f"/desk/tickets/{first}" in found.text) == (True, False)
+    assert "No story matches." in owner.get("/desk?q=nobody").text
+    assert owner.get("/desk?status=NONE").status_code == 422
+
+
+def test_the_list_has_pages(owner: Client):
+    tickets = {told(owner, "Ada", "A roof") for _ in range(3)}
+    seen: set[str] = set()
+    path = "/desk?limit=2&sort=createdAt"
+    while path:
+        page = owner.get(path)
+        assert page.status_code == 200, page.text
+        seen |= set(re.findall(r'href="/desk/tickets/([^"]+)"', page.text))
+        link = re.search(r'rel="next" href="([^"]+)"', page.text)
+        path = link[1].replace("&amp;", "&") if link else ""
+    assert seen == tickets
+
+
+def test_staff_note_label_assign_and_date_a_story(live: LiveService, owner: Client):
+    ticket = told(owner, "Ada", "A roof")
+    path, own_id = f"/desk/tickets/{ticket}", owner.get("/api/me").json()["member"]["id"]
+    owner.post("/desk/account", data={"name": "Grace"})
+    work = {"labels": "urgent, roof", "assignee": own_id, "due": "2030-01-02"}
+    assert owner.post(f"{path}/desk", data=work).headers["location"] == f"{path}?done=saved"
+    assert owner.post(f"{path}/notes", data={"text": "Call the landlord."}).status_code == 303
+    page = owner.get(path).text
+    assert all(text in page for text in ("urgent", "2030-01-02", "Call the landlord.", "Grace"))
+    empty = owner.post(f"{path}/notes", data={"text": " "})
+    assert (empty.status_code, 'id="error-summary"' in empty.text) == (422, True)
+    wrong = owner.post(f"{path}/desk", data={"labels": "", "assignee": "", "due": "tomorrow"})
+    assert (wrong.status_code, 'id="error-summary"' in wrong.text) == (422, True)
+
+
+def test_only_who_runs_the_workspace_suspends_a_page(live: LiveService, owner: Client, workspace: str):
+    ticket = told(owner, "Ada", "A roof")
+    email = new_address()
+    joined_member(live, workspace, MemberRole.CASEWORKER, email)
+    caseworker, path = browser_of(live, email), f"/desk/tickets/{ticket}"
+    assert f"{path}/suspend" not in caseworker.get(path).text
+    assert caseworker.post(f"{path}/suspend", data={"reason": "Fraud."}).status_code == 403
+    assert owner.post(f"{path}/suspend", data={"reason": ""}).status_code == 422
+    assert owner.post(f"{path}/suspend", data={"reason": "We are asking."}).status_code == 303
+    assert "Suspended" in caseworker.get(path).text
+    assert owner.post(f"{path}/reinstate").status_code == 303
+    last = owner.get(f"/api/tickets/{ticket}/history").json()["events"][-1]
+    assert (last["type"], last["actor"].partition(":")[0]) == ("TicketReinstated", "member")
+
+
+def test_an_auditor_sees_a_story_without_the_person(live: LiveService, owner: Client, workspace: str):
+    ticket = told(owner, "Ada Lovelace", "A new roof for Ada")
+    email = new_address()
+    joined_member(live, workspace, MemberRole.AUDITOR, email)
+    page = browser_of(live, email).get(f"/desk/tickets/{ticket}")
+    assert page.status_code == 200
+    assert not re.search("Lovelace|new roof|fell in", page.text)
+
+
+def test_another_workspace_sees_nothing_of_a_story(live: LiveService, owner: Client):
+    ticket = told(owner, "Ada", "A roof")
+    email = new_address()
+    joined_member(live, f"w-{uuid7().hex[-12:]}", MemberRole.OWNER, email)
+    stranger = browser_of(live, email)
+    assert ticket not in stranger.get("/desk").text
+    for path in (f"/desk/tickets/{ticket}", f"/t/{ticket}", f"/audit/{ticket}"):
+        assert stranger.get(path).status_code == 404
+
+
+def test_staff_erase_a_person_by_typing_and_stay_signed_in(owner: Client):
+    ticket = told(owner, "Ada", "A roof")
+    assert owner.post(f"/t/{ticket}/erase", data={"word": "no"}).status_code == 422
+    erased = owner.post(f"/t/{ticket}/erase", data={"word": "erase"})
+    assert (erased.status_code, erased.headers["location"]) == (303, "/desk?done=erased")
+    assert ticket not in owner.get("/desk?done=erased").text

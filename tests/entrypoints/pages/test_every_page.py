@@ -361,6 +361,23 @@ def test_the_pages_of_the_desk(look: Look, live: LiveService):
         invitation = {"email": "una.persona.con.una.direccion.larga@organizacion.example", "role": "auditor"}
         owner.post(f"/api/workspaces/{workspace}/invitations", json=invitation)
         look.as_whom(token_of(owner))
+        look.at("/desk", "desk-empty")
+        ticket = owner.open_ticket(displayName=LONG_NAME)
+        body = {"title": "Un techo nuevo para una familia de cinco personas", "story": STORY, "goalAmount": 1500}
+        owner.patch(ticket.path + "/draft", json=body)
+        own_id = owner.get("/api/me").json()["member"]["id"]
+        work = {"labels": ["urgente", "vivienda"], "assignee": own_id, "dueAt": "2026-01-01T12:00:00Z"}
+        owner.patch(ticket.path + "/desk", json=work)
+        owner.post(ticket.path + "/notes", json={"text": "Llamar al ayuntamiento.\n\nPide los papeles."})
+        look.at("/desk", "desk")
+        page = look.at(f"/desk/tickets/{ticket.id}", "desk-ticket")
+        page.locator("details summary").last.click()
+        page.locator("#text").fill("")
+        page.locator("form[action$='/suspend'] button").click()
+        expect(page.locator("#error-summary")).to_be_focused()
+        look.now("desk-ticket-error")
+        owner.post(ticket.path + "/suspend", json={"reason": "Una pregunta."})
+        look.at(f"/desk/tickets/{ticket.id}", "desk-ticket-suspended")
         look.at("/desk/sign-in", "desk-workspaces")
         look.at("/desk/account", "desk-account")
         page = look.at("/desk/members", "desk-members")

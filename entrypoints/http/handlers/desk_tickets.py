@@ -1,0 +1,211 @@
+"""Handlers for the day's list and for the page of one ticket, on which staff work."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.datastructures import QueryParams
+
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.localisation import format_date, format_moment, supported_language
+from domain.commands.desk import ASSIGNABLE
+from domain.desk import LONGEST_NOTE
+from domain.errors import DomainError
+from domain.tickets import LONGEST_SUSPENSION_REASON
+from domain.values import Actor, Money
+from domain.workspaces import Workspace
+from entrypoints.http.amounts import format_amount
+from entrypoints.http.bodies import Empty, Suspension, form_fields, validated
+from entrypoints.http.desk import DESK, MANAGERS, Desk
+from entrypoints.http.handlers.campaigns import CampaignHandlers
+from entrypoints.http.handlers.desk import DeskChange, DeskHandlers, NewNote, stored_notes
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.handlers.ticket_list import TicketListHandlers
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import see_other
+from entrypoints.http.problems import Problem, problem_of
+from entrypoints.presentation.desk import ListedTicket, Note
+from entrypoints.presentation.donations import DonationTotals
+from entrypoints.presentation.event_sentences import ACTORS
+from entrypoints.presentation.tickets import Draft
+from projections import desk, donation_ledger, ticket_status
+from projections.desk import Sort
+
+FILTERS = ("q", "status", "label", "assignee", "sort", "from", "to")
+MAX_NOTES = 100
+
+
+class Line(NamedTuple):
+    """A ticket as a line of the list."""
+
+    ticket: ListedTicket
+    assignee: str | None
+    begun: str
+    due: str | None
+    overdue: bool
+    paid: str | None
+    goal: str | None
+
+
+@dataclass(frozen=True)
+class DeskTicketHandlers:
+    tickets: TicketListHandlers
+    notes: DeskHandlers
+    campaigns: CampaignHandlers
+    cipher: FieldCipher
+    desk: Desk
+
+    def show_list(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Show the tickets that the filters leave, or the workspaces to somebody who works in none yet."""
+        if call.principal.workspace is None:
+            return see_other(f"{DESK}/sign-in")
+        chosen = {name: text for name in FILTERS if (text := call.query.get(name, "").strip())}
+        done, cursor = call.query.get("done"), call.query.get("cursor")
+        call.query = QueryParams([*chosen.items(), *([("cursor", cursor)] if cursor else [])])
+        found = self.tickets.list_tickets(call).body
+        workspace, language = self._workspace(call), supported_language(page_language(call))
+        now = datetime.now(UTC)
+        return self.desk.page(
+            call,
+            "tickets.html",
+            lines=[_line(ticket, workspace, language, now) for ticket in found.tickets],
+            counts=found.counts,
+            statuses=desk.STATUSES,
+            sorts=tuple(Sort),
+            chosen=chosen,
+            people=_assignable(workspace),
+            done=done,
+            without=lambda name: _url({key: text for key, text in chosen.items() if key != name}),
+            with_status=lambda status: _url({**chosen, "status": status}),
+            next_url=_url({**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
+            may_open=call.principal.member_role in ASSIGNABLE,
+        )
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._page(call)
+
+    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Set labels, assignee and due date as the form has them."""
+        form = form_fields(call.raw_body)
+        day = form.get("due", "").strip()
+        body = {
+            "labels": [label for part in form.get("labels", "").split(",") if (label := part.strip())],
+            "assignee": form.get("assignee") or None,
+            "dueAt": f"{day}T23:59:59Z" if day else None,
+        }
+        try:
+            self.notes.change(call, validated(DeskChange, body))
+        except (Problem, DomainError) as error:
+            return self._page(call, error, form=form)
+        return self._done(call, "saved")
+
+    def add_note(self, call: Call) -> Answer[bytes] | Answer[None]:
+        form = form_fields(call.raw_body)
+        try:
+            self.notes.add_note(call, validated(NewNote, {"text": form.get("text", "").replace("\r\n", "\n")}))
+        except (Problem, DomainError) as error:
+            return self._page(call, error, form=form)
+        return self._done(call, "noted")
+
+    def suspend(self, call: Call) -> Answer[bytes] | Answer[None]:
+        form = form_fields(call.raw_body)
+        try:
+            self.campaigns.suspend(call, validated(Suspension, {"reason": form.get("reason", "").strip()}))
+        except (Problem, DomainError) as error:
+            return self._page(call, error, form=form)
+        return self._done(call, "suspended")
+
+    def reinstate(self, call: Call) -> Answer[None]:
+        self.campaigns.reinstate(call, Empty())
+        return self._done(call, "reinstated")
+
+    @staticmethod
+    def _done(call: Call, done: str) -> Answer[None]:
+        return see_other(f"{DESK}/tickets/{call.ticket_id}?done={done}")
+
+    def _page(self, call: Call, error: Exception | None = None, form: Mapping[str, str] | None = None) -> Answer[bytes]:
+        row, personal = call.ticket, call.personal_data(self.cipher)
+        workspace, language = self._workspace(call), supported_language(page_language(call))
+        listed, totals = call.reads.ask(
+            lambda cursor: (
+                desk.listed(cursor, call.ticket_id),
+                donation_ledger.totals(cursor, call.ticket_id),
+            )
+        )
+        sums = DonationTotals.from_rows(row, totals, None, None, personal)
+        ticket = ListedTicket.from_row(listed, personal) if listed else None
+        problem = problem_of(error) if error else None
+        notes = [Note.of(entry, personal) for entry in stored_notes(call)[:MAX_NOTES]]
+        return self.desk.page(
+            call,
+            "ticket.html",
+            problem.status if problem else 200,
+            ticket_id=call.ticket_id,
+            title=personal.draft(row).title,
+            name=personal.text_or_none(row["ticket_id"], row["display_name"]),
+            contact=personal.contact(row),
+            draft=Draft.from_row(row, personal),
+            content_status=row["content_status"],
+            suspended=row["suspended"],
+            public=ticket_status.is_public(row),
+            slug=row["slug"],
+            ticket=ticket,
+            due=ticket.due_at.astimezone(UTC).date().isoformat() if ticket and ticket.due_at else "",
+            begun=format_date(row["created_at"], language),
+            people=_assignable(workspace),
+            notes=[(note, _name_of(note.actor, workspace), format_moment(note.created_at, language)) for note in notes],
+            paid=_amount(sums.breakdown.paid_minor, sums.currency, language),
+            net=_amount(sums.breakdown.net_minor, sums.currency, language),
+            refunded=_amount(sums.breakdown.refunded_minor, sums.currency, language),
+            disputed=_amount(sums.breakdown.disputed_minor, sums.currency, language),
+            may_work=call.principal.member_role in ASSIGNABLE,
+            may_manage=call.principal.member_role in MANAGERS,
+            done=call.query.get("done"),
+            problem=problem,
+            form=form or {},
+            longest_note=LONGEST_NOTE,
+            longest_reason=LONGEST_SUSPENSION_REASON,
+        )
+
+    def _workspace(self, call: Call) -> Workspace:
+        assert call.principal.workspace is not None
+        return self.desk.workspaces.workspaces.get(call.principal.workspace)
+
+
+def _line(ticket: ListedTicket, workspace: Workspace, language: str, now: datetime) -> Line:
+    return Line(
+        ticket,
+        _name_of(f"member:{ticket.assignee}", workspace) if ticket.assignee else None,
+        format_date(ticket.created_at, language),
+        format_date(ticket.due_at, language) if ticket.due_at else None,
+        ticket.due_at is not None and ticket.due_at < now,
+        _amount(ticket.paid_minor, ticket.currency, language) if ticket.paid_minor and ticket.currency else None,
+        _amount(ticket.goal_amount_minor, ticket.currency, language)
+        if ticket.goal_amount_minor and ticket.currency
+        else None,
+    )
+
+
+def _amount(minor: int, currency: str, language: str) -> str:
+    return format_amount(Money(minor, currency), language)
+
+
+def _assignable(workspace: Workspace) -> Sequence[tuple[str, str]]:
+    """Return ids and names of those who may take care of a ticket."""
+    return [
+        (str(person.id), person.name or person.email) for person in workspace.members() if person.role in ASSIGNABLE
+    ]
+
+
+def _name_of(actor_text: str, workspace: Workspace) -> str:
+    """Return the name of a member, also of a former one, or what other actors are called."""
+    actor = Actor.parse(actor_text)
+    person = workspace.ever_member(UUID(actor.id)) if actor.role == "member" and actor.id else None
+    return (person.name or person.email) if person else ACTORS[actor.role]
+
+
+def _url(query: Mapping[str, str]) -> str:
+    return f"{DESK}?{urlencode(query)}" if query else DESK
