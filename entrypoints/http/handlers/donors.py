@@ -12,7 +12,7 @@ from domain.commands.documents import DocumentCommands
 from domain.commands.donors import DonorCommands
 from domain.donations import Donation
 from domain.errors import NotFoundError
-from domain.values import Money
+from domain.values import Money, Role
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import Empty
 from entrypoints.http.handlers.sign_in_pages import page_language
@@ -80,11 +80,12 @@ class DonorHandlers:
 
 
 def donation_row(database: Database, call: Call) -> Row:
-    """Return the ledger's row of the donation in the path, or raise NotFoundError."""
+    """Return the ledger's row of the donation in the path; NotFoundError for one of another workspace, too."""
     donation_id, row = ids.parse(call.path_params["donation_id"]), None
     if donation_id is not None:
         with database.reading() as cursor:
             row = donation_ledger.donation(cursor, donation_id)
-    if row is None:
+    principal = call.principal
+    if row is None or (principal.role is Role.MEMBER and row["workspace"] != principal.workspace):
         raise NotFoundError("There is no such donation.")
     return row

@@ -39,6 +39,8 @@ LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:re
 # Donations over all tickets of the workspace.
 GIFTS = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="donations:read", members=STAFF)
 FIGURES = replace(GIFTS, members=MONEY)
+FORGET_DONOR = Access(frozenset({ADMIN}), members=MANAGERS)
+RECEIPTS = Access(frozenset({ADMIN}), members=MANAGERS | {MemberRole.ACCOUNTANT})
 TOTALS = replace(LEDGER, open_if_published=True)
 # What the page of a published ticket shows.
 PUBLIC_READ = replace(READ, open_if_published=True)

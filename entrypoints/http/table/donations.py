@@ -12,11 +12,11 @@ from entrypoints.http.handlers.exports import ExportHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.operations import Operation, Parameter, RateLimit, choice_schema
 from entrypoints.http.table.access import (
-    ADMINISTER,
     ALWAYS_OPEN,
     AS_OF,
     CURSOR,
     EXPORT,
+    FORGET_DONOR,
     GIFTS,
     JSON,
     KNOWN_AT,
@@ -26,6 +26,7 @@ from entrypoints.http.table.access import (
     PAGE_NOT_FOUND,
     PATCH,
     PAY,
+    RECEIPTS,
     TICKET,
     TOTALS,
     WRITE,
@@ -74,13 +75,13 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
-        "GET", "/api/donations/{donation_id}/receipt", "Get the receipt of a gift", DonorHandlers.receipt, ADMINISTER,
+        "GET", "/api/donations/{donation_id}/receipt", "Get the receipt of a gift", DonorHandlers.receipt, RECEIPTS,
         media_types=("application/pdf",), other_responses=NOT_FOUND, tag="Donations",
     ),
     Operation(
         "POST", "/api/donations/{donation_id}/forget-donor",
         "Forget the donor of a gift, whose name is kept as long as the law asks for it", DonorHandlers.forget,
-        ADMINISTER, JSON, bodies.Empty, tag="Donations",
+        FORGET_DONOR, JSON, bodies.Empty, tag="Donations",
     ),
     Operation(
         "GET", "/forget/{token}", "Ask a donor for confirmation to be forgotten", DonorHandlers.show, ALWAYS_OPEN,

@@ -405,6 +405,8 @@ MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/api/figures/campaigns"): OF_MONEY,
     ("GET", "/desk/figures"): OF_MONEY,
     ("GET", "/api/exports/donations"): OF_MONEY,
+    ("GET", "/api/donations/{donation_id}/receipt"): (404, 404, 403, 404, 403, 403),
+    ("POST", "/api/donations/{donation_id}/forget-donor"): OF_MANAGERS,
     ("POST", "/api/support/ticket"): OF_CASEWORK,
     ("POST", "/admin/profiles/{ticket_id}/approve-reset"): OF_MANAGERS,
     ("POST", f"{TICKET_PATH}/suspend"): OF_MANAGERS,

@@ -9,10 +9,12 @@ from uuid import UUID
 
 import pytest
 
+from domain.members import MemberRole
 from domain.values import Role
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.conftest import donate_in_sandbox, give_with_words
 from tests.fakes.mailbox import files, text_of
+from tests.members import joined_member
 
 LINK = re.compile(r"https?://\S+/forget/\S+")
 
@@ -125,3 +127,19 @@ def test_staff_with_money_rights_reads_the_donor_after_the_person_of_the_story_w
     assert "Lovelace" in exported
     receipt = admin.get(f"/api/donations/{donation}/receipt")
     assert (receipt.status_code, receipt.content[:5]) == (200, b"%PDF-")
+
+
+def test_managers_forget_donors_and_accountants_read_receipts_of_their_own_workspace_alone(
+    live: LiveService, workspace: str
+):
+    with live.client_with_key(Role.CLIENT, "tickets:write", "payments:create", workspace=workspace) as program:
+        ticket = program.open_ticket()
+        ticket.publish()
+        donation = donate_in_sandbox(live, ticket)
+    receipt, forget = f"/api/donations/{donation}/receipt", f"/api/donations/{donation}/forget-donor"
+    with joined_member(live, f"{workspace}-x", MemberRole.OWNER) as stranger:
+        assert [stranger.get(receipt).status_code, stranger.post(forget, json={}).status_code] == [404, 404]
+    with joined_member(live, workspace, MemberRole.OWNER) as owner:
+        with joined_member(live, workspace, MemberRole.ACCOUNTANT) as accountant:
+            assert [accountant.get(receipt).status_code, accountant.post(forget, json={}).status_code] == [200, 403]
+        assert owner.post(forget, json={}).json()["forgotten"]
