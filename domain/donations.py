@@ -117,14 +117,7 @@ class Donation(BaseAggregate[UUID]):
         if request_id in self.gift.requests:
             part_ids = (uuid5(request_id, intent) for intent in sorted(self.gift.captured))
             return [request_id, *(id for id in part_ids if id in self.gift.requests)]
-        if not self.gift.captured:
-            raise RefusedError("This donation was not paid, so there is nothing to refund.")
-        if self.gift.dispute_open:
-            raise RefusedError("A dispute about this donation is open: the bank decides who gets the money.")
-        refundable = self.gift.refundable
-        refund_minor = refundable if amount is None else amount.minor
-        if not 0 < refund_minor <= refundable:
-            raise RefusedError("No more can be refunded than is left of the donation.")
+        refund_minor = self.refund_sum(amount)
         ids: list[UUID] = []
         for intent, part_minor in self.gift.refund_parts(refund_minor):
             ids.append(uuid5(request_id, intent) if ids else request_id)
@@ -137,6 +130,18 @@ class Donation(BaseAggregate[UUID]):
                 reason=None if self.forget_requested else reason,
             )
         return ids
+
+    def refund_sum(self, amount: Money | None) -> int:
+        """Return what a refund of `amount`, or of all that is left, would pay back; RefusedError if it may not."""
+        if not self.gift.captured:
+            raise RefusedError("This donation was not paid, so there is nothing to refund.")
+        if self.gift.dispute_open:
+            raise RefusedError("A dispute about this donation is open: the bank decides who gets the money.")
+        refundable = self.gift.refundable
+        refund_minor = refundable if amount is None else amount.minor
+        if not 0 < refund_minor <= refundable:
+            raise RefusedError("No more can be refunded than is left of the donation.")
+        return refund_minor
 
     def accept_refund(self, actor: Actor, request_id: UUID, refund_id: str) -> None:
         if self._awaits_refund(request_id):

@@ -1,6 +1,6 @@
 """Commands for refunds: the request is recorded first, then Stripe is asked, then its answer is recorded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,9 +19,40 @@ IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=23)
 
 
 @dataclass(frozen=True)
+class RefundPreview:
+    """What a refund would do: `parts` has what goes back of each payment, and `left` is what remains after it.
+
+    With a `refusal`, which says why it may not be made, it has no parts.
+    """
+
+    amount: Money
+    refundable: Money
+    left: Money
+    parts: Sequence[tuple[str, Money]]
+    refusal: str | None = None
+
+
+@dataclass(frozen=True)
 class RefundCommands:
     donations: Donations
     refunds: Refunds
+
+    def preview(self, ticket_id: UUID, donation_id: UUID, amount: Money | None) -> RefundPreview:
+        """Return what `request` would refund at present."""
+        _require_refund(amount)
+        donation = self.donations.get(ticket_id, donation_id)
+        gift, currency = donation.gift, donation.amount.currency
+        refundable = Money(gift.refundable, currency)
+        try:
+            minor = donation.refund_sum(amount)
+        except RefusedError as error:
+            return RefundPreview(amount or refundable, refundable, refundable, (), str(error))
+        return RefundPreview(
+            Money(minor, currency),
+            refundable,
+            Money(gift.refundable - minor, currency),
+            [(intent, Money(part, currency)) for intent, part in gift.refund_parts(minor)],
+        )
 
     def request(
         self,
@@ -37,9 +68,7 @@ class RefundCommands:
         A donation that was paid more than once is refunded payment by payment.
         While Stripe is unavailable, the request stays open; `retry` completes it later.
         """
-        if amount is not None:
-            require_positive(amount.major)
-            amount.require_payable()
+        _require_refund(amount)
         request_ids = self.donations.change(
             ticket_id, donation_id, lambda donation: donation.request_refund(actor, request_id, amount, reason)
         )
@@ -101,6 +130,12 @@ def _record_answer(donation: Donation, request_id: UUID, refund: ReportedRefund)
         payment_intent_id=donation.gift.requests[request_id].payment_intent_id,
         report=StripeReport(refund.refund_id, refund.refunded_at),
     )
+
+
+def _require_refund(amount: Money | None) -> None:
+    if amount is not None:
+        require_positive(amount.major)
+        amount.require_payable()
 
 
 def require_positive(amount: Decimal) -> None:

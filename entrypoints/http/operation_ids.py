@@ -73,6 +73,7 @@ OPERATION_IDS: Mapping[str, str] = {
     "GET /api/donations": "searchDonations",
     "GET /api/donations/{donation_id}/receipt": "getReceipt",
     "POST /api/donations/{donation_id}/forget-donor": "forgetDonor",
+    "GET /api/donations/{donation_id}/refund-preview": "previewRefund",
     "GET /api/figures": "getFigures",
     "GET /api/figures/campaigns": "getCampaignFigures",
     "GET /api/exports/donations": "exportDonations",

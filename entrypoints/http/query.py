@@ -1,7 +1,9 @@
 """Query parameters: each is converted to its type, or refused with Problem 422."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from entrypoints.http.problems import invalid, invalid_fields, reference_token
 from entrypoints.presentation.problems import InvalidField
 
 MAX_INTEGER_DIGITS = 18
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?")
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -66,6 +69,16 @@ def id_parameter(call: Call, name: str) -> UUID | None:
     if id is None:
         raise invalid(f"/{name}", "must be an id", FaultCode.WRONG_TYPE)
     return id
+
+
+def amount_parameter(call: Call, name: str) -> Decimal | None:
+    """Return a number with up to three decimals, or None if the parameter is absent."""
+    text = call.query.get(name)
+    if text is None:
+        return None
+    if not _AMOUNT.fullmatch(text):
+        raise invalid(f"/{name}", "must be a number like 50.00", FaultCode.WRONG_TYPE)
+    return Decimal(text)
 
 
 def choice_parameter(call: Call, name: str, choices: Sequence[Choice]) -> Choice:

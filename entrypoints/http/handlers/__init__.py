@@ -56,6 +56,7 @@ from entrypoints.http.handlers.recording_files import RecordingFileHandlers
 from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recording_pages import RecordingPageHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
+from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
 from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
 from entrypoints.http.handlers.site_pages import SitePageHandlers, operator_of
 from entrypoints.http.handlers.status_events import StatusEventHandlers, StatusReader
@@ -234,6 +235,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ProjectionHandlers(queries, service.rebuilds),
         AccessLogHandlers(access.log),
         RefundHandlers(commands.refunds, cipher, database),
+        RefundPreviewHandlers(commands.refunds, database),
         KnowledgeHandlers(database),
         CampaignPageHandlers(
             commands.checkouts,

@@ -1,6 +1,5 @@
 """The handler that searches for donations over all tickets."""
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,12 +14,11 @@ from entrypoints.http.handlers.exports import requested_workspace
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
 from entrypoints.http.problems import invalid
-from entrypoints.http.query import choice_parameter, day_parameter, id_parameter
+from entrypoints.http.query import amount_parameter, choice_parameter, day_parameter, id_parameter
 from entrypoints.presentation.found_donations import FoundDonation, FoundDonationPage
 from projections.gift_search import GiftSearch, gifts
 
 MAX_NAME_WORDS = 8
-_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?")
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,9 @@ class GiftSearchHandlers:
 
 def _amounts(call: Call, currency: str | None) -> list[Money] | None:
     """Return the amount in the currency, or in each one that has enough decimals for it; None without the parameter."""
-    text = call.query.get("amount")
-    if text is None:
+    amount = amount_parameter(call, "amount")
+    if amount is None:
         return None
-    if not _AMOUNT.fullmatch(text):
-        raise invalid("/amount", "must be a number like 50.00", FaultCode.WRONG_TYPE)
-    amount = Decimal(text)
     if currency is not None:
         return [money(amount, currency)]
     amounts = [asked for each in sorted(CURRENCIES) if (asked := _amount_in(amount, each)) is not None]

@@ -41,6 +41,7 @@ GIFTS = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="donations:read", memb
 FIGURES = replace(GIFTS, members=MONEY)
 FORGET_DONOR = Access(frozenset({ADMIN}), members=MANAGERS)
 RECEIPTS = Access(frozenset({ADMIN}), members=MANAGERS | {MemberRole.ACCOUNTANT})
+REFUND_PREVIEW = Access(frozenset({ADMIN}), members=MONEY - {MemberRole.AUDITOR})
 TOTALS = replace(LEDGER, open_if_published=True)
 # What the page of a published ticket shows.
 PUBLIC_READ = replace(READ, open_if_published=True)

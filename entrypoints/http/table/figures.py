@@ -1,8 +1,9 @@
-"""Operations on the figures of a workspace, and the page that shows them."""
+"""Operations on the figures of a workspace, the page that shows them, and what a refund would change of them."""
 
 from entrypoints.http.handlers.figures import FORMATS, STEPS, FigureHandlers
+from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
 from entrypoints.http.operations import Operation, Parameter, choice_schema
-from entrypoints.http.table.access import CURSOR, FIGURES, LIMIT, NOT_FOUND
+from entrypoints.http.table.access import CURSOR, FIGURES, LIMIT, NOT_FOUND, REFUND_PREVIEW
 
 PERIOD = (
     Parameter("from", "The first day; without it, figures begin eleven months before the month of the last day."),
@@ -15,6 +16,11 @@ FORMAT = Parameter("format", "JSON, or CSV with one line for each period or camp
 JSON_OR_CSV = ("application/json", "text/csv")
 
 OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET", "/api/donations/{donation_id}/refund-preview", "Get what a refund would pay back and leave",
+        RefundPreviewHandlers.preview, REFUND_PREVIEW, other_responses=NOT_FOUND, tag="Donations",
+        query=(Parameter("amount", "The amount to refund, in the major unit; all that is left if none is given."),),
+    ),
     Operation(
         "GET", "/api/figures", "Get what was paid, refunded, disputed and kept as fees in each period and currency",
         FigureHandlers.report, FIGURES, media_types=JSON_OR_CSV, other_responses=NOT_FOUND, query=(*PERIOD, FORMAT),
