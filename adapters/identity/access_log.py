@@ -1,12 +1,14 @@
 """The access log: an append-only, chained table of administrators' acts and of denied writes.
 
-It holds operations and ids, never a person, an address or a secret.
+It holds operations and ids, never a person, an address or a secret. Beside an entry, and outside of the chain, is the
+workspace that it concerns, with the sealed network address for as long as that is kept: the audit log of a workspace.
 """
 
 import re
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -43,6 +45,18 @@ SELECT actor, operation, object, outcome, request_id, position, recorded_at FROM
  WHERE position < %s ORDER BY position DESC LIMIT %s
 """
 _NO_END = 2**63 - 1
+# A member may have few of a workspace's records, so there is an index for each of the two.
+RECORDS_OF_WORKSPACE = """
+SELECT l.actor, l.operation, l.object, l.outcome, l.request_id, d.position, d.recorded_at, d.member_id, d.address
+  FROM access_log_details d JOIN access_log l USING (position)
+ WHERE d.workspace = %(workspace)s
+   AND d.recorded_at >= coalesce(%(since)s::timestamptz, '-infinity')
+   AND d.recorded_at < coalesce(%(until)s::timestamptz, 'infinity')
+   AND (d.recorded_at, d.position) < (coalesce(%(time)s::timestamptz, 'infinity'), coalesce(%(position)s::bigint, 0))
+   AND (%(operation)s::text IS NULL OR l.operation = %(operation)s)
+ ORDER BY d.recorded_at DESC, d.position DESC LIMIT %(limit)s
+"""
+RECORDS_OF_MEMBER = RECORDS_OF_WORKSPACE.replace("WHERE", "WHERE d.member_id = %(member)s AND")
 
 
 @dataclass(frozen=True)
@@ -57,11 +71,42 @@ class AccessRecord:
 
 
 @dataclass(frozen=True)
+class AccessDetails:
+    """The workspace that a record concerns, the member who acted, and the network address, if there are any."""
+
+    workspace: str | None = None
+    member_id: UUID | None = None
+    address: str | None = None
+
+
+NO_DETAILS = AccessDetails()
+
+
+@dataclass(frozen=True)
 class StoredAccessRecord(AccessRecord):
     """A record of the log with its position and time."""
 
     position: int
     recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class AuditRecord(StoredAccessRecord):
+    """A record that concerns a workspace; `address` is sealed, or None once it is forgotten."""
+
+    member_id: UUID | None
+    address: bytes | None
+
+
+@dataclass(frozen=True)
+class AuditSelection:
+    """Records of a workspace, from `since` until before `until`."""
+
+    workspace: str
+    member_id: UUID | None = None
+    operation: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -80,27 +125,71 @@ class Verdict:
 class AccessLog:
     """Appends and lists records. Concurrent callers share one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seal_address: Callable[[str], bytes] | None = None) -> None:
         self._database = database
-        self._appends: GroupCommit[AccessRecord, None] = GroupCommit(self._append_all, MOST_PER_COMMIT)
+        self._seal_address = seal_address
+        self._appends: GroupCommit[tuple[object, ...], None] = GroupCommit(self._append_all, MOST_PER_COMMIT)
 
-    def append(self, record: AccessRecord) -> None:
-        """Append a record; it is durable once this returns."""
-        self._appends.submit(record)
+    def append(self, record: AccessRecord, details: AccessDetails = NO_DETAILS) -> None:
+        """Append a record with its details; it is durable once this returns."""
+        address = None
+        if self._seal_address is not None and details.workspace is not None and details.address:
+            address = self._seal_address(details.address)
+        self._appends.submit(
+            (
+                record.actor,
+                record.operation,
+                record.object,
+                record.outcome,
+                record.request_id,
+                details.workspace,
+                details.member_id,
+                address,
+            )
+        )
 
-    def _append_all(self, records: Sequence[AccessRecord]) -> Sequence[None]:
+    def _append_all(self, rows: Sequence[tuple[object, ...]]) -> Sequence[None]:
         with self._database.connection() as connection:
             connection.execute(
-                "SELECT append_access_log(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])",
-                [list(column) for column in zip(*map(astuple, records), strict=True)],
+                "SELECT append_access_log(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],"
+                " %s::text[], %s::uuid[], %s::bytea[])",
+                [list(column) for column in zip(*rows, strict=True)],
                 prepare=True,
             )
-        return [None] * len(records)
+        return [None] * len(rows)
 
     def page(self, limit: int, before: int | None = None) -> list[StoredAccessRecord]:
         """Return the records before a position, newest first."""
         rows = self._database.rows(_PAGE, (before or _NO_END, limit))
         return [StoredAccessRecord(*row) for row in rows]
+
+    def page_of_workspace(
+        self, selection: AuditSelection, limit: int, before: tuple[datetime, int] | None = None
+    ) -> list[AuditRecord]:
+        """Return the selected records before the one with this time and position, newest first."""
+        time, position = before or (None, None)
+        rows = self._database.rows(
+            RECORDS_OF_WORKSPACE if selection.member_id is None else RECORDS_OF_MEMBER,
+            {
+                "workspace": selection.workspace,
+                "member": selection.member_id,
+                "operation": selection.operation,
+                "since": selection.since,
+                "until": selection.until,
+                "time": time,
+                "position": position,
+                "limit": limit,
+            },
+        )
+        return [AuditRecord(*row) for row in rows]
+
+    def forget_addresses(self, days: int) -> None:
+        """Delete the network addresses of records that are older."""
+        self._database.execute(
+            "UPDATE access_log_details SET address = NULL"
+            " WHERE address IS NOT NULL AND recorded_at < now() - make_interval(days => %s)",
+            (days,),
+        )
 
 
 def logged_object(parts: Sequence[str], fixed_names: Container[str] = ()) -> str:

@@ -101,6 +101,14 @@ class ApiKey:
     created_by: str | None
 
 
+@dataclass(frozen=True)
+class KeyOwner:
+    """The role and the id of a key as logs name them, and the workspace whose programs use it."""
+
+    name: str
+    workspace: str | None = None
+
+
 class Credentials:
     """Checks and manages credentials, which are found by their digest.
 
@@ -162,12 +170,14 @@ class Credentials:
                 connection.execute("UPDATE api_keys SET last_used_at = now() WHERE id = %s", (row[0],))
         return Principal(Role(row[1]), row[0], row[2], frozenset(row[3]), rate_limits=row[4])
 
-    def key_name(self, credential: str) -> str:
-        """Return role and id of the valid or revoked key that a credential belongs to, or `unknown`."""
+    def key_owner(self, credential: str) -> KeyOwner:
+        """Return whose valid or revoked key a credential is; the name is `unknown` if it is none."""
         if not _is_well_formed(credential):
-            return UNKNOWN
-        row = self._database.row("SELECT role, id FROM api_keys WHERE digest = %s", (digest(credential),))
-        return f"{row[0]}:{row[1]}" if row else UNKNOWN
+            return KeyOwner(UNKNOWN)
+        row = self._database.row("SELECT role, id, workspace FROM api_keys WHERE digest = %s", (digest(credential),))
+        if row is None:
+            return KeyOwner(UNKNOWN)
+        return KeyOwner(f"{row[0]}:{row[1]}", row[2] if row[0] == Role.CLIENT else None)
 
     def create(
         self,
@@ -270,8 +280,8 @@ class Credentials:
         return [_api_key(row) for row in rows]
 
     def workspace_of(self, key_id: UUID) -> str | None:
-        """Return the workspace of the key, or None if there is no such key."""
-        row = self._database.row("SELECT workspace FROM api_keys WHERE id = %s", (key_id,))
+        """Return the workspace whose programs use the key, or None if there is no such client key."""
+        row = self._database.row("SELECT workspace FROM api_keys WHERE id = %s AND role = 'client'", (key_id,))
         return row[0] if row else None
 
     def limit(self, key_id: UUID, rate_limits: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ import psycopg
 
 import projections
 from adapters.backup import BackupError
-from adapters.identity.access_log import BEGUN, DONE, FAILED, AccessLog, AccessRecord
+from adapters.identity.access_log import BEGUN, DONE, FAILED, AccessDetails, AccessLog, AccessRecord
 from adapters.postgres.database import connect, fault_category
 from adapters.postgres.embedded import EmbeddedPostgresError
 from adapters.postgres.roles import current_role
@@ -94,18 +94,20 @@ def open_service() -> Iterator[Service]:
 
 @dataclass
 class LoggedAct:
-    """An act in the access log; `object` names what it changes and may be set once that is known."""
+    """An act in the access log; what it changes, and in which workspace, may be set once that is known."""
 
     object: str
+    workspace: str | None
 
 
 @contextmanager
-def logged_act(log: AccessLog, operation: str, object: str = "") -> Iterator[LoggedAct]:
+def logged_act(log: AccessLog, operation: str, object: str = "", workspace: str | None = None) -> Iterator[LoggedAct]:
     """Write to the access log that the operator begins an act, and afterwards how it ended."""
-    act, request_id = LoggedAct(object), secrets.token_hex(12)
+    act, request_id = LoggedAct(object, workspace), secrets.token_hex(12)
 
     def append(outcome: str) -> None:
-        log.append(AccessRecord(str(OPERATOR), operation, act.object, outcome, request_id))
+        record = AccessRecord(str(OPERATOR), operation, act.object, outcome, request_id)
+        log.append(record, AccessDetails(act.workspace))
 
     append(BEGUN)
     try:

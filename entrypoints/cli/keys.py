@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ApiKey
 from domain.errors import InvalidError, NotFoundError, RefusedError
@@ -78,11 +79,21 @@ def _rate_limits(options: list[str]) -> dict[str, str]:
     return rates
 
 
+def _concerned(role: str, workspace: str | None) -> str | None:
+    """Return the workspace whose programs use a key. A key of the whole service concerns none."""
+    return (workspace or PUBLIC_WORKSPACE) if role == Role.CLIENT else None
+
+
+def _workspace(service: Service, key_id: UUID) -> str | None:
+    """Return the workspace of a client key, or None."""
+    return service.access.credentials.workspace_of(key_id)
+
+
 def limit(id: str, rate_limits: list[str], json: bool) -> None:
     key_id, limits = as_uuid(id, "ID"), _rate_limits(rate_limits)
     with open_service() as service:
         try:
-            with logged_act(service.access.log, "keys limit", str(key_id)):
+            with logged_act(service.access.log, "keys limit", str(key_id), _workspace(service, key_id)):
                 service.access.credentials.limit(key_id, limits)
         except NotFoundError:
             raise CommandFailed("there is no such key") from None
@@ -106,7 +117,7 @@ def _create(
 ) -> tuple[ApiKey, str]:
     scope_names = [name for option in scopes for name in option.replace(",", " ").split()]
     try:
-        with logged_act(service.access.log, "keys create") as act:
+        with logged_act(service.access.log, "keys create", workspace=_concerned(role, workspace)) as act:
             key, secret = service.access.credentials.create(
                 Role(role),
                 PUBLIC_WORKSPACE if workspace is None else workspace,
@@ -124,7 +135,7 @@ def _create(
 def _replace(service: Service, replaces: str, expires: datetime | None, overlap_days: float) -> tuple[ApiKey, str]:
     old_id = as_uuid(replaces, "--replaces")
     try:
-        with logged_act(service.access.log, "keys create --replaces", str(old_id)) as act:
+        with logged_act(service.access.log, "keys create --replaces", str(old_id), _workspace(service, old_id)) as act:
             key, secret = service.access.credentials.replace(
                 old_id, timedelta(days=overlap_days), expires, created_by=OPERATOR
             )
@@ -180,7 +191,7 @@ def revoke(id: str, json: bool) -> None:
     key_id = as_uuid(id, "ID")
     with open_service() as service:
         try:
-            with logged_act(service.access.log, "keys revoke", str(key_id)):
+            with logged_act(service.access.log, "keys revoke", str(key_id), _workspace(service, key_id)):
                 service.access.credentials.revoke(key_id)
         except NotFoundError:
             raise CommandFailed("there is no such key") from None

@@ -27,7 +27,7 @@ def invite(email: str, role: str, workspace: str, json: bool) -> None:
         index, *earlier_indexes = service.access.contact_index.all_of(contact)
         invitation = Invitation(member_id, contact, index, earlier_indexes, MemberRole(role))
         try:
-            with logged_act(service.access.log, "members invite", str(member_id)):
+            with logged_act(service.access.log, "members invite", str(member_id), workspace):
                 service.commands.workspaces.invite(OPERATOR, workspace, invitation, now=datetime.now(UTC))
         except RefusedError as error:
             raise CommandFailed(str(error)) from None
@@ -68,7 +68,7 @@ def remove(id: str, workspace: str, json: bool) -> None:
     with open_service() as service:
         commands = service.commands.workspaces
         try:
-            with logged_act(service.access.log, "members remove", str(member_id)):
+            with logged_act(service.access.log, "members remove", str(member_id), workspace):
                 if any(member.id == member_id for member in commands.workspaces.get(workspace).members()):
                     commands.remove(OPERATOR, workspace, member_id)
                 else:

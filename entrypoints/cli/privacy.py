@@ -70,7 +70,7 @@ def set_retention(workspace: str, days: str | None, donors: str | None, json: bo
         periods = {*retention.periods(), *retention.donor_periods()}
         if workspace not in {*service.queries.workspaces(), *periods}:
             raise CommandFailed("the workspace does not exist")
-        with logged_act(service.access.log, "workspaces retention", workspace):
+        with logged_act(service.access.log, "workspaces retention", workspace, workspace):
             if days is not None:
                 retention.keep_for(workspace, period)
             if donors is not None:

@@ -74,9 +74,15 @@ def _print_state(state: PastState, json: bool) -> None:
     print_line(f"Total {state.totals.total} {state.totals.currency}")
 
 
+def _workspace(service: Service, id: UUID) -> str | None:
+    """Return the workspace of the ticket, or None if there is no such ticket."""
+    row = service.history.ticket_reader.newest_ticket(id, None)
+    return None if row is None else row["workspace"]
+
+
 def erase(ticket: str, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
-    with open_service() as service, logged_act(service.access.log, "erase", str(id)):
+    with open_service() as service, logged_act(service.access.log, "erase", str(id), _workspace(service, id)):
         try:
             service.commands.tickets.erase(OPERATOR, id)
         except NotFoundError:
@@ -105,7 +111,7 @@ def reinstate(ticket: str, json: bool) -> None:
 def _existing_ticket(ticket: str, operation: str) -> Iterator[tuple[Service, UUID]]:
     """Yield the service and the ticket's id for a logged act; CommandFailed if there is none."""
     id = as_uuid(ticket, "TICKET")
-    with open_service() as service, logged_act(service.access.log, operation, str(id)):
+    with open_service() as service, logged_act(service.access.log, operation, str(id), _workspace(service, id)):
         row = service.history.ticket_reader.newest_ticket(id, None)
         if row is None:
             raise CommandFailed("the ticket does not exist")

@@ -137,6 +137,7 @@ class Jobs:
             self.search_indexing.run,
             ForgottenDonors(database, donors).run,
             access.idempotency.purge,
+            lambda: access.log.forget_addresses(settings.address_days),
             mail.dead.purge,
             mail.limits.purge,
             mail.text_limits.purge,

@@ -101,6 +101,8 @@ OPERATION_IDS: Mapping[str, str] = {
     "GET /api/workspaces/{workspace}/invitations": "listInvitations",
     "POST /api/workspaces/{workspace}/invitations": "inviteMember",
     "DELETE /api/workspaces/{workspace}/invitations/{member_id}": "revokeInvitation",
+    "GET /api/workspaces/{workspace}/audit-log": "listAuditLog",
+    "GET /api/workspaces/{workspace}/audit-log/export": "exportAuditLog",
     "GET /api/workspaces/{workspace}/keys": "listKeys",
     "POST /api/workspaces/{workspace}/keys": "createKey",
     "POST /api/workspaces/{workspace}/keys/{key_id}/replace": "replaceKey",

@@ -161,6 +161,8 @@ class Call:
     upload: ReceivedFile | None = None
     # The ticket that the answer is about; erasing it also erases the stored answer.
     answer_ticket_id: UUID | None = None
+    # The workspace that the call turned out to concern, where neither the path nor the caller names it.
+    workspace: str | None = None
 
     @cached_property
     def seed(self) -> RequestSeed:

@@ -18,6 +18,7 @@ from entrypoints.http.handlers.admin import (
     RefundHandlers,
 )
 from entrypoints.http.handlers.attachments import AttachmentHandlers, PictureHandlers
+from entrypoints.http.handlers.audit_log import AuditLogHandlers
 from entrypoints.http.handlers.audit_pages import AuditPageHandlers
 from entrypoints.http.handlers.campaign_files import CampaignFileHandlers
 from entrypoints.http.handlers.campaign_page import CampaignPageHandlers
@@ -208,6 +209,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         SignInPageHandlers(access.login_codes, database, cipher, service.mail.outbox, site, access.member_sessions),
         DeskSignInHandlers(access.login_codes, sessions, desk),
         DeskMemberHandlers(workspaces, sessions, desk),
+        AuditLogHandlers(access.log, access.addresses, commands.workspaces.workspaces, queries),
         KeyHandlers(access.credentials, queries, general_limits(service.settings)),
         ManagePageHandlers(
             commands.tickets,

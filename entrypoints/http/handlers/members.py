@@ -132,6 +132,7 @@ class SessionHandlers:
         indexes, member_id = [*call.principal.contact_indexes], id_in_path(call.path_params["member_id"], "invitation")
         for membership in self.sessions.memberships(indexes):
             if membership.member_id == member_id:
+                call.workspace = membership.workspace
                 self.commands.accept(membership.workspace, member_id, indexes, now=datetime.now(UTC))
                 assert call.principal.session is not None
                 self.sessions.act_in(call.principal.session, indexes, membership.workspace)
