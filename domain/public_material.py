@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from domain import events
+from domain.approval import ApprovalState, require_approved
 from domain.consent import USUAL_SCOPES, Consent
-from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError, TakenDownError
+from domain.errors import AlreadyProcessing, FaultCode, InvalidError, NotFoundError, RefusedError, TakenDownError
 from domain.lifecycle import require_publishable
 from domain.safety import SafetyReview, UndecidedFindings
 from domain.ticket_state import Attachment, Picture, TicketState
@@ -56,11 +57,7 @@ class PublicMaterial(TicketState):
     ) -> None:
         """Make the page public. `consent` gives story, name and place; None relies on the consents given before."""
         now = now or datetime.now(UTC)
-        require_consent(consent or (consent is None and ConsentScope.STORY in self.consents.valid(now)))
-        self._refuse_if_suspended()
-        require_publishable(self.kind, self.draft)
-        if undecided := review.undecided(self.decisions):
-            raise UndecidedFindings(undecided, self.decisions)
+        self._require_publishable(consent, review, now)
         if not self.lifecycle.published:
             given = None if consent else tuple(scope for scope in ConsentScope if scope in self.consents.valid(now))
             self._trigger(events.Published, actor, consent=True, scopes=given)
@@ -69,13 +66,66 @@ class PublicMaterial(TicketState):
 
     def publish_with(self, actor: Actor, consent: Consent, review: SafetyReview, now: datetime) -> None:
         """Make the page public with exactly these consents; what was agreed to before and is not among them ends."""
+        self._give_exactly(actor, consent)
+        self.publish(actor, None, review, now)
+
+    def _give_exactly(self, actor: Actor, consent: Consent) -> None:
         self.give_consent(actor, consent)
         self.withdraw_consent(actor, self.consents.given.keys() - set(consent.scopes))
-        self.publish(actor, None, review, now)
+
+    def _require_publishable(self, consent: bool | None, review: SafetyReview, now: datetime) -> None:
+        """Refuse what may not be published; `consent` is None if earlier consents are relied on."""
+        require_consent(consent or (consent is None and ConsentScope.STORY in self.consents.valid(now)))
+        self._refuse_if_suspended()
+        require_publishable(self.kind, self.draft)
+        if undecided := review.undecided(self.decisions):
+            raise UndecidedFindings(undecided, self.decisions)
 
     def unpublish(self, actor: Actor) -> None:
         if self.lifecycle.published:
             self._trigger(events.Unpublished, actor)
+
+    # Approval, where the workspace asks for it.
+
+    def request_publication(self, actor: Actor, consent: bool | None, review: SafetyReview, now: datetime) -> None:
+        """Ask that the page may be published as it is; `consent` is as for `publish`."""
+        self._require_publishable(consent, review, now)
+        if self.lifecycle.published:
+            raise RefusedError("The page is public already.")
+        if self.lifecycle.step is not None:
+            raise AlreadyProcessing
+        if consent and not self.consents.valid(now).issuperset(USUAL_SCOPES):
+            self.give_consent(actor, Consent(USUAL_SCOPES))
+        if self.approval is None or self.approval.state is ApprovalState.CHANGES_REQUESTED:
+            self._trigger(events.PublicationRequested, actor)
+
+    def request_publication_with(self, actor: Actor, consent: Consent, review: SafetyReview, now: datetime) -> None:
+        """Ask that the page may be published with exactly these consents."""
+        self._give_exactly(actor, consent)
+        self.request_publication(actor, None, review, now)
+
+    def approve(self, actor: Actor) -> None:
+        """Allow to publish the page as it was when that was asked for; RefusedError if it has changed since."""
+        self._refuse_if_suspended()
+        state = self.approval.state if self.approval else None
+        if state is ApprovalState.REQUESTED:
+            self._trigger(events.Approved, actor)
+        elif state is not ApprovalState.APPROVED:
+            raise RefusedError("Nobody asks for an approval of this page, or it has changed since.")
+
+    def request_changes(self, actor: Actor, note: str) -> None:
+        """Say what is to be changed before the page is approved; an approval that was given ends."""
+        if self.approval is None or self.lifecycle.published:
+            raise RefusedError("Nobody asks for an approval of this page, or it has changed since.")
+        if self.approval.state is not ApprovalState.CHANGES_REQUESTED or note != self.approval.note:
+            self._trigger(events.ChangesRequested, actor, note=note)
+
+    def require_approval(self) -> None:
+        """ApprovalNeededError if the events that are not recorded yet make public what was not approved."""
+        if self.lifecycle.published:
+            new_events = [event for event in self.pending_events if isinstance(event, events.TicketEvent)]
+            was_published = not any(isinstance(event, events.Published) for event in new_events)
+            require_approved(self.approval, new_events, was_published=was_published)
 
     def end_consents(self, actor: Actor, now: datetime) -> None:
         """Take the page down if the consent to show the story has ended by itself."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from eventsourcing.domain import BaseAggregate
 
 from domain import events
+from domain.approval import Approval, approval_after
 from domain.consent import Consents
 from domain.corrections import Correction
 from domain.errors import NotFoundError
@@ -95,6 +96,7 @@ class TicketState(BaseAggregate[UUID]):
         # What a person decided on findings, by their ids.
         self.decisions: Mapping[str, FindingDecision] = {}
         self.lifecycle = Lifecycle()
+        self.approval: Approval | None = None
         self.failed_retryable: bool | None = None
         self.suspension_reason: str | None = None
         # The texts with which the holder thanked donors, by their ids.
@@ -173,6 +175,7 @@ class TicketState(BaseAggregate[UUID]):
             case _:
                 pass
         self._evolve_material(event)
+        self.approval = approval_after(self.approval, event, self.consents.given.keys())
         if isinstance(event, CLOSES_CHECKOUTS):
             self.closed_version = event.originator_version
         self.lifecycle.apply(event, complete=not missing_fields(self.kind, self.draft))

@@ -8,12 +8,12 @@ from uuid import UUID
 from domain import events
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, without_places
 from domain.values import Actor, ConsentScope, ContentStatus, Draft, Kind, Money, Role, Source, Step
-from projections import desk
+from projections import approvals, desk
 from projections.consent_records import consent_records, shown_scopes
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 10
+VERSION = 11
 # The events of donations, support tickets, the desk and workspaces do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent | events.DeskEvent | events.WorkspaceEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(
@@ -24,8 +24,8 @@ TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived) | desk.TOPICS
 # `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote, and
 # `decisions` has the sealed id of each finding with what a person decided on it, in their order. `consents` has each
 # consent and each withdrawal in their order, `corrections` each correction of a transcript, `picture` the photo of the
-# page, and `voice` the passage of a recording, with whether the person agreed to it after it was chosen. `recordings`
-# has each recording, oldest first; `recording_id` is the one that is worked on.
+# page, and `voice` the passage of a recording, with whether the person agreed to it after it was chosen. `approval` is
+# that of the page as it is now. `recordings` has each recording, oldest first; `recording_id` is the one worked on.
 TICKETS = Table(
     "ticket_status",
     {
@@ -47,6 +47,7 @@ TICKETS = Table(
         "written": "jsonb",
         "decisions": "jsonb",
         "consents": "jsonb",
+        "approval": "jsonb",
         "picture": "jsonb",
         "voice": "jsonb",
         "analysis": "jsonb",
@@ -167,6 +168,7 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
             row |= _ERASED
         case _:
             pass
+    row["approval"] = approvals.column_after(event, row)
     lifecycle = _lifecycle(row)
     lifecycle.apply(event, complete=not missing_fields(Kind(row["kind"]), draft))
     row |= {"base": lifecycle.base, "published": lifecycle.published, "step": lifecycle.step}
@@ -183,6 +185,7 @@ _ERASED: Row = {
     "token_digest": None,
     "decisions": [],
     "consents": [],
+    "approval": None,
     "picture": None,
     "voice": None,
     "analysis": None,
@@ -215,6 +218,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "written": [],
         "decisions": [],
         "consents": [],
+        "approval": None,
         "picture": None,
         "voice": None,
         "analysis": None,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from domain.commands.approvals import ApprovalCommands
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.desk import DeskCommands
@@ -22,6 +23,7 @@ class Commands:
     """The commands that requests and jobs use, by area; a caller that needs one area takes only that."""
 
     tickets: TicketCommands
+    approvals: ApprovalCommands
     recordings: RecordingCommands
     transcripts: TranscriptCommands
     documents: DocumentCommands

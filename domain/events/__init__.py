@@ -11,6 +11,9 @@ from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated
 
+from domain.events.approval import Approved as Approved
+from domain.events.approval import ChangesRequested as ChangesRequested
+from domain.events.approval import PublicationRequested as PublicationRequested
 from domain.events.base import DonationEvent as DonationEvent
 from domain.events.base import TicketEvent as TicketEvent
 from domain.events.desk import DeskEvent as DeskEvent

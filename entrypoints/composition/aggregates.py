@@ -14,7 +14,10 @@ from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
 from adapters.privacy import erasure, forgotten_donors
 from adapters.search.ticket_search import SearchHashes, TicketSearch
+from domain.commands.approvals import ApprovedTickets
 from domain.events import (
+    Approved,
+    ChangesRequested,
     CheckoutOpened,
     ContactChanged,
     DonorsThanked,
@@ -29,18 +32,23 @@ from domain.events import (
     TranscriptionFailed,
     Unpublished,
 )
+from domain.organisations import Publishing
 from entrypoints.composition.foundation import Foundation, Parts
 from entrypoints.composition.history import History
 from entrypoints.composition.mail import MailDelivery
+from projections.workspaces import workspace_settings
 
 
 class Aggregates:
     """The domain's stores over one history, and the inbox, from which an opened checkout takes what came too early."""
 
     def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
+        self._database = ground.database
         self.inbox = Inbox(ground.database, ground.keyring(INBOX_KEY_PURPOSE), history.keys)
         self.search = TicketSearch(SearchHashes(ground.secrets.peppers))
         event_effects: EventEffects = {
+            Approved: [mails.tell_approved],
+            ChangesRequested: [mails.tell_changes_requested],
             ContactChanged: [recovery_links.close],
             CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
             DonorsThanked: [donor_emails.add_thanks],
@@ -66,11 +74,16 @@ class Aggregates:
             queue_mail=mails.outbox.queue,
             event_locks={Erased: self.inbox.lock_applier},
         )
-        self.tickets = StoredTickets(streams)
+        self.tickets = ApprovedTickets(StoredTickets(streams), self.needs_approval)
         self.donations = StoredDonations(streams)
         self.workspaces = StoredWorkspaces(streams)
         self.desks = StoredDesks(streams)
         self.support = StoredSupportTickets(streams, ground.database, history.log)
+
+    def needs_approval(self, workspace: str) -> bool:
+        """Return True if the workspace publishes only pages that it has approved."""
+        with self._database.reading() as cursor:
+            return workspace_settings(cursor, workspace).publishing is Publishing.APPROVAL
 
 
 def _merged(*all_effects: EventEffects) -> EventEffects:

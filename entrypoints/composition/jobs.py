@@ -14,6 +14,7 @@ from adapters.privacy.key_rotation import KeyRotation
 from adapters.privacy.retention import Retention
 from adapters.search.indexing import SearchIndexing
 from domain.commands import Commands
+from domain.commands.approvals import ApprovalCommands
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.desk import DeskCommands
@@ -82,6 +83,7 @@ class Jobs:
         checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway, content.safety)
         self.commands = Commands(
             tickets=tickets,
+            approvals=ApprovalCommands(aggregates.tickets, content.safety, aggregates.needs_approval),
             recordings=RecordingCommands(
                 tickets=aggregates.tickets,
                 contents=content.contents,

@@ -20,7 +20,7 @@ from adapters.texts import messages as text_messages
 from adapters.texts.limits import TextLimits
 from adapters.texts.transports import FileTexts, TwilioTexts
 from domain.commands.retention import erasure_notice
-from domain.events import DraftProposed, ErasureAnnounced, TicketEvent, TicketSuspended
+from domain.events import ChangesRequested, DraftProposed, ErasureAnnounced, TicketEvent, TicketSuspended
 from domain.lifecycle import missing_fields
 from domain.ports import TextMessages
 from domain.tickets import RecordingTicket
@@ -111,6 +111,11 @@ class MailDelivery:
     def tell_approved(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
         """Queue a message that the page was approved, so that its holder can publish it."""
         self._tell_of_act(cursor, ticket, event, "approved", {})
+
+    def tell_changes_requested(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
+        """Queue a message that the page is to be changed before it is approved; a mail says what."""
+        assert isinstance(event, ChangesRequested)
+        self._tell_of_act(cursor, ticket, event, "changes_requested", {"note": event.note})
 
     def _tell_of_act(
         self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent, kind: str, values: dict[str, str]

@@ -175,6 +175,7 @@ VALUES: Mapping[str, Any] = {
     "nameKeptUntil": None,
     "nextCursor": None,
     "note": None,
+    "RequestedChanges.note": "Leave out the name of the street.",
     "number": 1,
     "object": TICKET,
     "oldestSeconds": 0.2,
@@ -332,5 +333,6 @@ LEFT_OUT = {
     "Readiness.replica",
     "TranscriptSegment.originalText",
     "WebhookReceipt.idempotent",
+    "approval",
     "suspended",
 }

@@ -45,6 +45,9 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "UpdateRemoved": N_("A message to donors was removed."),
     "Published": N_("The page was published."),
     "Unpublished": N_("The page was taken down."),
+    "PublicationRequested": N_("The workspace was asked to approve the page."),
+    "Approved": N_("The page was approved."),
+    "ChangesRequested": N_("The page is to be changed before it is approved."),
     "TicketSuspended": N_("The page was suspended."),
     "TicketReinstated": N_("The suspension ended."),
     "DocumentGenerated": N_("A document was made."),
@@ -133,6 +136,7 @@ FIELDS: Mapping[str, str] = {
     "others": N_("Other people in the story"),
     "looked_by": N_("Who looked at that"),
     "note": N_("Who was asked"),
+    "to_change": N_("What to change"),
 }
 
 OTHERS: Mapping[OthersDecision, str] = {

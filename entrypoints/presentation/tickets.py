@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
+from domain.approval import ApprovalState
 from domain.corrections import CorrectedSegment, Correction, corrected_segments
 from domain.lifecycle import DraftPart, draft_parts
 from domain.transcripts import HeardRecording, joined
@@ -35,6 +36,13 @@ def statuses(row: Row) -> tuple[Status, ContentStatus, FundingStatus]:
     return content.value if row["erased"] else PAYMENT_RECEIVED, content, FundingStatus.FUNDED
 
 
+class Approval(ResponseBody):
+    """Where the approval of the page as it is now stands; `note` says what is to be changed."""
+
+    state: ApprovalState
+    note: str | None
+
+
 class Ticket(ResponseBody):
     """A ticket. For auditors the contact is shortened, and other personal texts are masked."""
 
@@ -50,6 +58,8 @@ class Ticket(ResponseBody):
     version: int
     # Only a suspended ticket has this field.
     suspended: Literal[True] | UnsetType = UNSET
+    # Only a ticket for whose page an approval was asked has this field.
+    approval: Approval | UnsetType = UNSET
 
     @classmethod
     def from_row(cls, row: Row, personal: PersonalData, **subclass_fields: Any) -> Self:
@@ -63,8 +73,15 @@ class Ticket(ResponseBody):
             utc(row["updated_at"]),
             row["version"],
             True if row["suspended"] else UNSET,
+            _approval(row, personal),
             **subclass_fields,
         )
+
+
+def _approval(row: Row, personal: PersonalData) -> Approval | UnsetType:
+    if (approval := row["approval"]) is None:
+        return UNSET
+    return Approval(ApprovalState(approval["state"]), personal.text_or_none(row["ticket_id"], approval["note"]))
 
 
 class TranscriptSpan(ResponseBody):

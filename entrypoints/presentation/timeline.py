@@ -135,7 +135,9 @@ class Reader:
                 return _cut(self._personal.text(row["ticket_id"], value))
 
     def said(self, event: TicketEvent) -> list[Change]:
-        """Return what a consent says of children and other people in the story, and who looked at that."""
+        """Return what a consent says of children and other people in the story and who looked at that, or a note."""
+        if isinstance(event, events.ChangesRequested):
+            return [self.change("to_change", None, event.note, {"ticket_id": event.ticket})]
         if not isinstance(event, events.ConsentGiven) or event.others is None:
             return []
         row = {"ticket_id": event.ticket}

@@ -13,6 +13,7 @@ from uuid import UUID
 from adapters.safety.reviewer import LocalSafetyReviewer
 from adapters.storage.contents import JsonTranscripts
 from domain.commands import Commands
+from domain.commands.approvals import ApprovalCommands, ApprovedTickets
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.desk import DeskCommands
@@ -131,6 +132,7 @@ def fake_commands(**parts: Any) -> Commands:
         "support": MemorySupportTickets(),
         "workspaces": MemoryWorkspaces(),
         "desks": MemoryDesks(),
+        "needs_approval": lambda workspace: False,
         "page_url": lambda slug: f"https://stories.example/d/{slug}",
         "new_id": lambda: next(ids),
         "sandbox": True,
@@ -138,10 +140,13 @@ def fake_commands(**parts: Any) -> Commands:
         "cutter": FakeCutter(),
     }
     ports = fakes | parts
+    if "needs_approval" in parts:
+        ports["tickets"] = ApprovedTickets(ports["tickets"], ports["needs_approval"])
     stores = {"tickets": ports["tickets"], "donations": ports["donations"]}
     content = {"contents": ports["contents"], "transcripts": ports["transcripts"]}
     transcripts = TranscriptCommands(ports["tickets"], **content)
     return Commands(
+        approvals=ApprovalCommands(ports["tickets"], ports["safety"], ports["needs_approval"]),
         tickets=TicketCommands(ports["tickets"], MemoryErasure(ports["contents"]), ports["safety"], ports["contents"]),
         recordings=RecordingCommands(
             tickets=ports["tickets"],

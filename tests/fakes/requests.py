@@ -9,6 +9,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from domain.errors import DomainError, StepFailed
+from domain.safety import SafetyReview
 from domain.tickets import RecordingTicket
 from domain.values import (
     SYSTEM,
@@ -25,7 +26,7 @@ from domain.values import (
     Step,
     Urgency,
 )
-from tests.domain.facts import CONTACT, HOLDER
+from tests.domain.facts import CONTACT, HOLDER, RECORDED_AT
 
 # Few different values of each, so that requests often concern the same recording or document.
 recordings = st.integers(1, 3).map(lambda number: UUID(int=number))
@@ -60,6 +61,11 @@ _ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "provide_info": st.tuples(st.just(HOLDER), changes),
     "publish": st.tuples(st.just(HOLDER), st.booleans()),
     "unpublish": st.tuples(st.just(HOLDER)),
+    "request_publication": st.tuples(
+        st.just(HOLDER), st.sampled_from([True, None]), st.just(SafetyReview()), st.just(RECORDED_AT)
+    ),
+    "approve": st.tuples(st.just(SYSTEM)),
+    "request_changes": st.tuples(st.just(SYSTEM), st.sampled_from(["Leave out the street.", "Say more."])),
     "suspend": st.tuples(st.just(SYSTEM), st.sampled_from(["fraud", "another reason"])),
     "reinstate": st.tuples(st.just(SYSTEM)),
     "record_document": st.tuples(

@@ -233,6 +233,17 @@ class Planter:
         assert self.visitor.post(path, data=report).status_code == 303
         assert self.visitor.post(path, data={"contact": self.canary("contact")}).status_code == 422
 
+    def approve(self) -> None:
+        """Ask for changes of the page in its workspace and approve it, and then let the workspace publish freely."""
+        for publishing in ("approval", "free"):
+            assert self.admin.patch("/api/workspaces/public", json={"publishing": publishing}).status_code == 200
+            if publishing == "approval":
+                assert self.main.post("/request-publication", {"consent": True}).status_code == 200
+                answer = self.admin.post(f"{self.main.path}/request-changes", json={"note": self.canary("note")})
+                assert answer.status_code == 200, answer.text
+                assert self.main.post("/request-publication", {"consent": True}).status_code == 200
+                assert self.admin.post(f"{self.main.path}/approve", json={}).status_code == 200
+
     def suspend(self) -> None:
         answer = self.admin.post(f"{self.main.path}/suspend", json={"reason": self.canary("reason")})
         assert answer.status_code == 200, answer.text
@@ -503,6 +514,9 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", f"{TICKET_PATH}/consents"): planter.get("/consents"),
         ("GET", f"{TICKET_PATH}/export"): planter.get("/export"),
         ("GET", "/api/consent-texts/{version}"): planter.as_admin("GET", "/api/consent-texts/{canary}", 404),
+        ("POST", f"{TICKET_PATH}/request-publication"): lambda: None,
+        ("POST", f"{TICKET_PATH}/approve"): lambda: None,
+        ("POST", f"{TICKET_PATH}/request-changes"): planter.approve,
         ("POST", f"{TICKET_PATH}/publish"): planter.publish,
         ("POST", "/d/{slug}/report"): planter.report,
         ("GET", "/d/{slug}/report"): planter.as_admin("GET", "/d/{slug}/report?{canary}", 200),

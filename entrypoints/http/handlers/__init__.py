@@ -17,6 +17,7 @@ from entrypoints.http.handlers.admin import (
     ProjectionHandlers,
     RefundHandlers,
 )
+from entrypoints.http.handlers.approvals import ApprovalHandlers
 from entrypoints.http.handlers.attachments import AttachmentHandlers, PictureHandlers
 from entrypoints.http.handlers.audit_log import AuditLogHandlers
 from entrypoints.http.handlers.audit_pages import AuditPageHandlers
@@ -181,6 +182,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ticket_list,
         notes,
         DeskTicketHandlers(ticket_list, notes, campaigns, cipher, desk),
+        ApprovalHandlers(commands.approvals, ticket_reader, cipher),
         UpdateHandlers(commands.tickets, cipher, draft_safety),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         attachments,
@@ -224,11 +226,14 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             page_url,
             site,
             paths,
+            service.aggregates.needs_approval,
         ),
         NewsPageHandlers(service.mail.subscriptions, service.mail.outbox, cipher, site),
         ConsentPageHandlers(commands.tickets, cipher, site),
         PhotoPageHandlers(attachments, cipher, site),
-        PublishPageHandlers(commands.tickets, cipher, draft_safety, site),
+        PublishPageHandlers(
+            commands.tickets, commands.approvals, cipher, draft_safety, site, service.aggregates.needs_approval
+        ),
         SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),

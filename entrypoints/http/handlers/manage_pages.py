@@ -15,6 +15,7 @@ from adapters.identity.sessions import SESSION_TOKEN, session_token
 from adapters.languages import translations
 from adapters.localisation import format_date, supported_language
 from adapters.mail.outbox import Outbox
+from domain.commands.approvals import NeedsApproval
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
@@ -24,6 +25,7 @@ from domain.values import Contact, ContactType, DonationStatus, Money, Role
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.cookies import session_cookie
+from entrypoints.http.handlers.publish_page import approval_values
 from entrypoints.http.handlers.sign_in_pages import page_language, require_own_page
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, see_other
@@ -67,6 +69,7 @@ class ManagePageHandlers:
     site: Site
     # The paths that this process answers.
     paths: Collection[str]
+    needs_approval: NeedsApproval
 
     def show(self, call: Call) -> Answer[bytes]:
         """Show "my page": what came in, and everything that the holder may do."""
@@ -101,6 +104,7 @@ class ManagePageHandlers:
             name=personal.text_or_none(row["ticket_id"], row["display_name"]),
             public=ticket_status.is_public(row),
             suspended=row["suspended"],
+            **approval_values(row, personal, self.needs_approval),
             url=url,
             qr=self.qr_codes.svg(url).decode(),
             gifts=[

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from adapters import consent_texts
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.languages import translations
+from domain.commands.approvals import ApprovalCommands, NeedsApproval
 from domain.commands.tickets import TicketCommands
-from domain.errors import RefusedError, StaleVersionError
+from domain.errors import InvalidError, RefusedError, StaleVersionError
 from domain.lifecycle import missing_fields
 from domain.safety import UndecidedFindings
 from domain.values import ConsentScope, Draft, FindingDecision, FindingKind, Kind, OthersDecision
@@ -19,6 +21,7 @@ from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, see_other
 from entrypoints.http.problems import Problem
+from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.safety import DraftSafety, Safety
 from projections.consent_records import shown_scopes
 from projections.model import Row
@@ -30,24 +33,32 @@ ABOUT_OTHERS = frozenset({FindingKind.NAME, FindingKind.MINOR})
 @dataclass(frozen=True)
 class PublishPageHandlers:
     commands: TicketCommands
+    approvals: ApprovalCommands
     cipher: FieldCipher
     safety: DraftSafety
     site: Site
+    needs_approval: NeedsApproval
 
     def show(self, call: Call) -> Answer[bytes]:
         return self._page(call, dict.fromkeys(shown_scopes(call.ticket), "yes"))
 
     def publish(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Record what the person agreed to and publish with exactly that, or show the page again with its faults."""
+        """Record what the person agreed to and publish with exactly that, or show the page again with its faults.
+
+        Where the workspace approves pages first, that is asked for instead; an approved page is published as it is.
+        """
         # Browsers end lines with both characters.
         form = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
+        if form.get("do") == "publish":
+            return self._publish_approved(call, form)
+        publish, done = self.commands.publish_with, "published"
+        if self.needs_approval(call.ticket["workspace"]):
+            publish, done = self.approvals.request_with, "asked"
         faults = self._faults(call, form)
         if not faults:
             try:
                 consent = validated(GivenConsent, self._body(call, form)).consent()
-                self.commands.publish_with(
-                    call.principal.actor, call.ticket_id, consent, self._version_seen(call, form)
-                )
+                publish(call.principal.actor, call.ticket_id, consent, self._version_seen(call, form))
             except UndecidedFindings:
                 faults = ["findings"]
             except StaleVersionError:
@@ -59,7 +70,15 @@ class PublishPageHandlers:
                     raise
                 pointers = {error.pointer.removeprefix("/") for error in problem.errors}
                 faults = [name for name in ("lookedBy", "note") if name in pointers] or ["changed"]
-        return self._page(call, form, faults) if faults else see_other(f"/t/{call.ticket_id}/manage?done=published")
+        return self._page(call, form, faults) if faults else see_other(f"/t/{call.ticket_id}/manage?done={done}")
+
+    def _publish_approved(self, call: Call, form: Mapping[str, str]) -> Answer[bytes] | Answer[None]:
+        """Publish the page as it was approved, or show it again if it has changed since."""
+        try:
+            self.commands.publish(call.principal.actor, call.ticket_id, if_match=self._version_seen(call, form))
+        except (RefusedError, StaleVersionError, InvalidError):
+            return self._page(call, dict.fromkeys(shown_scopes(call.ticket), "yes"), ["changed"])
+        return see_other(f"/t/{call.ticket_id}/manage?done=published")
 
     def _faults(self, call: Call, form: Mapping[str, str]) -> list[str]:
         row = call.ticket
@@ -142,6 +161,7 @@ class PublishPageHandlers:
             and any(finding.decision is not FindingDecision.KEEP for finding in findings.findings),
             suspended=row["suspended"],
             published=row["published"],
+            **approval_values(row, personal, self.needs_approval),
             picture=picture["attachment_id"] if picture else None,
             description=personal.text(row["ticket_id"], picture["description"]) if picture else None,
             voice=row["voice"],
@@ -158,6 +178,16 @@ class PublishPageHandlers:
             longest=LONGEST_NOTE,
             errors=_sentences(faults or [], language),
         )
+
+
+def approval_values(row: Row, personal: PersonalData, needs_approval: NeedsApproval) -> dict[str, Any]:
+    """Return what a page shows of the approval: whether it is needed, where it stands, and what is to be changed."""
+    approval = row["approval"] or {"state": None, "note": None}
+    return {
+        "needs_approval": needs_approval(row["workspace"]),
+        "approval": approval["state"],
+        "note_of_staff": personal.text_or_none(row["ticket_id"], approval["note"]),
+    }
 
 
 def story_language(row: Row) -> str | None:

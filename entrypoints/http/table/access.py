@@ -49,7 +49,7 @@ HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), members=STAFF, names_ticke
 ADMINISTER = Access(frozenset({ADMIN}))
 DIAGNOSE = Access(frozenset({ADMIN}), diagnostics_token=True)
 OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
-RESET = TAKE_DOWN = Access(frozenset({ADMIN}), members=MANAGERS, names_ticket=True)
+RESET = TAKE_DOWN = APPROVE = Access(frozenset({ADMIN}), members=MANAGERS, names_ticket=True)
 # The day's list, and what the staff note about a ticket.
 TICKET_LIST = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="tickets:read", members=STAFF)
 DESK = Access(frozenset({ADMIN}), members=CASEWORK, names_ticket=True)

@@ -41,6 +41,7 @@ VALUES = {
     "draft_ready": {"name": "Ada", "page": "https://s.example/t/1", "unsubscribe": LINK},
     "draft_questions": {"name": "Ada", "page": "https://s.example/t/1", "unsubscribe": LINK},
     "recording_failed": {"name": "Ada", "page": "https://s.example/t/1", "unsubscribe": LINK},
+    "changes_requested": {"name": "Ada", "note": "The street.", "page": "https://s.example/t/1/manage"},
     "approved": {"name": "Ada", "page": "https://s.example/t/1/manage", "unsubscribe": LINK},
     "first_gift": GIFTS | {"amount": "$50.00\xa0USD"},
     "weekly_gifts": GIFTS | {"gifts": "3", "amount": "$50.00\xa0USD", "total": "$70.00\xa0USD"},

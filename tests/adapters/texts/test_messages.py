@@ -28,6 +28,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "first_gift": {"page": PAGE, "amount": EURO, "test": "TEST"},
     "weekly_gifts": {"page": PAGE, "gifts": "12", "amount": EURO, "total": EURO, "test": "TEST"},
     "goal_reached": {"page": PAGE, "total": EURO, "goal": EURO, "test": "TEST"},
+    "changes_requested": {"page": PAGE},
     "approved": {"page": PAGE},
     "suspended": {"page": PAGE},
     "reinstated": {"page": PAGE},
