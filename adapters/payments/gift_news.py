@@ -125,7 +125,7 @@ class GiftNews(StepLoop):
 
     def _tell_first_gift(self, cursor: Cursor[TupleRow], ticket: RecordingTicket) -> None:
         gift = gift_sums.first_gift(cursor, ticket.id)
-        if gift is not None and gift["paid_at"] > datetime.now(UTC) - FRESH:
+        if gift is not None and gift["recorded_at"] > datetime.now(UTC) - FRESH:
             amount = _written(ticket, [Money(gift["paid"], gift["currency"])])
             self._queue(cursor, ticket, "first_gift", {"amount": amount}, f"first_gift:{ticket.id}")
 

@@ -7,13 +7,13 @@ from projections.model import Cursor, Row, fetched_rows
 
 
 def first_gift(cursor: Cursor, ticket_id: UUID) -> Row | None:
-    """Return what was paid with the ticket's first gift, in which currency and when, or None if none was paid."""
+    """Return what was paid with the first gift, its currency, and when it was recorded; None without a gift."""
     cursor.execute(
-        "SELECT paid, currency, paid_at FROM read.donation_ledger WHERE ticket_id = %(ticket_id)s"
+        "SELECT paid, currency, recorded_at FROM read.donation_ledger WHERE ticket_id = %(ticket_id)s"
         " AND paid_at IS NOT NULL ORDER BY paid_at, created_at, donation_id LIMIT 1",
         {"ticket_id": ticket_id},
     )
-    return next(iter(fetched_rows(cursor, ("paid", "currency", "paid_at"))), None)
+    return next(iter(fetched_rows(cursor, ("paid", "currency", "recorded_at"))), None)
 
 
 def gifts_between(cursor: Cursor, ticket_id: UUID, start: datetime, end: datetime) -> list[Row]:

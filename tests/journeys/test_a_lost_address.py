@@ -76,11 +76,11 @@ def test_a_person_who_lost_their_address_keeps_everything_but_the_old_token(live
         # The old token is invalid for reading and for writing.
         assert ticket.get().status_code == ticket.patch("/draft", {"title": "Mine"}).status_code == 401
 
-        # The token is mailed to the new address and a notice to the old one, besides its earlier mail.
+        # The token is mailed to the new address and a notice to the old one, besides its earlier mails.
         def sent_to(whom: str) -> list[str]:
             return [text_of(mail) for mail in files(live.settings.outbox) if mail["To"] == whom]
 
-        eventually(lambda: (len(sent_to(NEW)), len(sent_to(OLD))) == (1, 2))
+        eventually(lambda: (len(sent_to(NEW)), len(sent_to(OLD))) == (1, 3))
         assert "tkt_" not in "".join(sent_to(OLD))
         [token] = re.findall(r"tkt_[\w-]+", sent_to(NEW)[0])
 

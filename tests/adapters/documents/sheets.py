@@ -6,6 +6,7 @@ from uuid import UUID
 from zipfile import ZipFile
 
 import pypdfium2
+import typst
 from docx import Document
 from PIL import Image
 from pyzbar.pyzbar import ZBarSymbol, decode
@@ -81,3 +82,11 @@ def docx_codes(document: bytes) -> list[str]:
     with ZipFile(BytesIO(document)) as file:
         pictures = sorted(name for name in file.namelist() if name.endswith(".png"))
         return [code for name in pictures for code in read_codes(Image.open(BytesIO(file.read(name))))]
+
+
+def rasterised(svg: bytes) -> bytes:
+    """Return the SVG rendered to PNG by another program (resvg, inside typst)."""
+    source = b'#set page(width: auto, height: auto, margin: 0pt)\n#image(bytes(sys.inputs.svg), format: "svg")'
+    drawn = typst.compile(source, format="png", sys_inputs={"svg": svg.decode()})
+    assert isinstance(drawn, bytes)
+    return drawn

@@ -2,12 +2,11 @@ from io import BytesIO
 from xml.etree import ElementTree
 
 import pytest
-import typst
 from PIL import Image
 
 from adapters.documents.qr import QrCodeRenderer
 from domain.errors import InvalidError
-from tests.adapters.documents.sheets import LINK, read_codes
+from tests.adapters.documents.sheets import LINK, rasterised, read_codes
 
 CODES = QrCodeRenderer()
 TEXTS = [
@@ -24,14 +23,6 @@ TEXTS = [
 
 def picture(png: bytes) -> Image.Image:
     return Image.open(BytesIO(png))
-
-
-def rasterised(svg: bytes) -> bytes:
-    """Return the SVG rendered to PNG by another program (resvg, inside typst)."""
-    source = b'#set page(width: auto, height: auto, margin: 0pt)\n#image(bytes(sys.inputs.svg), format: "svg")'
-    drawn = typst.compile(source, format="png", sys_inputs={"svg": svg.decode()})
-    assert isinstance(drawn, bytes)
-    return drawn
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=len)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
-import pytest
+from PIL import Image
 
+from tests.adapters.documents.sheets import rasterised, read_codes
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.conftest import give_with_words
 from tests.entrypoints.http.contract import problem
@@ -60,27 +62,20 @@ def test_a_story_is_erased_only_with_the_word_of_the_page(live: LiveService, tic
     assert ticket.get().status_code == 401
 
 
-def sheet(live: LiveService, ticket: Ticket, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make a recovery sheet, and return the link that its code has."""
-    links: list[str] = []
-    make = live.service.access.recovery_links.make
-
-    def remember(*arguments) -> str:
-        links.append(make(*arguments))
-        return links[-1]
-
-    monkeypatch.setattr(live.service.access.recovery_links, "make", remember)
+def sheet(live: LiveService, ticket: Ticket) -> str:
+    """Make a recovery sheet, and return the link that a camera reads from it."""
     with browser_of(live, ticket.token) as browser:
         answer = browser.post(page(ticket, "recovery"))
     assert answer.status_code == 200
-    assert "<svg" in answer.text
-    return links[-1]
+    code = re.search(r'<div class="code"[^>]*>(.*?)</div>', answer.text, re.DOTALL)
+    assert code is not None
+    [link] = read_codes(Image.open(BytesIO(rasterised(code[1].encode()))))
+    assert link.startswith(f"{live.base_url}/recover/")
+    return link
 
 
-def test_a_recovery_sheet_opens_its_story_once(
-    live: LiveService, client: Client, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
-):
-    link, other = sheet(live, ticket, monkeypatch), client.open_ticket()
+def test_a_recovery_sheet_opens_its_story_once(live: LiveService, client: Client, ticket: Ticket):
+    link, other = sheet(live, ticket), client.open_ticket()
     with browser_of(live) as browser:
         assert [browser.get(link).status_code for _ in range(2)] == [200, 200]
         opened = browser.post(link)
@@ -94,19 +89,17 @@ def test_a_recovery_sheet_opens_its_story_once(
         assert browser.get(ticket.path).status_code == 401
 
 
-def test_a_new_sheet_replaces_the_earlier_one(live: LiveService, ticket: Ticket, monkeypatch: pytest.MonkeyPatch):
-    first = sheet(live, ticket, monkeypatch)
-    second = sheet(live, ticket, monkeypatch)
+def test_a_new_sheet_replaces_the_earlier_one(live: LiveService, ticket: Ticket):
+    first = sheet(live, ticket)
+    second = sheet(live, ticket)
     with browser_of(live) as browser:
         assert [browser.get(first).status_code, browser.get(second).status_code] == [404, 200]
 
 
-def test_erasing_ends_the_sheet_and_the_sessions_that_it_opened(
-    live: LiveService, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
-):
+def test_erasing_ends_the_sheet_and_the_sessions_that_it_opened(live: LiveService, ticket: Ticket):
     with browser_of(live) as browser:
-        session = session_in(browser.post(sheet(live, ticket, monkeypatch)))
-        link = sheet(live, ticket, monkeypatch)
+        session = session_in(browser.post(sheet(live, ticket)))
+        link = sheet(live, ticket)
         assert ticket.http.delete(ticket.path).status_code == 202
         assert browser.get(link).status_code == 404
     with browser_of(live, session) as browser:

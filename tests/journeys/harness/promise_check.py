@@ -26,6 +26,7 @@ SELECT (SELECT count(*) FROM sandbox.deliveries WHERE delivered_at IS NULL)
           AND (task_name = '{STEP_TASK}' OR task_name = '{ERASURE_TASK}' AND scheduled_at IS NULL)),
        (SELECT count(*) FROM outbox WHERE state = 'waiting'),
        (SELECT count(*) FROM donor_emails WHERE state = 'waiting'),
+       (SELECT count(*) FROM gift_news),
        (SELECT count(*) FROM projections p WHERE p.live AND p.position < (SELECT max(position) FROM events))
 """
 
@@ -33,9 +34,13 @@ SELECT (SELECT count(*) FROM sandbox.deliveries WHERE delivered_at IS NULL)
 # The subjects of the mails that the work on a recording has ended.
 FINISHED = "Finished"
 _SUBJECTS = ("Your page is ready to read", "We have a question for you", "We could not write your page yet")
+# Those about the first gift, and about a goal that was reached.
+FIRST_GIFT, GOAL = "Your first gift has arrived", "You have reached your goal"
 
 
 def _kind(subject: str) -> str:
+    if subject in (FIRST_GIFT, GOAL):
+        return subject
     return FINISHED if subject in _SUBJECTS else subject.split(" ")[0]
 
 
@@ -65,7 +70,7 @@ class PromiseCheck:
 
         def settled() -> bool:
             open_work[:] = self._rows(_UNSETTLED)
-            return open_work == [(0,) * 6]
+            return open_work == [(0,) * 7]
 
         try:
             eventually(settled, SETTLING_SECONDS)
@@ -166,6 +171,9 @@ class PromiseCheck:
                 continue
             promised[ticket.email, "Your"] += ticket.published
             promised[ticket.email, FINISHED] += finished[ticket.id,]
+            promised[ticket.email, FIRST_GIFT] += bool(ticket.payments or ticket.bought)
+            # What the goal is, and whether it was ever reached, follows from the words of the recording.
+            promised[ticket.email, GOAL] += min(1, sent_counts[ticket.email, GOAL])
             for payment in ticket.payments:
                 address = payment.details["email"]
                 refunds = {
