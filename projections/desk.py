@@ -21,6 +21,8 @@ STATUSES = (*(status.value for status in ContentStatus if status is not ContentS
 # A count is kept in so many rows, by the last byte of the tickets' ids. Every number of partitions of a rebuild divides
 # it, so that no two partitions share a row.
 SHARDS = 12
+# With more tickets that have the searched words, the list is read in its order until a page is full.
+MOST_LOOKED_UP = 2_000
 
 TOPICS = topics(
     events.LabelsChanged,
@@ -203,7 +205,7 @@ def page(
     cursor: Cursor, workspace: str, filters: Filters, sort: Sort, limit: int, after: Key | None = None
 ) -> list[Row]:
     """Return up to `limit` tickets of a workspace after the one with the key `after`."""
-    conditions, params = _conditions(filters)
+    conditions, params = _conditions(cursor, filters)
     order = _DUE if sort is Sort.DUE else sort.column
     direction, comparison = ("DESC", "<") if sort.startswith("-") else ("ASC", ">")
     if after is not None:
@@ -243,7 +245,7 @@ def _with_details(chosen: str) -> str:
     """  # noqa: S608 (constants)
 
 
-def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
+def _conditions(cursor: Cursor, filters: Filters) -> tuple[list[str], dict[str, Any]]:
     conditions: list[str] = []
     params: dict[str, Any] = {}
     compared: Mapping[str, tuple[str, object]] = {
@@ -262,11 +264,42 @@ def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
     for number, label in enumerate(filters.labels):
         conditions.append(f"ticket_id IN ({_with_hashes('labels', label, f'label{number}_', params)})")
     if filters.words is not None:
-        found = [_with_hashes("words", filters.words, "word", params)] if filters.words else []
-        found.append("SELECT owner_id FROM contact_hashes WHERE hash = ANY(%(contacts)s) AND is_current")
-        params["contacts"] = list(filters.contacts)
-        conditions.append("(" + " OR ".join(f"ticket_id IN ({select})" for select in found) + ")")
+        conditions.append(_search(cursor, filters.words, filters.contacts, params))
     return conditions, params
+
+
+def _search(cursor: Cursor, words: Sequence[Sequence[int]], contacts: Sequence[str], params: dict[str, Any]) -> str:
+    """Return the condition that a ticket has the words or one of the contacts.
+
+    The tickets of rare words are looked up and then sorted. Of frequent words it is checked for one ticket after the
+    other in the order of the list, which soon fills a page.
+    """
+    found = [ticket_id for (ticket_id,) in _found_contacts(cursor, contacts)]
+    condition = "ticket_id = ANY(%(found)s)"
+    if words:
+        with_words = _with_hashes("words", words, "word", params)
+        # Planned as if all rows were wanted, so that it uses the index of the hashes.
+        cursor.execute(
+            f"WITH found AS MATERIALIZED ({with_words}) SELECT ticket_id FROM found LIMIT {MOST_LOOKED_UP + 1}",  # noqa: S608
+            params,
+        )
+        rows = cursor.fetchall()
+        if len(rows) <= MOST_LOOKED_UP:
+            found += [ticket_id for (ticket_id,) in rows]
+        else:
+            has_words = f"{with_words} AND ticket_search.ticket_id = desk_tickets.ticket_id"
+            condition += f" OR ({has_words}) IS NOT NULL"
+    params["found"] = found
+    return f"({condition})"
+
+
+def _found_contacts(cursor: Cursor, contacts: Sequence[str]) -> list[tuple[UUID]]:
+    cursor.execute(
+        "SELECT owner_id FROM contact_hashes WHERE hash = ANY(%(contacts)s) AND is_current",
+        {"contacts": list(contacts)},
+    )
+    rows: list[tuple[UUID]] = cursor.fetchall()
+    return rows
 
 
 def _with_hashes(part: str, choices: Sequence[Sequence[int]], prefix: str, params: dict[str, Any]) -> str:
@@ -293,11 +326,11 @@ def workspaces(cursor: Cursor) -> list[str]:
     return [workspace for (workspace,) in cursor.fetchall()]
 
 
-def due(cursor: Cursor, now: datetime, limit: int) -> list[tuple[UUID, str, UUID]]:
-    """Return tickets that are due and of which nobody was reminded, with workspace and assignee, the oldest first."""
+def due(cursor: Cursor, now: datetime, limit: int) -> list[UUID]:
+    """Return tickets that are due and whose assignee was not reminded, those that are due for longest first."""
     cursor.execute(
-        "SELECT ticket_id, workspace, assignee FROM read.desk_tickets"
+        "SELECT ticket_id FROM read.desk_tickets"
         " WHERE assignee IS NOT NULL AND NOT reminded AND due_at <= %(now)s ORDER BY due_at LIMIT %(limit)s",
         {"now": now, "limit": limit},
     )
-    return list(cursor.fetchall())
+    return [ticket_id for (ticket_id,) in cursor.fetchall()]

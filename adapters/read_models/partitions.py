@@ -1,7 +1,7 @@
 """Partitioned rebuild: several processes fold a long history at once, each the tickets of its own partition.
 
-It is only for read models in which no two tickets share a row. A table in the build's schema stores the position of
-each partition, so that a rebuild that was killed continues with the same partitions.
+It is only for read models in which no two tickets of different partitions share a row. A table in the build's schema
+stores the position of each partition, so that a rebuild that was killed continues with the same partitions.
 """
 
 import gc

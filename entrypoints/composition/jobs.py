@@ -2,6 +2,7 @@
 
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
+from adapters.mail.due_reminders import DueReminders
 from adapters.mail.holders import holder_values
 from adapters.payments.gift_news import GiftNews
 from adapters.payments.open_checkouts import CheckoutExpirer
@@ -115,7 +116,9 @@ class Jobs:
             refunds=payments.refunds,
             support=support,
             workspaces=WorkspaceCommands(aggregates.workspaces, f"{settings.public_url}/desk"),
-            desk=DeskCommands(aggregates.tickets, aggregates.desks, aggregates.workspaces),
+            desk=DeskCommands(
+                aggregates.tickets, aggregates.desks, aggregates.workspaces, f"{settings.public_url}/desk"
+            ),
         )
         pending_calls = PendingCallCommands(
             aggregates.tickets, aggregates.donations, checkouts, payments.refunds, foundation.page_url
@@ -138,6 +141,7 @@ class Jobs:
             ConsentEnds(database, tickets).run,
             self.search_indexing.run,
             ForgottenDonors(database, donors).run,
+            DueReminders(database, self.commands.desk).run,
             access.idempotency.purge,
             lambda: access.log.forget_addresses(settings.address_days),
             mail.dead.purge,

@@ -1,6 +1,6 @@
 """`make bench` measures every figure with its baseline, ratio and goal. The last results stay in RESULTS.md.
 
-python -m tests.benchmarks [--only NAME,…] [--events N] [--gifts N] [--objects N] [--json FILE] [--keep]
+python -m tests.benchmarks [--only NAME,…] [--events N] [--gifts N] [--tickets N] [--objects N] [--json FILE] [--keep]
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from tempfile import TemporaryDirectory
 
 from adapters.postgres.embedded import EmbeddedPostgres
 from entrypoints.composition.gc_tuning import settle
-from tests.benchmarks import edges, epoch_rotation, gift_lists, history_speed, hostile_uploads, reconciling, web_speed
+from tests.benchmarks import (
+    day_list,
+    edges,
+    epoch_rotation,
+    gift_lists,
+    history_speed,
+    hostile_uploads,
+    reconciling,
+    web_speed,
+)
 from tests.benchmarks.report import Report
 
 
@@ -21,6 +30,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a comma list of: " + ", ".join(NAMES))
     parser.add_argument("--events", type=int, default=1_000_000, help="how long the history to rebuild is")
     parser.add_argument("--gifts", type=int, default=100_000, help="how many donations the hot ticket has")
+    parser.add_argument("--tickets", type=int, default=100_000, help="how many tickets a workspace has")
     parser.add_argument("--objects", type=int, default=100_000, help="how many objects at Stripe are reconciled")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args()
@@ -39,6 +49,8 @@ def main() -> None:
                     history_speed.hot_ticket(report, url, options.gifts)
                 case "gift-lists":
                     gift_lists.measure(report, url, options.gifts)
+                case "day-list":
+                    day_list.measure(report, url, options.tickets)
                 case "read-models":
                     history_speed.read_models(report, url, options.events)
                 case "webhooks":
@@ -63,6 +75,7 @@ NAMES = (
     "appends",
     "hot-ticket",
     "gift-lists",
+    "day-list",
     "read-models",
     "webhooks",
     "reads",

@@ -164,6 +164,33 @@ def test_who_does_not_work_with_stories_is_not_assigned(role: MemberRole | None)
     assert (refused.value.pointer, world.facts) == ("/assignee", [])
 
 
+def test_the_assignee_of_a_ticket_that_is_due_gets_one_mail():
+    world = World()
+    world.commands.desk.remind(TICKET, NOON)
+    world.join(GRACE, MemberRole.CASEWORKER)
+    world.commands.desk.change(STAFF, TICKET, {"assignee": GRACE, "due_at": NOON})
+    for now in (NOON - timedelta(seconds=1), NOON, NOON + timedelta(hours=1)):
+        world.commands.desk.remind(TICKET, now)
+    [mail] = world.desks.mails
+    assert (mail.kind, mail.to, mail.ticket_id) == ("ticket_due", f"{GRACE}@example.com", TICKET)
+    assert mail.values == {
+        "name": "",
+        "due": NOON.isoformat(),
+        "page": f"https://stories.example/desk/tickets/{TICKET}",
+    }
+    assert world.facts.count(DueReminderSent) == 1
+
+
+def test_nobody_is_reminded_who_is_a_member_no_more():
+    world = World()
+    world.join(GRACE, MemberRole.CASEWORKER)
+    world.join(ALAN, MemberRole.OWNER)
+    world.commands.desk.change(STAFF, TICKET, {"assignee": GRACE, "due_at": NOON})
+    world.workspaces.change("shelter", lambda workspace: workspace.remove(SYSTEM, GRACE))
+    world.commands.desk.remind(TICKET, NOON)
+    assert (world.desks.mails, world.facts.count(DueReminderSent)) == ([], 0)
+
+
 def test_a_change_of_nothing_is_not_recorded():
     world = World()
     desk = world.commands.desk.change(STAFF, TICKET, {"labels": None, "assignee": None, "due_at": None})

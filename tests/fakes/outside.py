@@ -160,7 +160,7 @@ def fake_commands(**parts: Any) -> Commands:
             **{name: ports[name] for name in ("printer", "safety", "page_url", "checkpoint", "sandbox")},
         ),
         checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"]),
-        desk=DeskCommands(ports["tickets"], ports["desks"], ports["workspaces"]),
+        desk=DeskCommands(ports["tickets"], ports["desks"], ports["workspaces"], "https://stories.example/desk"),
         donor_words=DonorWordsCommands(ports["donations"]),
         donors=DonorCommands(ports["donations"], MemoryDonorErasure()),
         attachments=AttachmentCommands(ports["tickets"], ports["contents"]),

@@ -102,17 +102,26 @@ class MemoryDonations:
 @dataclass
 class MemoryDesks:
     streams: MemoryStreams = field(default_factory=MemoryStreams)
+    mails: list[Message] = field(default_factory=list)
 
     def get(self, ticket_id: UUID) -> Desk | None:
         stream = desk_stream(ticket_id)
         return self.streams.load(stream) if stream in self.streams.events else None
 
-    def change(self, actor: Actor, ticket_id: UUID, workspace: str, decide: Callable[[Desk], object]) -> Desk:
+    def change(
+        self,
+        actor: Actor,
+        ticket_id: UUID,
+        workspace: str,
+        decide: Callable[[Desk], object],
+        mails: Sequence[Message] = (),
+    ) -> Desk:
         desk = self.get(ticket_id) or Desk.open(actor, ticket_id, workspace)
         is_new = desk_stream(ticket_id) not in self.streams.events
         decide(desk)
-        if not is_new or len(desk.pending_events) > 1:
+        if len(desk.pending_events) > is_new:
             self.streams.events.setdefault(desk.id, []).extend(desk.collect_events())
+            self.mails += mails
         return desk
 
 

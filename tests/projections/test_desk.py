@@ -207,7 +207,7 @@ def test_a_ticket_is_due_until_its_assignee_was_reminded(
 
     def due(now: datetime) -> list[UUID]:
         with database.reading() as cursor:
-            return [due_id for due_id, place, _ in desk.due(cursor, now, 1_000) if place == workspace]
+            return [due_id for due_id in desk.due(cursor, now, 1_000) if due_id == ticket_id]
 
     assert (due(noon - timedelta(seconds=1)), due(noon)) == ([], [ticket_id])
     record_and_fold(events[-1])

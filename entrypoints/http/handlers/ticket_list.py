@@ -50,6 +50,7 @@ class TicketListHandlers:
 
         rows, counts = call.reads.ask(query)
         shown = page.cut(rows, lambda row: _cursor_key(row, sort))
+        self.cipher.preload_keys([row["ticket_id"] for row in shown])
         personal = call.personal_data(self.cipher)
         listed = [ListedTicket.from_row(row, personal) for row in shown]
         return page.answer(TicketList(listed, counts, page.next_cursor))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.ids import uuid7
+from adapters.mail.due_reminders import DueReminders
 from domain.members import MemberRole
 from domain.values import Role
 from tests.client import Client, LiveService, Ticket
@@ -247,6 +248,21 @@ def test_only_members_who_work_with_stories_take_care_of_a_ticket(
         assert ids(stranger) == []
         [listed] = accountant.get("/api/tickets").json()["tickets"]
         assert (listed["displayName"], listed["assignee"]) == ("[masked]", grace)
+
+
+def test_the_chore_reminds_the_assignee_of_a_ticket_that_is_due(
+    live: LiveService, staff: Client, caseworker: Client, grace: str
+):
+    ticket, later = staff.open_ticket(), staff.open_ticket()
+    noted(caseworker, ticket, assignee=grace, dueAt="2026-01-01T00:00:00Z")
+    noted(caseworker, later, assignee=grace, dueAt="2090-01-01T00:00:00Z")
+    reminders = DueReminders(live.service.database, live.service.commands.desk)
+    reminders.run()
+    reminders.run()
+    queued = "SELECT count(*) FROM outbox WHERE kind = 'ticket_due' AND ticket_id = %s"
+    assert [live.service.database.row(queued, (about.id,)) for about in (ticket, later)] == [(1,), (0,)]
+    last = caseworker.get(f"{ticket.path}/history", params={"limit": 100}).json()["events"][-1]
+    assert (last["type"], last["actor"], last["data"]) == ("DueReminderSent", "system", {"assignee": grace})
 
 
 # Notes.

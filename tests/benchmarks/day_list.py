@@ -1,0 +1,190 @@
+"""Measures a page of the day's list in a workspace of many tickets, with counts and opened texts."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from adapters.encryption.field_cipher import FieldCipher, FieldContext
+from adapters.encryption.ticket_keys import TicketKeys
+from adapters.search.ticket_search import LABELS, WORDS, SearchHashes
+from adapters.search.words import stored_parts
+from domain.lifecycle import Draft
+from entrypoints.composition.service import Service
+from entrypoints.presentation.desk import ListedTicket
+from entrypoints.presentation.personal_data import PersonalData
+from projections import desk
+from projections.desk import Filters, Key, Sort
+from tests.benchmarks.report import Figure, Report, typical, typical_pair
+from tests.benchmarks.world import migrated, service_on
+
+LARGE, SMALL = "large", "small"
+SMALL_TICKETS = 100
+PAGE = 20
+GOAL_MILLISECONDS = 20
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FIRST_NAMES = (
+    *("Ada", "Grace", "Alan", "Maria", "Jose", "Fatima", "Ahmed", "Anna", "Ivan"),
+    *("Mei", "Yusuf", "Leila", "Omar", "Elena", "Pedro", "Aisha", "Noor", "Sofia"),
+)
+SYLLABLES = (
+    *("ka", "lo", "mi", "ra", "ste", "ven", "ber", "go", "nez", "ova"),
+    *("sen", "hart", "mül", "dja", "ibn", "wal", "tor", "lin", "eva", "cho"),
+)
+NOUNS = (
+    *("roof", "rent", "school", "surgery", "boat", "tools", "wheelchair"),
+    *("winter", "journey", "lawyer", "funeral", "garden", "kitchen", "heating"),
+)
+GRACE = uuid4()
+
+
+class KnownKeys:
+    """The keys of tickets by their ids, without a database."""
+
+    def __init__(self) -> None:
+        self.keys: dict[UUID, bytes] = {}
+
+    def get(self, ticket: UUID, *, create: bool = False) -> bytes:
+        return self.keys[ticket]
+
+
+def measure(report: Report, server_url: str, count: int) -> None:
+    with migrated(server_url) as url, service_on(url) as service:
+        _fill(service, LARGE, count)
+        _fill(service, SMALL, SMALL_TICKETS)
+        service.database.execute("ANALYZE")
+        listing = Listing(service)
+        large, small = typical_pair(listing.walk(LARGE), listing.walk(SMALL), 100)
+        label = f"a page of {PAGE} of {count:,} tickets"
+        report.add(
+            Figure(f"{label}: newest first", large * 1e3, "ms", 1.5, small * 1e3, f"of {SMALL_TICKETS}", at_most=True)
+        )
+        for what, (filters, sort) in _searches(service.aggregates.search.hashes).items():
+            took = typical(listing.walk(LARGE, filters, sort), 50) * 1e3
+            report.add(Figure(f"{label}: {what}", took, "ms", GOAL_MILLISECONDS, at_most=True))
+
+
+def _searches(hashes: SearchHashes) -> dict[str, tuple[Filters, Sort]]:
+    def found_by(text: str) -> Filters:
+        return Filters(words=hashes.words(LARGE, text))
+
+    return {
+        "newest first": (Filters(), Sort.NEWEST),
+        "by due date": (Filters(), Sort.DUE),
+        "last changed, with a frequent status": (Filters(status="READY"), Sort.LAST_CHANGED),
+        "last changed, with a rare status": (Filters(status="ERROR"), Sort.LAST_CHANGED),
+        "of one assignee": (Filters(assignee=GRACE), Sort.DUE),
+        "opened within a day": (Filters(since=START, until=START + timedelta(days=1)), Sort.LAST_CHANGED),
+        "with a frequent label": (Filters(labels=[hashes.label(LARGE, "urgent")]), Sort.NEWEST),
+        "with a rare label": (Filters(labels=[hashes.label(LARGE, "court")]), Sort.NEWEST),
+        "found by a frequent part of a word": (found_by("ann"), Sort.NEWEST),
+        "found by a frequent word": (found_by("winter"), Sort.LAST_CHANGED),
+        "found by two words": (found_by("fatima school"), Sort.NEWEST),
+        "found by a rare word": (found_by("zebedee"), Sort.NEWEST),
+        "found by nothing": (found_by("xylophone quartz"), Sort.NEWEST),
+    }
+
+
+class Listing:
+    """Reads the list as the handler does: rows and counts, and then the sealed texts with keys of the database."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def walk(self, workspace: str, filters: Filters = Filters(), sort: Sort = Sort.NEWEST) -> Any:  # noqa: B008
+        """Return a function that reads the next page at each call, and after the last one the first again."""
+        pages = self._pages(workspace, filters, sort)
+        return lambda: next(pages)
+
+    def _pages(self, workspace: str, filters: Filters, sort: Sort) -> Iterator[list[ListedTicket]]:
+        after: Key | None = None
+        while True:
+            with self._service.database.reading() as cursor:
+                rows = desk.page(cursor, workspace, filters, sort, PAGE + 1, after)
+                desk.counts(cursor, workspace)
+            # Without the keys that an earlier page has left in memory.
+            cipher = FieldCipher(self._keys())
+            cipher.preload_keys([row["ticket_id"] for row in rows[:PAGE]])
+            personal = PersonalData(cipher)
+            yield [ListedTicket.from_row(row, personal) for row in rows[:PAGE]]
+            is_last = len(rows) <= PAGE
+            after = None if is_last else (rows[PAGE - 1][sort.column], rows[PAGE - 1]["ticket_id"])
+
+    def _keys(self) -> TicketKeys:
+        return TicketKeys(self._service.database, self._service.history.keys._keyring)
+
+
+def _fill(service: Service, workspace: str, count: int) -> None:
+    """Write the rows of the read model, of the search and of the keys, as the events of so many tickets would."""
+    chance, keys = random.Random(7), KnownKeys()
+    cipher, keyring = FieldCipher(cast("TicketKeys", keys)), service.history.keys._keyring
+    hashes = service.aggregates.search.hashes
+    statuses = cycle(["DRAFT", "READY", "READY", "PUBLISHED", "PAYMENT_RECEIVED", "NEEDS_INFO", "READY", "DRAFT"])
+    made = []
+    for number in range(count):
+        ticket_id = uuid4()
+        keys.keys[ticket_id] = os.urandom(32)
+        last_name = "".join(chance.sample(SYLLABLES, 3)).capitalize()
+        name = f"{chance.choice(FIRST_NAMES)} {last_name if number % 10_000 else 'Zebedee'}"
+        title = f"A {chance.choice(NOUNS)} and a {chance.choice(NOUNS)} for {name} before {chance.choice(NOUNS)}"
+        labels = [label for label, share in (("urgent", 0.3), ("court", 0.0005)) if chance.random() < share]
+        status = "ERROR" if number % 5_000 == 0 else next(statuses)
+        made.append((ticket_id, name, title, labels, status, START + timedelta(minutes=5 * number)))
+
+    def sealed(ticket_id: UUID, field: str, text: str) -> str:
+        return cipher.seal(ticket_id, FieldContext(ticket_id, 1, "ticket_opened", field), text)
+
+    empty = json.dumps(dict.fromkeys(Draft.names()) | {"breakdown": [], "sources": []})
+    tables = {
+        "ticket_keys (ticket_id, wrapped, wrapped_by)": (
+            (id, keyring.seal(keys.keys[id], id.bytes), keyring.current) for id, *_ in made
+        ),
+        "ticket_search (ticket_id, part, version, pepper, hashes)": (
+            (id, part, 1, hashes.current, hashes.of(workspace, part, texts))
+            for id, name, title, labels, *_ in made
+            for part, texts in ((WORDS, stored_parts([name, title])), (LABELS, labels))
+        ),
+    }
+    with service.database.connection() as connection, connection.cursor() as cursor:
+        connection.execute("SET statement_timeout = 0")
+        for table, rows in tables.items():
+            with cursor.copy(f"COPY {table} FROM STDIN".encode()) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        cursor.execute(
+            "CREATE TEMP TABLE made (id uuid, name text, title text, labels jsonb, status text, at timestamptz)"
+        )
+        with cursor.copy("COPY made FROM STDIN") as copy:
+            for id, name, title, labels, status, at in made:
+                sealed_labels = json.dumps([sealed(id, "label", label) for label in labels])
+                copy.write_row((id, sealed(id, "name", name), sealed(id, "title", title), sealed_labels, status, at))
+        cursor.execute(
+            """
+            INSERT INTO read.desk_tickets
+            SELECT id, %(workspace)s, 'campaign', status, 'READY', labels,
+                   CASE WHEN random() < 0.01 THEN %(grace)s::uuid END,
+                   CASE WHEN random() < 0.2 THEN at + interval '30 days' END,
+                   false, at, at + random() * interval '90 days', 1 FROM made
+            """,
+            {"workspace": workspace, "grace": GRACE},
+        )
+        cursor.execute(
+            "INSERT INTO read.desk_counts SELECT %(workspace)s, status, 0, count(*), 1 FROM made GROUP BY status",
+            {"workspace": workspace},
+        )
+        cursor.execute(
+            """
+            INSERT INTO read.ticket_status (ticket_id, workspace, kind, slug, display_name, draft, suspended)
+            SELECT id, %(workspace)s, 'campaign', id::text, name,
+                   %(draft)s::jsonb || jsonb_build_object(
+                   'title', title, 'goal', '{"minor": 150000, "currency": "USD"}'::jsonb), false FROM made
+            """,
+            {"workspace": workspace, "draft": empty},
+        )
+        cursor.execute("DROP TABLE made")
