@@ -16,7 +16,15 @@ from adapters.read_models import rebuild
 from adapters.read_models.in_memory import MemoryRows, folded, ticket_row
 from adapters.stripe_sandbox.simulation import scenario
 from domain.donations import Donation
-from domain.events import CheckoutRequested, DonationEvent, PaymentConfirmed, PaymentReceived, Refunded, TicketEvent
+from domain.events import (
+    CheckoutRequested,
+    DonationEvent,
+    Erased,
+    PaymentConfirmed,
+    PaymentReceived,
+    Refunded,
+    TicketEvent,
+)
 from domain.values import STRIPE, SYSTEM, Money, StripeReport
 from entrypoints.composition.simulation_runner import SimulationRunner
 from entrypoints.presentation.past_ledger import past_ledger, past_totals
@@ -134,6 +142,21 @@ def test_entries_donations_and_totals_agree_in_every_order_of_the_facts_now_and_
             assert_the_ledger_agrees(rows)
         ledgers.append([dated_rows(rows) for rows in (present, past)])
     assert ledgers[0] == ledgers[1]
+
+
+@given(before=st.lists(FACTS, max_size=8), after=st.lists(FACTS, max_size=8), keeps_name=st.booleans())
+def test_erasing_the_person_of_a_story_and_forgetting_the_donor_change_no_figure(before, after, keeps_name):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    forgotten = donation_with(*before)
+    forgotten.forget_donor(SYSTEM, now + timedelta(days=1) if keeps_name else None, now)
+    for kind, fields in after:
+        forgotten.record(STRIPE, kind, **fields)
+    erased = make_event(Erased, forgotten.ticket_id, 2, actor=SYSTEM)
+    with_donor: Any = donation_with(*before, *after).collect_events()
+    without: Any = [*forgotten.collect_events(), erased]
+    ledgers = [folded(donation_ledger, log_entries(*events)) for events in (with_donor, without)]
+    assert dated_rows(ledgers[0]) == dated_rows(ledgers[1])
+    assert {row["email_hash"] for row in ledgers[1].all(donation_ledger.DONATIONS)} == {None}
 
 
 def entry_of(row: dict[str, Any]) -> tuple[Any, ...]:

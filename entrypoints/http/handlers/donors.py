@@ -72,8 +72,9 @@ class DonorHandlers:
         return self.site.page(
             call,
             "forget.html",
-            amount=format_amount(Money(donation.gift.paid, donation.amount.currency), language),
-            asked=donation.forget_requested,
+            amount=format_amount(
+                Money(donation.gift.paid or donation.amount.minor, donation.amount.currency), language
+            ),
             forgotten=donation.forgotten,
             kept_until=kept_until,
         )
