@@ -36,6 +36,7 @@ class Part(NamedTuple):
 # In the order of the navigation. A part is shown if this process answers its path.
 PARTS = (
     Part(DESK, N_("Stories"), STAFF),
+    Part("/desk/gifts", N_("Gifts"), STAFF),
     Part("/desk/figures", N_("Figures"), MONEY),
     Part("/desk/members", N_("Members"), STAFF),
     Part("/desk/account", N_("My account"), STAFF),

@@ -34,9 +34,9 @@ def measure(report: Report, server_url: str, count: int) -> None:
         for projection in projections.ALL:
             rebuild.rebuild(url, projection, lambda *_: None)
         with connect(url, statement_seconds=0) as connection, connection.cursor() as cursor:
-            # Two of a hundred donors have the same name, and twenty gifts come from the same address.
+            # One of a hundred donors has the same name, and twenty gifts come from the same address.
             cursor.execute(
-                "INSERT INTO donor_names SELECT donation_id, 'name:' || paid % 50, ticket_id FROM read.donation_ledger"
+                "INSERT INTO donor_names SELECT donation_id, 'name:' || paid % 100, ticket_id FROM read.donation_ledger"
             )
             cursor.execute(
                 "INSERT INTO donor_addresses SELECT donation_id, 'hash:' || paid % 5000 FROM read.donation_ledger"

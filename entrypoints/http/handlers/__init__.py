@@ -27,6 +27,7 @@ from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.consent_page import ConsentPageHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.desk import DeskHandlers
+from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
@@ -149,6 +150,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk, cipher)
     desk = Desk(site, commands.workspaces, access.member_sessions, paths)
+    gift_search = GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names)
     return [
         TellHandlers(
             commands.tickets,
@@ -204,7 +206,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         VerifyPageHandlers(proof_checks, site),
         ExportHandlers(queries, cipher),
         FigureHandlers(queries, cipher, desk),
-        GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names),
+        gift_search,
+        DeskGiftHandlers(gift_search, desk),
         LoginCodeHandlers(access.login_codes),
         sessions,
         workspaces,

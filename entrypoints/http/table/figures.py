@@ -1,9 +1,10 @@
-"""Operations on the figures of a workspace, the page that shows them, and what a refund would change of them."""
+"""Operations on the figures of a workspace, the pages of its money, and the preview of a refund."""
 
+from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
 from entrypoints.http.handlers.figures import FORMATS, STEPS, FigureHandlers
 from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
 from entrypoints.http.operations import Operation, Parameter, choice_schema
-from entrypoints.http.table.access import CURSOR, FIGURES, LIMIT, NOT_FOUND, REFUND_PREVIEW
+from entrypoints.http.table.access import CURSOR, FIGURES, GIFTS, LIMIT, NOT_FOUND, REFUND_PREVIEW
 
 PERIOD = (
     Parameter("from", "The first day; without it, figures begin eleven months before the month of the last day."),
@@ -20,6 +21,11 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET", "/api/donations/{donation_id}/refund-preview", "Get what a refund would pay back and leave",
         RefundPreviewHandlers.preview, REFUND_PREVIEW, other_responses=NOT_FOUND, tag="Donations",
         query=(Parameter("amount", "The amount to refund, in the major unit; all that is left if none is given."),),
+    ),
+    Operation(
+        "GET", "/desk/gifts", "Show the donations that are searched for over all tickets", DeskGiftHandlers.show, GIFTS,
+        query=(LIMIT, CURSOR), media_types=("text/html",), tag="Desk",
+        other_responses={303: "text/html", 404: "text/html", 422: "text/html"},
     ),
     Operation(
         "GET", "/api/figures", "Get what was paid, refunded, disputed and kept as fees in each period and currency",

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from domain.members import MemberRole
 from domain.values import Role
 from tests.client import Client, LiveService
 from tests.entrypoints.conftest import donate_in_sandbox
 from tests.entrypoints.http.contract import pointers, problem
+from tests.members import joined_member
 
 SCOPES = ("tickets:write", "payments:create", "donations:read")
 
@@ -98,3 +100,30 @@ def test_a_workspace_is_seen_by_its_own_keys_and_by_the_installation(
 )  # fmt: skip
 def test_invalid_parameters_are_refused(accountant: Client, query: dict[str, str], at: str):
     assert pointers(accountant.get("/api/donations", params=query)) == [at]
+
+
+def test_staff_find_gifts_on_a_page_of_the_desk(live: LiveService, workspace: str):
+    owner = joined_member(live, workspace, MemberRole.OWNER)
+    accountant, auditor = (joined_member(live, workspace, role) for role in (MemberRole.ACCOUNTANT, MemberRole.AUDITOR))
+    roof, well = owner.open_ticket(), owner.open_ticket()
+    roof.write_draft(title="A roof")
+    donate_in_sandbox(live, roof, "12.50", name="Zoë Müller")
+    donate_in_sandbox(live, well, 1000, "JPY")
+    for number in range(20):
+        well.pay(5 + number)
+
+    def page(reader: Client = accountant, **query: str) -> str:
+        return reader.get("/desk/gifts", params=query, headers={"Accept": "text/html"}).text
+
+    everything = page(status="", donor=" ")
+    assert everything.count("<tr>") == 1 + 20
+    following = accountant.get(everything.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&"))
+    assert following.text.count("<tr>") == 1 + 2
+    found = page(amount="12.50")
+    assert ("Müller" in found, "A roof" in found, roof.id in found, well.id in found) == (True, True, True, False)
+    assert "Müller" in page(amount="12,50", currency="USD")
+    assert well.id in page(currency="JPY")
+    assert "No gift matches" in page(amount="12.50", currency="EUR")
+    assert "Müller" not in page(auditor)
+    wrong = accountant.get("/desk/gifts", params={"amount": "12,"}, headers={"Accept": "text/html"})
+    assert (wrong.status_code, 'href="#amount"' in wrong.text) == (422, True)

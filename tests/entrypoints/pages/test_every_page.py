@@ -397,6 +397,7 @@ def test_the_pages_of_figures(look: Look, live: LiveService, admin: Client):
     ):
         look.as_whom(token_of(accountant))
         look.at("/desk/figures", "figures-none")
+        look.at("/desk/gifts", "gifts-none")
         ticket = owner.open_ticket()
         ticket.write_draft(title=f"Un techo para {LONG_NAME}")
         gifts = [donate_in_sandbox(live, ticket, amount) for amount in (50, "1234.56", 10)]
@@ -405,3 +406,8 @@ def test_the_pages_of_figures(look: Look, live: LiveService, admin: Client):
         wait_until_delivered(live)
         look.at("/desk/figures", "figures")
         look.at("/desk/figures?by=week&timezone=America/Bogota", "figures-weeks")
+        page = look.at("/desk/gifts", "gifts")
+        page.fill("#amount", "12,")
+        page.press("#amount", "Enter")
+        expect(page.locator("#error-summary a")).to_have_attribute("href", "#amount")
+        look.now("gifts-error")
