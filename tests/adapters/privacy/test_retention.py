@@ -15,7 +15,7 @@ from adapters.privacy.retention import Retention
 from domain.commands.retention import RetentionCommands
 from domain.errors import InvalidError
 from domain.tickets import NewTicket
-from domain.values import Actor, Contact, Role
+from domain.values import SYSTEM, Actor, Contact, Role
 from entrypoints.composition.service import Service
 from tests.client import eventually
 from tests.fakes.outside import fake_commands
@@ -107,6 +107,18 @@ def test_events_of_stripe_and_the_system_do_not_delay_an_erasure_nor_does_an_ope
     retention_years.run(32 * DAY)
     assert retention_years.topics(ticket)[-1] == "erased"
     assert retention_years.ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
+
+
+def test_what_the_staff_note_is_no_use_of_a_ticket(retention_years: RetentionOverYears):
+    # Of this ticket no person has done anything yet.
+    ticket, commands = retention_years.ticket("mine", actor=SYSTEM), retention_years.service.commands
+    retention_years.retention.keep_for("mine", 90)
+    commands.desk.add_note(Actor(Role.ADMIN), ticket, uuid4(), "Call back.")
+    retention_years.run(80 * DAY)
+    assert retention_years.topics(ticket) == ["ticket_opened", "desk_opened", "note_added"]
+    commands.tickets.rename(HOLDER, ticket, "Ada Lovelace")
+    retention_years.run(80 * DAY)
+    assert retention_years.topics(ticket)[-1] == "erasure_announced"
 
 
 def test_a_period_can_be_changed_and_removed(retention_years: RetentionOverYears):
