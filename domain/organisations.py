@@ -3,9 +3,12 @@
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+# The built-in workspace, which the tickets of visitors belong to.
+PUBLIC_WORKSPACE = "public"
+
 
 class Intake(StrEnum):
-    """Who opens tickets in a workspace: everybody, those whom its staff invite, or its staff alone."""
+    """Who opens tickets in a workspace: everybody, only its staff and its programs, or nobody."""
 
     OPEN = "open"
     INVITED = "invited"
@@ -44,6 +47,7 @@ class WorkspaceSettings:
     """All settings of a workspace; of one that changed none, the defaults.
 
     `language` and `currency` are those of new tickets whose person names no other; None for those of the service.
+    In a closed workspace nobody opens tickets or is invited, whatever its intake is.
     """
 
     title: str
@@ -52,3 +56,8 @@ class WorkspaceSettings:
     publishing: Publishing = Publishing.FREE
     language: str | None = None
     currency: str | None = None
+    closed: bool = False
+
+    def may_open(self, *, by_staff: bool) -> bool:
+        """Return True if tickets may be opened: by the staff and programs of the workspace, or by others."""
+        return not self.closed and (self.intake is Intake.OPEN or (by_staff and self.intake is Intake.INVITED))

@@ -12,7 +12,7 @@ from eventsourcing.domain import BaseAggregate
 from domain import events
 from domain.errors import ForbiddenError, NotFoundError, RefusedError
 from domain.members import MemberRole
-from domain.organisations import WorkspaceSettings
+from domain.organisations import PUBLIC_WORKSPACE, WorkspaceSettings
 from domain.values import Actor, Role
 
 MOST_MEMBERS = 1_000
@@ -85,6 +85,18 @@ class Workspace(BaseAggregate[UUID]):
             language, currency = settings.language, settings.currency
             self.trigger_event(events.WorkspaceDefaultsChanged, actor=actor, language=language, currency=currency)
 
+    def close(self, actor: Actor) -> None:
+        """Let nobody open tickets or join any more; only an owner may do this. Open invitations are revoked."""
+        self._require_rank(actor, MemberRole.OWNER)
+        if self.workspace == PUBLIC_WORKSPACE:
+            raise RefusedError("The built-in workspace stays open. Close its intake instead.")
+        if self.settings.closed:
+            return
+        for person in list(self.people.values()):
+            if not person.has_joined:
+                self.trigger_event(events.InvitationRevoked, actor=actor, member_id=person.id)
+        self.trigger_event(events.WorkspaceClosed, actor=actor)
+
     def members(self) -> list[Member]:
         """Return the members in the order of their ids, which is that in which they were invited."""
         return sorted((person for person in self.people.values() if person.has_joined), key=attrgetter("id"))
@@ -123,6 +135,8 @@ class Workspace(BaseAggregate[UUID]):
         self._require_rank(actor, role)
         if self.ever_member(member_id) is not None:
             return
+        if self.settings.closed:
+            raise RefusedError("This workspace is closed.")
         if len(self.people) >= MOST_MEMBERS:
             raise RefusedError(f"A workspace has at most {MOST_MEMBERS} members and invitations.")
         for person in list(self.people.values()):
@@ -211,6 +225,8 @@ class Workspace(BaseAggregate[UUID]):
                 self.settings = replace(self.settings, intake=intake)
             case events.PublishingChanged(publishing=publishing):
                 self.settings = replace(self.settings, publishing=publishing)
+            case events.WorkspaceClosed():
+                self.settings = replace(self.settings, closed=True)
             case events.WorkspaceDefaultsChanged(language=language, currency=currency):
                 self.settings = replace(self.settings, language=language, currency=currency)
             case events.MemberInvited(member_id=member_id, email=email, email_index=email_index, role=role):

@@ -8,6 +8,7 @@ from domain.events import (
     MemberEvent,
     OrganisationDescribed,
     PublishingChanged,
+    WorkspaceClosed,
     WorkspaceDefaultsChanged,
     WorkspaceEvent,
     WorkspaceOpened,
@@ -17,7 +18,7 @@ from domain.organisations import Intake, Organisation, Publishing, WorkspaceSett
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "workspaces"
-VERSION = 1
+VERSION = 2
 TOPICS = topics(WorkspaceEvent) - topics(MemberEvent)
 
 # The key is the id of the workspace's stream, which every event names; queries name the workspace.
@@ -32,6 +33,7 @@ WORKSPACES = Table(
         "publishing": "text",
         "language": "text",
         "currency": "text",
+        "closed": "boolean",
         "position": "bigint",
     },
     key=("stream_id",),
@@ -61,6 +63,8 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
                 row |= {"intake": intake}
             case PublishingChanged(publishing=publishing):
                 row |= {"publishing": publishing}
+            case WorkspaceClosed():
+                row |= {"closed": True}
             case WorkspaceDefaultsChanged(language=language, currency=currency):
                 row |= {"language": language, "currency": currency}
             case _:
@@ -95,4 +99,5 @@ def _settings(row: Row) -> WorkspaceSettings:
         Publishing(row["publishing"]),
         row["language"],
         row["currency"],
+        row["closed"],
     )

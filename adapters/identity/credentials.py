@@ -18,6 +18,7 @@ from adapters.postgres.database import Database
 from adapters.read_models.read_your_writes import TicketRows
 from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.members import MemberRole
+from domain.organisations import PUBLIC_WORKSPACE as PUBLIC_WORKSPACE
 from domain.values import Actor, Role
 from projections.model import Row
 
@@ -37,7 +38,6 @@ SCOPES = (
     "donations:read",
     "exports:read",
 )
-PUBLIC_WORKSPACE = "public"
 UNKNOWN = "unknown"
 
 

@@ -51,6 +51,10 @@ class WorkspaceCommands:
 
         self.workspaces.change(workspace, decide)
 
+    def close(self, actor: Actor, workspace: str) -> None:
+        """Let nobody open tickets or join any more; what exists stays."""
+        self.workspaces.change(workspace, lambda loaded: loaded.close(actor))
+
     def invite(self, actor: Actor, workspace: str, invitation: Invitation, *, now: datetime) -> None:
         """Invite an address by mail; RefusedError if it is a member's, ForbiddenError if the actor may not."""
 

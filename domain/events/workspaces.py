@@ -61,6 +61,12 @@ class WorkspaceDefaultsChanged(WorkspaceEvent):
     currency: str | None
 
 
+class WorkspaceClosed(WorkspaceEvent):
+    """Nobody opens tickets or is invited any more. What exists stays, and the ledger goes on."""
+
+    TOPIC = "workspace_closed"
+
+
 class MemberEvent(WorkspaceEvent):
     """One fact about one member, or about somebody who is invited to become one."""
 

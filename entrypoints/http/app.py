@@ -18,6 +18,7 @@ from domain.errors import NotFoundError
 from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.handlers import handlers
 from entrypoints.http.handlers.quotas import address_of_person
+from entrypoints.http.intake import Intake
 from entrypoints.http.middleware.audit import AuditTrail
 from entrypoints.http.middleware.authentication import Authentication
 from entrypoints.http.middleware.authorization import Authorization
@@ -76,7 +77,7 @@ def application(
         rate_limiter,
         https=service.public_url.startswith("https:"),
     )
-    authorize = Authorization(service.database, intake_open=settings.intake == "open")
+    authorize = Authorization(service.database, Intake(service.database, settings.intake == "open"))
     answer_once = Idempotency(service.access.idempotency)
 
     def check(call: Call) -> None:

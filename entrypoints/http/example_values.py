@@ -334,5 +334,6 @@ LEFT_OUT = {
     "TranscriptSegment.originalText",
     "WebhookReceipt.idempotent",
     "approval",
+    "closed",
     "suspended",
 }

@@ -50,6 +50,7 @@ FIELDS: Mapping[str, str] = {
     "checkpoint": "The newest signed checkpoint of the event log.",
     "chunkCount": "The number of parts that the text was divided into.",
     "chunks": "The parts that were found, best first.",
+    "closed": "True if the workspace was closed.",
     "closing": "The sentence after the list of scopes.",
     "code": "A stable code for programs.",
     "LoginCodeVerification.code": "The code of the message.",

@@ -210,7 +210,7 @@ def _access_description(operation: Operation) -> str:
     if access.open_if_published:
         sentences.append("Open to everybody while the ticket is published.")
     if access.opens_tickets:
-        sentences.append("While the intake is closed, only API keys may call.")
+        sentences.append("The intake of the service and of the workspace says who may call.")
     return " ".join(sentences)
 
 

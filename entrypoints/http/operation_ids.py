@@ -98,6 +98,7 @@ OPERATION_IDS: Mapping[str, str] = {
     "POST /api/invitations/{member_id}/accept": "acceptInvitation",
     "GET /api/workspaces/{workspace}": "getWorkspace",
     "PATCH /api/workspaces/{workspace}": "changeWorkspace",
+    "POST /api/workspaces/{workspace}/close": "closeWorkspace",
     "GET /api/workspaces/{workspace}/members": "listMembers",
     "PATCH /api/workspaces/{workspace}/members/{member_id}": "changeMemberRole",
     "DELETE /api/workspaces/{workspace}/members/{member_id}": "removeMember",

@@ -92,7 +92,7 @@ class Access:
     With `names_ticket` the path names a ticket that the caller must have access to. With `open_if_published` every
     caller has access to a published ticket. With `ignores_credentials` the Authorization header is not read. With
     `diagnostics_token` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With `metrics_token` only the METRICS_TOKEN is
-    accepted, and the handler checks it. With `opens_tickets` only API keys may call while the intake is closed. With
+    accepted, and the handler checks it. With `opens_tickets` the intake says who may call. With
     `ticket_in_metadata` the header Upload-Metadata names the ticket, not the path. With `names_workspace` the path
     names a workspace, which is the caller's own unless the caller administers or audits them all.
     """

@@ -75,6 +75,7 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "DisputeClosed": N_("The dispute ended."),
     "FeeCharged": N_("The payment service charged a fee."),
     "WorkspaceOpened": N_("The workspace was opened."),
+    "WorkspaceClosed": N_("The workspace was closed."),
     "WorkspaceRenamed": N_("The workspace got another title."),
     "OrganisationDescribed": N_("The description of the organisation was changed."),
     "IntakeChanged": N_("It was changed who may open stories."),

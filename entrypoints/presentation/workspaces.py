@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Literal
 from uuid import UUID
+
+from msgspec import UNSET, UnsetType
 
 from adapters.identity.members import MemberSession, Membership
 from domain.members import MemberRole
@@ -139,6 +142,8 @@ class WorkspaceView(ResponseBody):
     publishing: Publishing
     language: str | None
     currency: str | None
+    # Only a closed workspace has this field.
+    closed: Literal[True] | UnsetType = UNSET
 
     @classmethod
     def of(cls, workspace: Workspace) -> WorkspaceView:
@@ -151,4 +156,5 @@ class WorkspaceView(ResponseBody):
             settings.publishing,
             settings.language,
             settings.currency,
+            True if settings.closed else UNSET,
         )

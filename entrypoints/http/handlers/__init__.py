@@ -79,6 +79,7 @@ from entrypoints.http.handlers.voice_page import VoicePageHandlers
 from entrypoints.http.handlers.voices import PublicVoiceHandlers, VoiceHandlers
 from entrypoints.http.handlers.wait_pages import WaitPageHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
+from entrypoints.http.intake import Intake
 from entrypoints.http.openapi import JsonObject
 from entrypoints.http.pages import Site
 from entrypoints.http.reference import Reference
@@ -159,7 +160,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             campaigns,
             ticket_reader,
             site,
-            lambda: service.settings.intake == "open",
+            Intake(database, service.settings.intake == "open"),
         ),
         tickets,
         recordings,

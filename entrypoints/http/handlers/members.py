@@ -170,6 +170,11 @@ class WorkspaceHandlers:
         self.commands.change_settings(call.principal.actor, name, body.changes())
         return WorkspaceView.of(self.commands.workspaces.get(name))
 
+    def close(self, call: Call, _: Empty) -> WorkspaceView:
+        name = self._name(call)
+        self.commands.close(call.principal.actor, name)
+        return WorkspaceView.of(self.commands.workspaces.get(name))
+
     def list_members(self, call: Call) -> Answer[MemberPage]:
         page, workspace = requested_page(call), self.commands.workspaces.get(self._name(call))
         on_page = page.cut(_after(workspace.members(), page.after_key(parse_id)), lambda member: (str(member.id),))

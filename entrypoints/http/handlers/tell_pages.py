@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -41,6 +41,7 @@ from entrypoints.http.handlers.consents import GivenConsent, given_on_page
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.tickets import TicketHandlers
+from entrypoints.http.intake import Intake
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import MICROPHONE, Site, see_other
 from entrypoints.http.problems import Problem, invalid, problem_of
@@ -83,7 +84,7 @@ class TellHandlers:
     campaigns: CampaignHandlers
     ticket_reader: ReadYourWrites
     site: Site
-    intake_open: Callable[[], bool]
+    intake: Intake
 
     def show(self, call: Call) -> Answer[bytes]:
         return self._recorder(call, None) if self._may_open(call) else self.site.page(call, "tell_closed.html")
@@ -129,7 +130,7 @@ class TellHandlers:
         return see_other(f"/t/{call.ticket_id}", cookie)
 
     def _may_open(self, call: Call) -> bool:
-        return self.intake_open() or call.principal.role not in (Role.VISITOR, Role.HOLDER)
+        return self.intake.may_open(call.principal)
 
     def _form(
         self,

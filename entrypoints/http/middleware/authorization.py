@@ -10,13 +10,14 @@ from adapters.observability import log_context
 from adapters.postgres.database import Database
 from domain.values import Role
 from entrypoints.http import tus
+from entrypoints.http.intake import VISITORS, Intake
 from entrypoints.http.operations import Call
 from entrypoints.http.problems import Problem, unauthenticated
 from projections import contact_index, ticket_status
 from projections.model import Row
 
 INTAKE_CLOSED = "New tickets are opened only by the staff of this service."
-_WITHOUT_KEY = frozenset({Role.VISITOR, Role.HOLDER})
+WORKSPACE_CLOSED = "This workspace opens no new tickets."
 
 
 class Authorization:
@@ -26,16 +27,12 @@ class Authorization:
     so that the time of an answer does not reveal which of the two it is.
     """
 
-    def __init__(self, database: Database, *, intake_open: bool) -> None:
+    def __init__(self, database: Database, intake: Intake) -> None:
         self._database = database
-        self._intake_open = intake_open
+        self._intake = intake
 
     def __call__(self, call: Call) -> None:
         access, principal = call.operation.access, call.principal
-        if access.opens_tickets and not self._intake_open and principal.role in _WITHOUT_KEY:
-            if principal.role is Role.VISITOR:
-                raise unauthenticated(INTAKE_CLOSED)
-            raise Problem("forbidden", INTAKE_CLOSED)
         ticket_id = _named_ticket(call) if access.names_ticket else None
         if principal.role is Role.VISITOR and not access.is_open:
             row = call.ticket_rows.get(ticket_id) if access.open_if_published and ticket_id is not None else None
@@ -48,6 +45,10 @@ class Authorization:
             raise Problem("forbidden", "This credential does not allow this operation.")
         if principal.role is Role.CLIENT and access.scope is not None and access.scope not in principal.scopes:
             raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
+        if access.opens_tickets and not self._intake.may_open(principal):
+            if principal.role is Role.VISITOR:
+                raise unauthenticated(INTAKE_CLOSED)
+            raise Problem("forbidden", INTAKE_CLOSED if principal.role in VISITORS else WORKSPACE_CLOSED)
         if access.names_workspace and is_member and principal.workspace != call.path_params["workspace"]:
             raise Problem("not-found", "There is no such workspace.")
         if access.names_ticket:

@@ -63,6 +63,7 @@ WORKSPACE_READ = Access(frozenset({ADMIN, AUDITOR}), members=STAFF, names_worksp
 WORKSPACE_MANAGE = Access(frozenset({ADMIN}), members=MANAGERS, names_workspace=True)
 # Who did what in the workspace, and what looks like misuse; auditors see no network addresses.
 WORKSPACE_AUDIT = Access(frozenset({ADMIN, AUDITOR}), members=MANAGERS | {MemberRole.AUDITOR}, names_workspace=True)
+WORKSPACE_CLOSE = Access(frozenset({ADMIN}), members=frozenset({MemberRole.OWNER}), names_workspace=True)
 # Members may leave by themselves; the workspace refuses what the role does not allow.
 WORKSPACE_LEAVE = Access(frozenset({ADMIN}), members=STAFF, names_workspace=True)
 

@@ -20,6 +20,7 @@ from entrypoints.http.table.access import (
     PATCH,
     SIGN_IN,
     SIGNED_IN,
+    WORKSPACE_CLOSE,
     WORKSPACE_LEAVE,
     WORKSPACE_MANAGE,
     WORKSPACE_READ,
@@ -72,6 +73,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "PATCH", WORKSPACE, "Change the settings of a workspace", WorkspaceHandlers.change, WORKSPACE_MANAGE, PATCH,
         WorkspaceChange, tag="Workspaces",
+    ),
+    Operation(
+        "POST", f"{WORKSPACE}/close", "Close a workspace: nobody opens tickets there or joins it any more",
+        WorkspaceHandlers.close, WORKSPACE_CLOSE, JSON, bodies.Empty, tag="Workspaces",
     ),
     Operation(
         "GET", f"{WORKSPACE}/members", "List the members of a workspace", WorkspaceHandlers.list_members,

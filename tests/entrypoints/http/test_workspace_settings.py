@@ -8,6 +8,7 @@ import pytest
 
 from adapters.ids import uuid7
 from domain.members import MemberRole
+from domain.values import Role
 from projections.workspaces import workspace_settings
 from tests.client import Client, LiveService
 from tests.entrypoints.http.contract import problem
@@ -114,3 +115,61 @@ def test_a_value_that_is_not_allowed_is_refused(owner: Client, path: str, change
     details = problem(owner.patch(path, json=change), 422, "invalid")
     assert [error["pointer"] for error in details["errors"]] == [pointer]
     assert owner.get(path).json()["name"] == path.rpartition("/")[2]
+
+
+# Intake, and closing.
+
+OPENING = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
+
+
+def opened(caller: Client) -> int:
+    return caller.post("/api/tickets/create", json=OPENING).status_code
+
+
+def test_an_invited_intake_is_for_staff_and_programs_and_a_closed_one_for_nobody(
+    live: LiveService, owner: Client, workspace: str, path: str
+):
+    with (
+        joined_member(live, workspace, MemberRole.CASEWORKER) as caseworker,
+        live.client_with_key(Role.CLIENT, "tickets:write", workspace=workspace) as program,
+    ):
+        for intake, status in (("open", 201), ("invited", 201), ("closed", 403), ("open", 201)):
+            assert owner.patch(path, json={"intake": intake}).status_code == 200
+            assert [opened(caller) for caller in (owner, caseworker, program)] == [status] * 3
+        owner.patch(path, json={"intake": "closed"})
+        assert (
+            "no new tickets" in problem(program.post("/api/tickets/create", json=OPENING), 403, "forbidden")["detail"]
+        )
+
+
+def test_the_intake_of_the_built_in_workspace_is_that_of_visitors(live: LiveService, client: Client, admin: Client):
+    ticket = client.open_ticket()
+    try:
+        for intake, visitor, key in (("invited", 401, 201), ("closed", 401, 403)):
+            assert admin.patch("/api/workspaces/public", json={"intake": intake}).status_code == 200
+            assert (opened(client), opened(admin)) == (visitor, key)
+            assert ticket.http.post("/api/tickets/create", json=OPENING).status_code == 403
+    finally:
+        assert admin.patch("/api/workspaces/public", json={"intake": "open"}).status_code == 200
+    assert opened(client) == 201
+
+
+def test_an_owner_closes_the_workspace_and_what_exists_stays(
+    live: LiveService, owner: Client, workspace: str, path: str
+):
+    ticket = owner.open_ticket()
+    invited = owner.post(f"{path}/invitations", json={"email": "new@example.com", "role": "admin"})
+    assert invited.status_code == 201
+    with joined_member(live, workspace, MemberRole.ADMIN) as manager:
+        problem(manager.post(f"{path}/close", json={}), 403, "forbidden")
+        for _ in range(2):
+            assert owner.post(f"{path}/close", json={}).json()["closed"] is True
+        assert opened(owner) == opened(manager) == 403
+        problem(owner.post(f"{path}/invitations", json={"email": "b@example.com", "role": "admin"}), 409, "conflict")
+        assert owner.get(f"{path}/invitations").json()["invitations"] == []
+        assert manager.get(ticket.path).status_code == 200
+        assert owner.get(path).json()["closed"] is True
+
+
+def test_the_built_in_workspace_is_not_closed(admin: Client):
+    problem(admin.post("/api/workspaces/public/close", json={}), 409, "conflict")
