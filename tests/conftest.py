@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser
 
 import projections
+from adapters import stripe_sandbox
 from adapters.health.self_test import runner
 from adapters.observability import gauges
 from adapters.postgres import database as postgres_database
@@ -52,6 +53,8 @@ settings.load_profile("suite")
 # of these limits set their own.
 postgres_database.CONNECT_SECONDS = postgres_database.WAIT_FOR_CONNECTION_SECONDS = 60
 watchdog.ANSWER_SECONDS = gauges.STATEMENT_SECONDS = runner.STATEMENT_SECONDS = 30
+# Its pools open a connection when one is needed. They would open five at once, of which most tests need one.
+postgres_database.READY_CONNECTIONS = 0
 # A service in the tests' process is stopped when all its answers have arrived.
 server.IDLE_GRACE_SECONDS = 0.0
 health.PROBE_TIMEOUT_SECONDS = metrics.QUERY_TIMEOUT_SECONDS = 30
@@ -182,6 +185,9 @@ def database_url(server_url: str) -> Iterator[str]:
 def _prepare(url: str) -> None:
     with connect(url) as connection:
         migrations.migrate(connection)
+        # Each service without keys of Stripe makes sure of them. If it created them, no other test could use its
+        # database.
+        stripe_sandbox.ensure_schema(connection)
     rebuild.ensure_live(url, projections.ALL, lambda *_: None)
 
 
@@ -189,7 +195,7 @@ def _prepare(url: str) -> None:
 def migrated_template(server_url: str) -> str:
     # The name has a hash of the schema, because the server may outlive a change of the schema.
     read_models = [(projection.VERSION, projection.TABLES) for projection in projections.ALL]
-    schema = repr(migrations.steps()) + repr(read_models)
+    schema = repr(migrations.steps()) + repr(read_models) + stripe_sandbox.SCHEMA.read_text()
     return template_database(server_url, f"migrated_{hashlib.sha256(schema.encode()).hexdigest()[:12]}", _prepare)
 
 

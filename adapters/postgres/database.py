@@ -28,6 +28,8 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from domain.errors import UnavailableError
 
 CONNECT_SECONDS = 3
+# A pool opens these at its start, and keeps them for its next callers.
+READY_CONNECTIONS = 2
 WAIT_FOR_CONNECTION_SECONDS = 1.5
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 10
@@ -204,7 +206,7 @@ class Database:
     def _new_pool(self) -> ConnectionPool[Connection[TupleRow]]:
         return ConnectionPool(
             conninfo(self.url),
-            min_size=min(2, self._size),
+            min_size=min(READY_CONNECTIONS, self._size),
             max_size=self._size,
             open=False,
             configure=self._prepare,

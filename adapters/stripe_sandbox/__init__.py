@@ -8,9 +8,10 @@ from adapters.stripe_sandbox.refunds import RefundOutcome
 from adapters.stripe_sandbox.refusal import StripeRefusal
 from adapters.stripe_sandbox.service import Sandbox
 from adapters.stripe_sandbox.shapes import Payer
-from adapters.stripe_sandbox.store import ensure_schema
+from adapters.stripe_sandbox.store import SCHEMA, ensure_schema
 
 __all__ = [
+    "SCHEMA",
     "Answer",
     "DisputeOutcome",
     "Outcome",

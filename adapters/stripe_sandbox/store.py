@@ -18,7 +18,7 @@ Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 # Marks a session whose people were removed.
 PEOPLE_REMOVED = "forgotten"
 
-_SCHEMA = Path(__file__).with_name("schema.sql")
+SCHEMA = Path(__file__).with_name("schema.sql")
 # A lock of two numbers cannot collide with the advisory locks of one number that the service takes.
 _SCHEMA_LOCK = (0x53414E44, 1)
 
@@ -27,7 +27,7 @@ def ensure_schema(connection: psycopg.Connection[Any]) -> None:
     """Create the sandbox's tables if they do not exist; concurrent calls are safe."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", _SCHEMA_LOCK)
-        cursor.execute(_SCHEMA.read_bytes())
+        cursor.execute(SCHEMA.read_bytes())
 
 
 @dataclass(frozen=True)
