@@ -111,8 +111,13 @@ class SupportTickets(Protocol):
     def add(self, support: SupportTicket) -> None:
         """Record a new support ticket; adding the same one again changes nothing."""
 
-    def change(self, support_id: UUID, decide: Callable[[SupportTicket], None]) -> None:
-        """Load, decide and record; NotFoundError if there is no such support ticket."""
+    def change(
+        self,
+        support_id: UUID,
+        decide: Callable[[SupportTicket], T],
+        mails: Callable[[T], Sequence[Message]] | None = None,
+    ) -> T:
+        """Load, decide and record, as for tickets; NotFoundError if there is no such support ticket."""
 
     def get(self, support_id: UUID) -> SupportTicket:
         """Return the support ticket in its present state; NotFoundError if there is none."""

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from domain.events import SupportEvent, SupportTicketErased, SupportTicketOpened, SupportTicketResolved
+from domain.events import SupportEvent, SupportReplied, SupportTicketErased, SupportTicketOpened, SupportTicketResolved
 from domain.values import SupportStatus
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "support"
-VERSION = 3
+VERSION = 4
 TOPICS = topics(SupportEvent)
 
 # `ticket_id` is the author's ticket, whose key seals the message. Without one the message has a key of its own, and
@@ -25,6 +25,7 @@ SUPPORT_TICKETS = Table(
         "message": "text",
         "contact_type": "text",
         "contact": "text",
+        "replies": "jsonb",
         "erased": "boolean",
         "created_at": "timestamptz",
         "resolved_at": "timestamptz",
@@ -35,7 +36,7 @@ SUPPORT_TICKETS = Table(
 )
 TABLES = (SUPPORT_TICKETS,)
 
-_ERASED: Row = {"message": None, "contact_type": None, "contact": None, "erased": True}
+_ERASED: Row = {"message": None, "contact_type": None, "contact": None, "replies": [], "erased": True}
 
 
 def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
@@ -50,6 +51,14 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
         if row is None:
             continue
         match event:
+            case SupportReplied():
+                reply = {
+                    "id": str(event.reply_id),
+                    "text": event.text,
+                    "actor": str(event.actor),
+                    "at": recorded.recorded_at.isoformat(),
+                }
+                row |= {"replies": [*row["replies"], reply]}
             case SupportTicketResolved():
                 row |= {"status": SupportStatus.RESOLVED, "resolved_at": recorded.recorded_at}
             case SupportTicketErased():
@@ -69,6 +78,7 @@ def _opened_row(event: SupportTicketOpened, recorded: RecordedEvent) -> Row:
         "message": event.message,
         "contact_type": event.contact.type if event.contact else None,
         "contact": event.contact.value if event.contact else None,
+        "replies": [],
         "erased": False,
         "created_at": recorded.recorded_at,
         "resolved_at": None,
@@ -79,6 +89,11 @@ def _opened_row(event: SupportTicketOpened, recorded: RecordedEvent) -> Row:
 
 _COLUMNS = ", ".join(SUPPORT_TICKETS.columns)
 _SELECT = f"SELECT {_COLUMNS} FROM read.support_tickets "  # noqa: S608
+# A support ticket belongs to the workspace of the ticket that it is about, and otherwise to the built-in one.
+_OF_WORKSPACE = """
+SELECT workspace FROM read.ticket_status AS ticket WHERE ticket.ticket_id = support_tickets.about
+"""
+BUILT_IN_WORKSPACE = "public"
 
 
 def support_ticket(cursor: Cursor, support_id: UUID) -> Row | None:
@@ -86,18 +101,44 @@ def support_ticket(cursor: Cursor, support_id: UUID) -> Row | None:
     return next(iter(fetched_rows(cursor, SUPPORT_TICKETS.columns)), None)
 
 
-def recent(cursor: Cursor, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Row]:
-    """Return up to `limit` support tickets, the newest first.
+def workspace_of(cursor: Cursor, row: Row) -> str:
+    """Return the workspace whose staff answer this support ticket."""
+    cursor.execute(
+        "SELECT workspace FROM read.ticket_status WHERE ticket_id = %(about)s::uuid", {"about": row["about"]}
+    )
+    found = cursor.fetchone()
+    return found[0] if found else BUILT_IN_WORKSPACE
+
+
+def recent(
+    cursor: Cursor,
+    limit: int,
+    before: tuple[datetime, UUID] | None = None,
+    *,
+    workspace: str | None = None,
+    status: SupportStatus | None = None,
+) -> list[Row]:
+    """Return up to `limit` support tickets, the newest first, of one workspace or of all, with one status or any.
 
     `before` is the creation time and the id of a support ticket: only older ones are returned.
     """
     cursor.execute(
         _SELECT
-        + """
-         WHERE %(created_at)s::timestamptz IS NULL OR (created_at, support_id) < (%(created_at)s, %(support_id)s::uuid)
+        + f"""
+         WHERE (%(created_at)s::timestamptz IS NULL
+                OR (created_at, support_id) < (%(created_at)s, %(support_id)s::uuid))
+           AND (%(status)s::text IS NULL OR status = %(status)s)
+           AND (%(workspace)s::text IS NULL OR coalesce(({_OF_WORKSPACE}), %(built_in)s) = %(workspace)s)
          ORDER BY created_at DESC, support_id DESC LIMIT %(limit)s
         """,
-        {"created_at": before[0] if before else None, "support_id": before[1] if before else None, "limit": limit},
+        {
+            "created_at": before[0] if before else None,
+            "support_id": before[1] if before else None,
+            "status": status,
+            "workspace": workspace,
+            "built_in": BUILT_IN_WORKSPACE,
+            "limit": limit,
+        },
     )
     return fetched_rows(cursor, SUPPORT_TICKETS.columns)
 

@@ -1,6 +1,7 @@
 """The support tickets in the event log, which are found by the ticket that they concern or by their contact."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from adapters.event_store.history import Streams
@@ -8,8 +9,11 @@ from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.events import SupportTicketOpened
+from domain.ports import Message
 from domain.support import SupportTicket
 from projections import support
+
+T = TypeVar("T")
 
 BATCH_EVENTS = 1_000
 
@@ -28,8 +32,13 @@ class StoredSupportTickets:
     def get(self, support_id: UUID) -> SupportTicket:
         return _as_support_ticket(self._streams.load(support_id))
 
-    def change(self, support_id: UUID, decide: Callable[[SupportTicket], None]) -> None:
-        self._streams.change(support_id, lambda loaded: decide(_as_support_ticket(loaded)))
+    def change(
+        self,
+        support_id: UUID,
+        decide: Callable[[SupportTicket], T],
+        mails: Callable[[T], Sequence[Message]] | None = None,
+    ) -> T:
+        return self._streams.change(support_id, lambda loaded: decide(_as_support_ticket(loaded)), mails=mails)
 
     def concerning(self, ticket_id: UUID, contact_indexes: Iterable[str]) -> list[UUID]:
         """Return the ids from the read model, and from the events that it has not folded yet."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.errors import FaultCode, InvalidError
+from domain.errors import FaultCode, InvalidError, RefusedError
 from domain.ports import Contents, Mail, Message, SupportTickets, TextMessage, Tickets
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
@@ -69,6 +69,28 @@ class SupportCommands:
                 contact_index=request.contact_index,
             )
         )
+
+    def reply(self, actor: Actor, support_id: UUID, reply_id: UUID, text: str) -> None:
+        """Keep a reply of the staff, and mail it to the author; RefusedError if there is no address to mail it to."""
+        contact = self._author(self.support.get(support_id))
+        if contact is None or contact.type is not ContactType.EMAIL:
+            raise RefusedError("There is no e-mail address to answer to. Reach the person in another way.")
+
+        def decide(support: SupportTicket) -> UUID:
+            support.reply(actor, reply_id, text)
+            return support.ticket_id
+
+        def mails(key_owner: UUID) -> list[Message]:
+            values = {"message": text, "language": ""}
+            return [Mail("support_reply", contact.value, values, f"support-reply:{reply_id}", key_owner)]
+
+        self.support.change(support_id, decide, mails)
+
+    def _author(self, support: SupportTicket) -> Contact | None:
+        """Return the contact that the author gave, or that of the ticket which the author belongs to."""
+        if support.contact is not None or support.has_own_key:
+            return support.contact
+        return self.tickets.get(support.ticket_id).contact
 
     def resolve(self, actor: Actor, support_id: UUID) -> None:
         self.support.change(support_id, lambda support: support.resolve(actor))

@@ -672,6 +672,14 @@ class SupportTicketOpened(SupportEvent, AggregateCreated):
     contact_index: Personal | None = None
 
 
+class SupportReplied(SupportEvent):
+    """The staff answered; the reply also goes to the author by mail."""
+
+    TOPIC = "support_replied"
+    reply_id: UUID
+    text: Personal
+
+
 class SupportTicketResolved(SupportEvent):
     TOPIC = "support_ticket_resolved"
 

@@ -3,17 +3,21 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from adapters.identity.members import MemberSessions
 from domain.commands.workspaces import WorkspaceCommands
 from domain.members import MemberRole
+from domain.values import Actor
+from domain.workspaces import Workspace
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site
-from entrypoints.presentation.event_sentences import N_
+from entrypoints.presentation.event_sentences import ACTORS, N_
 
 DESK = "/desk"
 STAFF = frozenset(MemberRole)
 MONEY = STAFF - {MemberRole.CASEWORKER}
+CASEWORK_AND_AUDITORS = STAFF - {MemberRole.ACCOUNTANT}
 MANAGERS = frozenset({MemberRole.OWNER, MemberRole.ADMIN})
 
 ROLES: Mapping[str, str] = {
@@ -38,6 +42,7 @@ PARTS = (
     Part(DESK, N_("Stories"), STAFF),
     Part("/desk/gifts", N_("Gifts"), STAFF),
     Part("/desk/figures", N_("Figures"), MONEY),
+    Part("/desk/support", N_("Requests for help"), CASEWORK_AND_AUDITORS),
     Part("/desk/members", N_("Members"), STAFF),
     Part("/desk/account", N_("My account"), STAFF),
 )
@@ -68,3 +73,10 @@ class Desk:
             is_manager=role in MANAGERS,
             **values,
         )
+
+
+def name_of(actor_text: str, workspace: Workspace) -> str:
+    """Return the name of a member, also of a former one, or what other actors are called."""
+    actor = Actor.parse(actor_text)
+    person = workspace.ever_member(UUID(actor.id)) if actor.role == "member" and actor.id else None
+    return (person.name or person.email) if person else ACTORS[actor.role]

@@ -359,6 +359,7 @@ FIELDS: Mapping[str, str] = {
     "WorkspaceView.language": "The language of new tickets that name no other, or null.",
     "WorkspaceView.currency": "The currency of new tickets that name no other, or null.",
     "MembershipView.title": "The title of the workspace.",
+    "replies": "The replies of the staff, oldest first.",
 }
 
 PARAMETERS: Mapping[str, str] = {

@@ -96,6 +96,7 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "DueReminderSent": N_("The person who takes care of the story was reminded."),
     "NoteAdded": N_("The staff wrote a note for themselves."),
     "SupportTicketOpened": N_("Somebody asked for help."),
+    "SupportReplied": N_("The staff answered a request for help."),
     "SupportTicketResolved": N_("The request for help was answered."),
     "SupportTicketErased": N_("A request for help was erased."),
     "ErasureAnnounced": N_("The story was not used for long. It was announced that it will be erased."),

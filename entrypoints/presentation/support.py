@@ -1,5 +1,6 @@
 """Support tickets as responses."""
 
+from datetime import datetime
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -40,7 +41,7 @@ class SupportTicket(SupportSummary):
     erased: bool
 
     @classmethod
-    def of(cls, row: Row, personal: PersonalData, *, shortened_contact: bool = True) -> Self:
+    def of(cls, row: Row, personal: PersonalData, *, shortened_contact: bool = True, **subclass_fields: Any) -> Self:
         return cls.from_row(
             row,
             # `about` is the ticket that the author names, `ticket_id` the one whose key encrypts the message.
@@ -49,7 +50,36 @@ class SupportTicket(SupportSummary):
             contact=personal.contact(row, shortened=shortened_contact),
             resolved_at=utc_or_none(row["resolved_at"]),
             erased=row["erased"],
+            **subclass_fields,
         )
+
+
+class SupportReply(ResponseBody):
+    """A reply of the staff."""
+
+    id: UUID
+    text: str
+    actor: str
+    created_at: Time
+
+
+class SupportTicketDetails(SupportTicket):
+    """A support ticket with the replies of the staff, oldest first."""
+
+    replies: list[SupportReply]
+
+    @classmethod
+    def with_replies(cls, row: Row, personal: PersonalData) -> "SupportTicketDetails":
+        replies = [
+            SupportReply(
+                UUID(reply["id"]),
+                personal.text(row["ticket_id"], reply["text"]),
+                reply["actor"],
+                utc(datetime.fromisoformat(reply["at"])),
+            )
+            for reply in row["replies"]
+        ]
+        return cls.of(row, personal, shortened_contact=False, replies=replies)
 
 
 class SupportTicketPage(ResponseBody):

@@ -128,6 +128,7 @@ class MemoryDesks:
 @dataclass
 class MemorySupportTickets:
     streams: MemoryStreams = field(default_factory=MemoryStreams)
+    mails: list[Message] = field(default_factory=list)
 
     def add(self, support: SupportTicket) -> None:
         self.streams.add(support)
@@ -138,9 +139,17 @@ class MemorySupportTickets:
             raise NotFoundError("There is no such support ticket.")
         return loaded
 
-    def change(self, support_id: UUID, decide: Callable[[SupportTicket], None]) -> None:
-        self.get(support_id)
-        self.streams.change(support_id, decide)
+    def change(
+        self,
+        support_id: UUID,
+        decide: Callable[[SupportTicket], T],
+        mails: Callable[[T], Sequence[Message]] | None = None,
+    ) -> T:
+        before = self.get(support_id).version
+        decision = self.streams.change(support_id, decide)
+        if mails is not None and self.get(support_id).version > before:
+            self.mails += mails(decision)
+        return decision
 
     def concerning(self, ticket_id: UUID, contact_indexes: Iterable[str]) -> list[UUID]:
         opened = [events[0] for events in self.streams.events.values() if isinstance(events[0], SupportTicketOpened)]

@@ -631,6 +631,17 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("PATCH", "/api/session"): planter.as_admin("PATCH", "/api/session?{canary}", 403),
         ("DELETE", "/api/session"): planter.as_admin("DELETE", "/api/session?{canary}", 403),
         ("DELETE", "/api/session/{session_id}"): planter.as_admin("DELETE", "/api/session/{canary}", 403),
+        ("GET", "/api/support/{id}"): planter.as_admin("GET", "/api/support/{canary}", 404),
+        ("POST", "/api/support/{id}/replies"): planter.as_admin(
+            "POST", "/api/support/{canary}/replies", 404, json={"text": planter.canary("reply")}
+        ),
+        ("POST", "/api/support/{id}/resolve"): planter.as_admin("POST", "/api/support/{canary}/resolve", 404, json={}),
+        ("GET", "/desk/support"): planter.as_admin("GET", "/desk/support?status={canary}", 403),
+        ("GET", "/desk/support/{id}"): planter.as_admin("GET", "/desk/support/{canary}", 403),
+        ("POST", "/desk/support/{id}/replies"): planter.as_admin(
+            "POST", "/desk/support/{canary}/replies", 403, data={"text": planter.canary("reply")}
+        ),
+        ("POST", "/desk/support/{id}/resolve"): planter.as_admin("POST", "/desk/support/{canary}/resolve", 403),
         ("GET", "/desk"): planter.as_admin("GET", "/desk?q={canary}", 403),
         ("GET", "/desk/tickets/{ticket_id}"): planter.as_admin("GET", "/desk/tickets/{canary}", 403),
         ("POST", "/desk/tickets/{ticket_id}/desk"): planter.as_admin(

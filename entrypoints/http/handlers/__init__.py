@@ -30,6 +30,7 @@ from entrypoints.http.handlers.desk import DeskHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
+from entrypoints.http.handlers.desk_support import DeskSupportHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
@@ -150,6 +151,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     workspaces = WorkspaceHandlers(commands.workspaces, access.contact_index, queries)
     ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk, cipher)
+    support = SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database)
     desk = Desk(site, commands.workspaces, access.member_sessions, paths)
     gift_search = GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names)
     return [
@@ -238,7 +240,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         PublishPageHandlers(
             commands.tickets, commands.approvals, cipher, draft_safety, site, service.aggregates.needs_approval
         ),
-        SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
+        support,
+        DeskSupportHandlers(support, desk),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
         DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
-from uuid import UUID
 
 from starlette.datastructures import QueryParams
 
@@ -15,11 +14,11 @@ from domain.commands.desk import ASSIGNABLE
 from domain.desk import LONGEST_NOTE
 from domain.errors import DomainError
 from domain.tickets import LONGEST_SUSPENSION_REASON
-from domain.values import Actor, Money
+from domain.values import Money
 from domain.workspaces import Workspace
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import Empty, Suspension, form_fields, validated
-from entrypoints.http.desk import DESK, MANAGERS, Desk
+from entrypoints.http.desk import DESK, MANAGERS, Desk, name_of
 from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.desk import DeskChange, DeskHandlers, NewNote, stored_notes
 from entrypoints.http.handlers.sign_in_pages import page_language
@@ -29,7 +28,6 @@ from entrypoints.http.pages import see_other
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.desk import ListedTicket, Note
 from entrypoints.presentation.donations import DonationTotals
-from entrypoints.presentation.event_sentences import ACTORS
 from entrypoints.presentation.tickets import Draft
 from projections import desk, donation_ledger, ticket_status
 from projections.desk import Sort
@@ -156,7 +154,7 @@ class DeskTicketHandlers:
             due=ticket.due_at.astimezone(UTC).date().isoformat() if ticket and ticket.due_at else "",
             begun=format_date(row["created_at"], language),
             people=_assignable(workspace),
-            notes=[(note, _name_of(note.actor, workspace), format_moment(note.created_at, language)) for note in notes],
+            notes=[(note, name_of(note.actor, workspace), format_moment(note.created_at, language)) for note in notes],
             paid=_amount(sums.breakdown.paid_minor, sums.currency, language),
             net=_amount(sums.breakdown.net_minor, sums.currency, language),
             refunded=_amount(sums.breakdown.refunded_minor, sums.currency, language),
@@ -178,7 +176,7 @@ class DeskTicketHandlers:
 def _line(ticket: ListedTicket, workspace: Workspace, language: str, now: datetime) -> Line:
     return Line(
         ticket,
-        _name_of(f"member:{ticket.assignee}", workspace) if ticket.assignee else None,
+        name_of(f"member:{ticket.assignee}", workspace) if ticket.assignee else None,
         format_date(ticket.created_at, language),
         format_date(ticket.due_at, language) if ticket.due_at else None,
         ticket.due_at is not None and ticket.due_at < now,
@@ -198,13 +196,6 @@ def _assignable(workspace: Workspace) -> Sequence[tuple[str, str]]:
     return [
         (str(person.id), person.name or person.email) for person in workspace.members() if person.role in ASSIGNABLE
     ]
-
-
-def _name_of(actor_text: str, workspace: Workspace) -> str:
-    """Return the name of a member, also of a former one, or what other actors are called."""
-    actor = Actor.parse(actor_text)
-    person = workspace.ever_member(UUID(actor.id)) if actor.role == "member" and actor.id else None
-    return (person.name or person.email) if person else ACTORS[actor.role]
 
 
 def _url(query: Mapping[str, str]) -> str:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 from pydantic import Field, ValidationInfo, field_validator
 
 from adapters import contacts, ids
@@ -17,15 +19,17 @@ from adapters.postgres.database import Database
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.support import ContactReset, HelpRequest, SupportCommands, require_mail
 from domain.errors import InvalidError, NotFoundError
-from domain.values import Contact, ContactType, Role, SupportCategory
+from domain.support import LONGEST_REPLY
+from domain.values import Contact, ContactType, Role, SupportCategory, SupportStatus
 from entrypoints.http.bodies import Body, Empty, Line, Text, report_fault
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.middleware.authorization import has_access
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
+from entrypoints.http.query import choice_parameter
 from entrypoints.presentation.responses import utc
-from entrypoints.presentation.support import OpenedSupportTicket, SupportTicket, SupportTicketPage
+from entrypoints.presentation.support import OpenedSupportTicket, SupportTicket, SupportTicketDetails, SupportTicketPage
 from entrypoints.presentation.tickets import Ticket
 from projections import support, ticket_status
 from projections.model import Row
@@ -42,6 +46,10 @@ class SupportRequest(Body):
     def _check_contact(cls, value: str | None) -> str | None:
         report_fault(lambda: _support_contact(value))
         return value
+
+
+class NewReply(Body):
+    text: Annotated[Text, Field(max_length=LONGEST_REPLY)]
 
 
 class ProfileReset(Body):
@@ -126,7 +134,11 @@ class SupportHandlers:
     def list_recent(self, call: Call) -> Answer[SupportTicketPage]:
         page = requested_page(call)
         after = page.after_time_and_id()
-        rows = call.reads.ask(lambda cursor: support.recent(cursor, page.limit + 1, after))
+        status = choice_parameter(call, "status", tuple(SupportStatus)) if "status" in call.query else None
+        workspace = call.principal.workspace if call.principal.role is Role.MEMBER else None
+        rows = call.reads.ask(
+            lambda cursor: support.recent(cursor, page.limit + 1, after, workspace=workspace, status=status)
+        )
         rows_on_page = page.cut(rows, lambda row: (row["created_at"].isoformat(), str(row["support_id"])))
         personal = call.personal_data(self.cipher)
         tickets = [SupportTicket.of(row, personal) for row in rows_on_page]
@@ -134,6 +146,14 @@ class SupportHandlers:
 
     def get(self, call: Call) -> SupportTicket:
         return SupportTicket.of(_support_row(call), call.personal_data(self.cipher), shortened_contact=False)
+
+    def show(self, call: Call) -> SupportTicketDetails:
+        return SupportTicketDetails.with_replies(_support_row(call), call.personal_data(self.cipher))
+
+    def reply(self, call: Call, body: NewReply) -> Answer[SupportTicketDetails]:
+        row = _support_row(call)
+        self.commands.reply(call.principal.actor, row["support_id"], call.seed.id("support reply"), body.text)
+        return Answer(self.show(call), 201)
 
     def resolve(self, call: Call, _: Empty) -> SupportTicket:
         self.commands.resolve(call.principal.actor, _support_row(call)["support_id"])
@@ -172,9 +192,14 @@ def _support_contact(text: str | None) -> Contact | None:
 
 def _support_row(call: Call) -> Row:
     id = ids.parse(call.path_params["id"])
-    row = None
-    if id is not None:
-        row = call.reads.ask(lambda cursor: support.support_ticket(cursor, id))
+    workspace = call.principal.workspace if call.principal.role is Role.MEMBER else None
+
+    def query(cursor: Cursor[TupleRow]) -> Row | None:
+        row = support.support_ticket(cursor, id) if id is not None else None
+        is_hidden = row is not None and workspace not in (None, support.workspace_of(cursor, row))
+        return None if is_hidden else row
+
+    row = call.reads.ask(query)
     if row is None:
         raise NotFoundError("There is no such support ticket.")
     return row

@@ -49,6 +49,9 @@ HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), members=STAFF, names_ticke
 ADMINISTER = Access(frozenset({ADMIN}))
 DIAGNOSE = Access(frozenset({ADMIN}), diagnostics_token=True)
 OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
+# Requests for help: the staff of a workspace answer those about its tickets.
+SUPPORT_READ = Access(frozenset({ADMIN, AUDITOR}), members=CASEWORK | {MemberRole.AUDITOR})
+SUPPORT = Access(frozenset({ADMIN}), members=CASEWORK)
 RESET = TAKE_DOWN = APPROVE = Access(frozenset({ADMIN}), members=MANAGERS, names_ticket=True)
 # The day's list, and what the staff note about a ticket.
 TICKET_LIST = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="tickets:read", members=STAFF)

@@ -12,10 +12,10 @@ from entrypoints.http.handlers.admin import (
 from entrypoints.http.handlers.health import SelfTestHandlers
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers, NewSource
 from entrypoints.http.handlers.login_codes import LoginCodeHandlers, LoginCodeRequest, LoginCodeVerification
-from entrypoints.http.handlers.support import ProfileReset, SupportHandlers, SupportRequest
+from entrypoints.http.handlers.support import NewReply, ProfileReset, SupportHandlers, SupportRequest
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
-from entrypoints.http.operations import BodyKind, Operation, RateLimit
+from entrypoints.http.operations import BodyKind, Operation, Parameter, RateLimit
 from entrypoints.http.table.access import (
     ADMINISTER,
     ALWAYS_OPEN,
@@ -29,7 +29,11 @@ from entrypoints.http.table.access import (
     RESET,
     SEARCH_TEXT,
     SIGN_IN,
+    SUPPORT,
+    SUPPORT_READ,
 )
+
+SUPPORT_STATUS = Parameter("status", "Only those with this status.", {"enum": ["OPEN", "RESOLVED"]})
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -46,7 +50,19 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/api/support/recent", "List support tickets, newest first, with shortened contacts",
-        SupportHandlers.list_recent, OVERSEE, query=(LIMIT, CURSOR), tag="Support",
+        SupportHandlers.list_recent, SUPPORT_READ, query=(SUPPORT_STATUS, LIMIT, CURSOR), tag="Support",
+    ),
+    Operation(
+        "GET", "/api/support/{id}", "Get a support ticket with the replies to it", SupportHandlers.show, SUPPORT_READ,
+        tag="Support",
+    ),
+    Operation(
+        "POST", "/api/support/{id}/replies", "Answer a support ticket; the reply is kept, and mailed to the author",
+        SupportHandlers.reply, SUPPORT, JSON, NewReply, 201, idempotency_key=True, tag="Support",
+    ),
+    Operation(
+        "POST", "/api/support/{id}/resolve", "Resolve a support ticket of the workspace", SupportHandlers.resolve,
+        SUPPORT, JSON, bodies.Empty, tag="Support",
     ),
     Operation(
         "GET", "/admin/support/{id}", "Get a support ticket with its contact in full", SupportHandlers.get, ADMINISTER,

@@ -1,7 +1,9 @@
 """The pages of the desk, on which staff sign in and work."""
 
+from domain.members import MemberRole
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
+from entrypoints.http.handlers.desk_support import DeskSupportHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
 from entrypoints.http.operations import Access, BodyKind, Operation, RateLimit
 from entrypoints.http.table.access import CASEWORK, CURSOR, LIMIT, MANAGERS, OPEN, SIGN_IN, SIGNED_IN, STAFF
@@ -11,6 +13,8 @@ AGAIN = {422: "text/html"}
 GONE = {404: "text/html"}
 REFUSED = {403: "text/html", 404: "text/html", 409: "text/html", 422: "text/html"}
 DESK_STAFF = Access(frozenset(), members=STAFF)
+DESK_SUPPORT = Access(frozenset(), members=CASEWORK)
+DESK_SUPPORT_READ = Access(frozenset(), members=CASEWORK | {MemberRole.AUDITOR})
 DESK_TICKET = Access(frozenset(), members=STAFF, names_ticket=True)
 DESK_WORK = Access(frozenset(), members=CASEWORK, names_ticket=True)
 DESK_MANAGE = Access(frozenset(), members=MANAGERS, names_ticket=True)
@@ -42,6 +46,22 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{PAGE}/reinstate", "End the suspension of a story", DeskTicketHandlers.reinstate, DESK_MANAGE,
         status=303, media_types=HTML, other_responses=GONE, tag=TAG,
+    ),
+    Operation(
+        "GET", "/desk/support", "Show the requests for help about the stories of the workspace",
+        DeskSupportHandlers.show_list, DESK_SUPPORT_READ, media_types=HTML, query=(CURSOR,), tag=TAG,
+    ),
+    Operation(
+        "GET", "/desk/support/{id}", "Show a request for help with the replies", DeskSupportHandlers.show,
+        DESK_SUPPORT_READ, media_types=HTML, other_responses=GONE, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/support/{id}/replies", "Answer a request for help", DeskSupportHandlers.reply, DESK_SUPPORT,
+        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/support/{id}/resolve", "Mark a request for help as answered", DeskSupportHandlers.resolve,
+        DESK_SUPPORT, status=303, media_types=HTML, other_responses=GONE, tag=TAG,
     ),
     Operation(
         "GET", "/desk/sign-in", "Show the form for a member's address, or the workspaces of a member who is signed in",

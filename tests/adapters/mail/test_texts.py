@@ -34,6 +34,7 @@ VALUES = {
     "invitation": {"workspace": "Shelter", "role": "caseworker", "link": "https://s.example/desk"},
     "ticket_due": {"name": "Grace", "due": "2026-05-01T12:00:00+00:00", "page": "https://s.example/desk/tickets/1"},
     "member_code": {"code": "1234 5678", "expires": "12:10 UTC", "link": "https://s.example/l"},
+    "support_reply": {"message": "We have mended it."},
     "contact_code": {"code": "1234 5678", "expires": "12:10 UTC"},
     "new_access": {"name": "Ada", "token": "tkt_1", "home": "https://s.example"},
     "retention_notice": {"name": "Ada", "day": "2026-05-28", "title": "A roof", "page": "https://s.example/t/1"},

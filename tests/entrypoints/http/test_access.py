@@ -366,6 +366,13 @@ OPEN_RULES |= {
 }
 
 OPEN_RULES |= {
+    ("GET", "/api/support/{id}"): (OVERSEEN, {}, None),
+    ("POST", "/api/support/{id}/replies"): (MANAGED, {"json": {"text": "We have mended it."}}, None),
+    ("POST", "/api/support/{id}/resolve"): (MANAGED, {"json": {}}, None),
+    ("GET", "/desk/support"): (REFUSED, {}, None),
+    ("GET", "/desk/support/{id}"): (REFUSED, {}, None),
+    ("POST", "/desk/support/{id}/replies"): (REFUSED, {"data": {"text": "We have mended it."}}, None),
+    ("POST", "/desk/support/{id}/resolve"): (REFUSED, {}, None),
     ("GET", "/desk"): (REFUSED, {}, None),
     ("GET", DESK_PAGE): (REFUSED, {}, None),
     ("POST", f"{DESK_PAGE}/desk"): (REFUSED, {"data": {"labels": "new"}}, None),
@@ -393,6 +400,7 @@ OF_MANAGERS = (404, 404, 403, 403, 403, 403)
 OF_STAFF = (404, 404, 404, 404, 404, 403)
 OF_MONEY = (200, 200, 403, 200, 200, 403)
 OF_NOBODY = (403,) * 6
+OF_WORKERS = (404, 404, 404, 403, 403, 403)
 SEEN_BY_STAFF = (200, 200, 200, 200, 200, 403)
 MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("GET", "/api/tickets"): (200, 200, 200, 200, 200, 403),
@@ -434,6 +442,14 @@ MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("PATCH", "/api/me"): (200, 200, 200, 200, 200, 404),
     ("POST", "/api/invitations/{member_id}/accept"): (404,) * 6,
     ("POST", "/desk/sign-in/{token}"): (404,) * 6,
+    ("GET", "/api/support/recent"): (200, 200, 200, 403, 200, 403),
+    ("GET", "/api/support/{id}"): (404, 404, 404, 403, 404, 403),
+    ("POST", "/api/support/{id}/replies"): OF_WORKERS,
+    ("POST", "/api/support/{id}/resolve"): OF_WORKERS,
+    ("GET", "/desk/support"): (200, 200, 200, 403, 200, 403),
+    ("GET", "/desk/support/{id}"): (404, 404, 404, 403, 404, 403),
+    ("POST", "/desk/support/{id}/replies"): OF_WORKERS,
+    ("POST", "/desk/support/{id}/resolve"): OF_WORKERS,
     ("GET", "/desk"): (200, 200, 200, 200, 200, 303),
     ("GET", DESK_PAGE): OF_STAFF,
     ("POST", f"{DESK_PAGE}/desk"): (404, 404, 404, 403, 403, 403),

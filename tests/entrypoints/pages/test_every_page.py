@@ -378,6 +378,15 @@ def test_the_pages_of_the_desk(look: Look, live: LiveService):
         look.now("desk-ticket-error")
         owner.post(ticket.path + "/suspend", json={"reason": "Una pregunta."})
         look.at(f"/desk/tickets/{ticket.id}", "desk-ticket-suspended")
+        look.at("/desk/support", "desk-support-empty")
+        question = {"category": "TRANSCRIPTION", "message": STORY, "ticketId": ticket.id, "contact": "ada@example.com"}
+        asked = owner.post("/api/support/ticket", json=question).json()["id"]
+        owner.post(f"/api/support/{asked}/replies", json={"text": "Ya está corregido."})
+        look.at("/desk/support", "desk-support")
+        look.at(f"/desk/support/{asked}", "desk-support-request").locator("button.secondary").first.focus()
+        look.page.locator("form[action$='/replies'] button").click()
+        expect(look.page.locator("#error-summary a")).to_have_attribute("href", "#text")
+        look.now("desk-support-error")
         look.at("/desk/sign-in", "desk-workspaces")
         look.at("/desk/account", "desk-account")
         page = look.at("/desk/members", "desk-members")
