@@ -130,12 +130,14 @@ class Quotas:
         quotas: Mapping[OwnerKind, Quota],
         free_space: FreeSpace,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_exceeded: Callable[[Owners, OwnerKind], None] | None = None,
     ) -> None:
         self._database = database
         self._addresses = KeyedHashes(peppers, "quota of an address")
         self._quotas = quotas
         self._free_space = free_space
         self._now = now
+        self._on_exceeded = on_exceeded
 
     @contextmanager
     def reserved(self, owners: Owners, use: Use) -> Iterator[None]:
@@ -172,6 +174,21 @@ class Quotas:
     @contextmanager
     def _counted(self, owners: Owners, use: Use) -> Iterator[Reservation]:
         day, kinds = self._now().date(), self._kinds(owners)
+        try:
+            self._count(day, kinds, use)
+        except QuotaExceeded as error:
+            if self._on_exceeded is not None:
+                self._on_exceeded(owners, error.status.owner)
+            raise
+        try:
+            yield Reservation(day, tuple(kinds), use)
+        except BaseException:
+            # If this fails too, a little more counts as used until the day ends.
+            with suppress(UnavailableError):
+                self._add(day, tuple(kinds), _difference(Use(), use))
+            raise
+
+    def _count(self, day: date, kinds: Mapping[str, OwnerKind], use: Use) -> None:
         with self._database.transaction() as cursor:
             cursor.execute(_ADD, self._values(day, kinds, use))
             totals = {owner: Use(*counts) for owner, *counts in cursor.fetchall()}
@@ -180,13 +197,6 @@ class Quotas:
                     raise QuotaExceeded(
                         QuotaStatus(kind, _difference(totals[owner], use), self._quotas[kind], _end_of(day))
                     )
-        try:
-            yield Reservation(day, tuple(kinds), use)
-        except BaseException:
-            # If this fails too, a little more counts as used until the day ends.
-            with suppress(UnavailableError):
-                self._add(day, tuple(kinds), _difference(Use(), use))
-            raise
 
     def name_of_address(self, owners: Owners) -> str | None:
         """Return a name of the address that does not reveal it, or None if there is no address."""

@@ -7,7 +7,6 @@ from adapters.identity.credentials import Credentials
 from adapters.identity.idempotency import IdempotencyKeys
 from adapters.identity.login_codes import REQUEST_KEYRING, LoginCodes
 from adapters.identity.members import MemberSessions
-from adapters.identity.network_addresses import AddressCipher
 from adapters.identity.recovery_links import RecoveryLinks
 from domain.values import Role
 from entrypoints.composition.foundation import Foundation
@@ -22,7 +21,7 @@ class Access:
         database, peppers = foundation.database, foundation.secrets.peppers
         self._admin_key = foundation.secrets.admin_key
         self.credentials = Credentials(database)
-        self.addresses = AddressCipher(database, foundation.keyring(SERVICE_KEYRING))
+        self.addresses, self.security_events = foundation.addresses, foundation.security_events
         self.log = AccessLog(database, self.addresses.seal)
         self.contact_index = mails.contact_index
         self.idempotency = IdempotencyKeys(database, foundation.keyring(SERVICE_KEYRING), history.keys)

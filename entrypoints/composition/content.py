@@ -12,9 +12,10 @@ import structlog
 from adapters.disk import FreeSpace, free_bytes_of
 from adapters.documents.qr import QrCodeRenderer
 from adapters.documents.renderer import DocumentRenderer
+from adapters.identity.security_events import SecurityEventKind
 from adapters.lazy import Lazy
 from adapters.pictures.inspector import ChildAttachmentInspector
-from adapters.quotas import MIB, Quotas
+from adapters.quotas import MIB, OwnerKind, Quotas
 from adapters.safety.reviewer import LocalSafetyReviewer
 from adapters.speech.cutter import ChildSoundCutter
 from adapters.speech.inspection_slots import InspectionSlots
@@ -47,7 +48,17 @@ class Content:
         # Uploads are received in temporary files.
         self.upload_space = FreeSpace(*free_space, lambda: free_bytes_of(tempfile.gettempdir()))
         self.quotas = Quotas(
-            foundation.database, foundation.secrets.peppers, foundation.settings.quotas, self.free_space
+            foundation.database,
+            foundation.secrets.peppers,
+            foundation.settings.quotas,
+            self.free_space,
+            on_exceeded=lambda owners, kind: foundation.security_events.note(
+                SecurityEventKind.EXCEEDED_QUOTA,
+                owners.workspace,
+                # The workspace's own quota is about no ticket.
+                "" if kind is OwnerKind.WORKSPACE else str(owners.ticket_id),
+                owners.address,
+            ),
         )
         self.uploads = Uploads(foundation.database, self.storage, history.keys, quotas=self.quotas)
         self.transcripts = JsonTranscripts()

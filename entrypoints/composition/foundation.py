@@ -3,6 +3,9 @@
 from adapters.encryption.epoch_store import EpochStore
 from adapters.encryption.epochs import EpochKeyring, Epochs
 from adapters.encryption.keyring import Keyring
+from adapters.encryption.service_key import SERVICE_KEYRING
+from adapters.identity.network_addresses import AddressCipher
+from adapters.identity.security_events import SecurityEvents
 from adapters.postgres.database import ConnectionRegistry, Database
 from entrypoints.composition.secrets import Secrets
 from entrypoints.composition.settings import Settings
@@ -34,6 +37,8 @@ class Foundation:
         self.registry = ConnectionRegistry()
         self.database = self.pool("service", POOL_CONNECTIONS, "storyledger")
         self.epochs = Epochs(self.database, EpochStore(settings.epoch_keys))
+        self.addresses = AddressCipher(self.database, self.keyring(SERVICE_KEYRING))
+        self.security_events = SecurityEvents(self.database, self.addresses)
 
     def pool(self, name: str, connections: int, application: str | None = None) -> Database:
         """Open a separate pool for a component that must not wait for others; the watchdog guards every pool."""

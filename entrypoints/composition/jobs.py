@@ -144,6 +144,7 @@ class Jobs:
             DueReminders(database, self.commands.desk).run,
             access.idempotency.purge,
             lambda: access.log.forget_addresses(settings.address_days),
+            lambda: access.security_events.purge(settings.address_days),
             mail.dead.purge,
             mail.limits.purge,
             mail.text_limits.purge,

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
 from adapters import ids
+from adapters.identity.credentials import VISITOR
 from adapters.lazy import Lazy
 from adapters.mail.limits import requested_from
 from adapters.read_models.read_your_writes import TicketRows
@@ -25,12 +26,13 @@ from entrypoints.http.middleware.authorization import Authorization
 from entrypoints.http.middleware.database_gate import DatabaseGate
 from entrypoints.http.middleware.headers import ResponseHeaders, logged_id_of, response_headers_of
 from entrypoints.http.middleware.idempotency import Idempotency
+from entrypoints.http.middleware.misuse import MisuseWatch
 from entrypoints.http.middleware.problems import ProblemResponses
 from entrypoints.http.middleware.proxy_headers import proxy_headers
 from entrypoints.http.middleware.rate_limits import RateLimiter, client_address
 from entrypoints.http.middleware.request_metrics import RequestMetrics
 from entrypoints.http.openapi import document
-from entrypoints.http.operations import Answer, Call, Operation, bind
+from entrypoints.http.operations import Answer, Call, Operation, RateLimit, bind
 from entrypoints.http.pages import PAGES
 from entrypoints.http.problems import Problem
 from entrypoints.http.query import refuse_unknown_parameters
@@ -71,6 +73,7 @@ def application(
     ]
 
     audit = AuditTrail(service.access.log, service.access.credentials)
+    misuse = MisuseWatch(service.access.security_events, service.access.credentials)
     authenticate = Authentication(
         service.access.credentials,
         settings.admin_diagnostics_token,
@@ -87,8 +90,13 @@ def application(
             authorize(call)
         except Problem as problem:
             audit.log_denied_write(call, problem)
+            misuse.note_refusal(call, problem)
             raise
         refuse_unknown_parameters(call)
+
+    def refuse_webhook(call: Call) -> None:
+        rate_limiter.count(RateLimit.DEFAULT, VISITOR, call.client_address, call.response_headers)
+        misuse.note_invalid_webhook(call)
 
     def require_access(call: Call) -> None:
         """Raise a Problem if the caller of a request that is being answered has lost access meanwhile."""
@@ -138,7 +146,7 @@ def application(
                 check,
                 handle,
                 require_access,
-                rate_limiter,
+                refuse_webhook,
                 threads,
                 upload_threads,
                 service.content.upload_space,

@@ -9,13 +9,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from adapters.disk import FreeSpace
-from adapters.identity.credentials import VISITOR
 from adapters.payments.webhooks import InvalidWebhook
 from entrypoints.http.middleware.problems import IS_FOR_BROWSERS
-from entrypoints.http.middleware.rate_limits import RateLimiter
 from entrypoints.http.middleware.request_body import read_body, read_bounded
 from entrypoints.http.middleware.request_metrics import PATH_TEMPLATE
-from entrypoints.http.operations import Answer, BodyKind, Call, EventStream, Operation, RateLimit, Stream
+from entrypoints.http.operations import Answer, BodyKind, Call, EventStream, Operation, Stream
 from entrypoints.http.protocol_limits import ENDLESS
 from entrypoints.http.threads import Threads
 from entrypoints.presentation.responses import encode
@@ -35,7 +33,7 @@ class Endpoint:
         check: Callable[[Call], None],
         handle: Callable[[Call], Answer],
         require_access: Callable[[Call], None],
-        rate_limiter: RateLimiter,
+        refuse_webhook: Callable[[Call], None],
         threads: Threads,
         upload_threads: Threads,
         upload_space: FreeSpace,
@@ -49,7 +47,7 @@ class Endpoint:
         self._check = check
         self._handle = handle
         self._require_access = require_access
-        self._rate_limiter = rate_limiter
+        self._refuse_webhook = refuse_webhook
         self._threads = threads
         self._upload_threads = upload_threads
         self._upload_space = upload_space
@@ -116,9 +114,7 @@ class Endpoint:
         try:
             return await call.operation.answer_on_loop(call)
         except InvalidWebhook:
-            await self._threads.run(
-                self._rate_limiter.count, RateLimit.DEFAULT, VISITOR, call.client_address, call.response_headers
-            )
+            await self._threads.run(self._refuse_webhook, call)
             raise
 
 

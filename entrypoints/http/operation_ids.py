@@ -109,6 +109,8 @@ OPERATION_IDS: Mapping[str, str] = {
     "POST /api/workspaces/{workspace}/invitations": "inviteMember",
     "DELETE /api/workspaces/{workspace}/invitations/{member_id}": "revokeInvitation",
     "GET /api/workspaces/{workspace}/audit-log": "listAuditLog",
+    "GET /api/workspaces/{workspace}/security-events": "listSecurityEvents",
+    "POST /api/workspaces/{workspace}/security-events/{event_id}/seen": "markSecurityEventSeen",
     "GET /api/workspaces/{workspace}/audit-log/export": "exportAuditLog",
     "GET /api/workspaces/{workspace}/keys": "listKeys",
     "POST /api/workspaces/{workspace}/keys": "createKey",

@@ -61,6 +61,7 @@ from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recording_pages import RecordingPageHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
+from entrypoints.http.handlers.security_events import SecurityEventHandlers
 from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
 from entrypoints.http.handlers.site_pages import SitePageHandlers, operator_of
 from entrypoints.http.handlers.status_events import StatusEventHandlers, StatusReader
@@ -147,7 +148,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     transcripts = TranscriptHandlers(
         commands.transcripts, ticket_reader, contents, content.transcripts, content.printer, cipher
     )
-    sessions = SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces)
+    sessions = SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces, access.security_events)
     workspaces = WorkspaceHandlers(commands.workspaces, access.contact_index, queries)
     ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk, cipher)
@@ -217,6 +218,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         SignInPageHandlers(access.login_codes, database, cipher, service.mail.outbox, site, access.member_sessions),
         DeskSignInHandlers(access.login_codes, sessions, desk),
         DeskMemberHandlers(workspaces, sessions, desk),
+        SecurityEventHandlers(access.security_events, access.addresses, queries),
         AuditLogHandlers(access.log, access.addresses, commands.workspaces.workspaces, queries),
         KeyHandlers(access.credentials, queries, general_limits(service.settings)),
         ManagePageHandlers(

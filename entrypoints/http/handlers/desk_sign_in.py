@@ -58,7 +58,7 @@ class DeskSignInHandlers:
         if request_id is None:
             return see_other(SIGN_IN)
         opening = member_session(call)
-        if self.login_codes.verify(request_id, form.get("code", "").strip(), opening) is None:
+        if self.sessions.verify(call, request_id, form.get("code", "").strip(), opening) is None:
             return self._code_page(call, request_id, next_path, wrong=True)
         return self._signed_in(opening.token, next_path)
 

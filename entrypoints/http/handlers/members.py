@@ -12,6 +12,7 @@ from adapters import contacts
 from adapters.contacts import ContactIndex
 from adapters.identity.login_codes import LoginCodes
 from adapters.identity.members import MemberSessions
+from adapters.identity.security_events import SecurityEvents
 from adapters.identity.session_openings import Audience, SessionOpening
 from domain.commands.workspaces import Invitation, WorkspaceCommands
 from domain.errors import FaultCode, InvalidError, NotFoundError
@@ -81,6 +82,7 @@ class SessionHandlers:
     login_codes: LoginCodes
     sessions: MemberSessions
     commands: WorkspaceCommands
+    security_events: SecurityEvents
 
     def request_code(self, call: Call, body: MemberCodeRequest) -> LoginCodeRequested:
         """Give the same answer in the same time for every address; a worker looks up its memberships later."""
@@ -90,10 +92,17 @@ class SessionHandlers:
 
     def sign_in(self, call: Call, body: MemberSignIn) -> MemberSignedIn:
         opening = member_session(call)
-        expires_at = self.login_codes.verify(body.request_id, body.code, opening)
+        expires_at = self.verify(call, body.request_id, body.code, opening)
         if expires_at is None:
             raise unauthenticated("The code is wrong, was used already, was tried too often or has expired.")
         return MemberSignedIn(opening.token, utc(expires_at))
+
+    def verify(self, call: Call, request_id: UUID, code: str, opening: SessionOpening) -> datetime | None:
+        """Open the session in exchange for the code, and return the time when it ends, or None for a wrong code."""
+        expires_at = self.login_codes.verify(request_id, code, opening)
+        if expires_at is None:
+            self.security_events.note_failed_sign_in(request_id, call.client_address)
+        return expires_at
 
     def list_sessions(self, call: Call) -> SessionList:
         sessions = self.sessions.list([*call.principal.contact_indexes])

@@ -1,10 +1,13 @@
-"""Operations of the audit log of a workspace."""
+"""Operations of the audit log and the security events of a workspace."""
 
 from typing import get_args
 
+from adapters.identity.security_events import SecurityEventKind
+from entrypoints.http import bodies
 from entrypoints.http.handlers.audit_log import AuditLogHandlers, Format
+from entrypoints.http.handlers.security_events import SecurityEventHandlers
 from entrypoints.http.operations import Operation, Parameter, choice_schema
-from entrypoints.http.table.access import CURSOR, LIMIT, WORKSPACE_AUDIT
+from entrypoints.http.table.access import CURSOR, JSON, LIMIT, WORKSPACE_AUDIT, WORKSPACE_MANAGE
 from entrypoints.http.table.members import WORKSPACE
 
 FILTERS = (
@@ -18,6 +21,20 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", f"{WORKSPACE}/audit-log", "List who did what in a workspace, newest first",
         AuditLogHandlers.list_entries, WORKSPACE_AUDIT, query=(*FILTERS, LIMIT, CURSOR), tag="Workspaces",
+    ),
+    Operation(
+        "GET", f"{WORKSPACE}/security-events", "List what looks like misuse in a workspace, newest first",
+        SecurityEventHandlers.list_events, WORKSPACE_AUDIT, tag="Workspaces",
+        query=(
+            Parameter("kind", "Only events of this kind.", {"type": "string", "enum": [*SecurityEventKind]}),
+            Parameter("seen", "Only events that were marked as seen, or only others.", {"type": "boolean"}),
+            LIMIT,
+            CURSOR,
+        ),
+    ),
+    Operation(
+        "POST", f"{WORKSPACE}/security-events/{{event_id}}/seen", "Mark a security event as seen",
+        SecurityEventHandlers.mark_seen, WORKSPACE_MANAGE, JSON, bodies.Empty, tag="Workspaces",
     ),
     Operation(
         "GET", f"{WORKSPACE}/audit-log/export", "Export who did what in a workspace, as CSV or JSON lines",
