@@ -21,13 +21,12 @@ from entrypoints.presentation.desk import ListedTicket
 from entrypoints.presentation.personal_data import PersonalData
 from projections import desk
 from projections.desk import Filters, Key, Sort
-from tests.benchmarks.report import Figure, Report, typical, typical_pair
+from tests.benchmarks.report import Figure, Report, typical_pair
 from tests.benchmarks.world import migrated, service_on
 
 LARGE, SMALL = "large", "small"
 SMALL_TICKETS = 100
 PAGE = 20
-GOAL_MILLISECONDS = 20
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FIRST_NAMES = (
     *("Ada", "Grace", "Alan", "Maria", "Jose", "Fatima", "Ahmed", "Anna", "Ivan"),
@@ -60,34 +59,32 @@ def measure(report: Report, server_url: str, count: int) -> None:
         _fill(service, SMALL, SMALL_TICKETS)
         service.database.execute("ANALYZE")
         listing = Listing(service)
-        large, small = typical_pair(listing.walk(LARGE), listing.walk(SMALL), 100)
-        label = f"a page of {PAGE} of {count:,} tickets"
-        report.add(
-            Figure(f"{label}: newest first", large * 1e3, "ms", 1.5, small * 1e3, f"of {SMALL_TICKETS}", at_most=True)
-        )
-        for what, (filters, sort) in _searches(service.aggregates.search.hashes).items():
-            took = typical(listing.walk(LARGE, filters, sort), 50) * 1e3
-            report.add(Figure(f"{label}: {what}", took, "ms", GOAL_MILLISECONDS, at_most=True))
+        label, other = f"a page of {PAGE} of {count:,} tickets", f"the newest of {SMALL_TICKETS} tickets"
+        for what, (filters, sort, goal) in _searches(service.aggregates.search.hashes).items():
+            ours, small = typical_pair(listing.walk(LARGE, filters, sort), listing.walk(SMALL), 50)
+            report.add(Figure(f"{label}: {what}", ours * 1e3, "ms", goal, small * 1e3, other, at_most=True))
 
 
-def _searches(hashes: SearchHashes) -> dict[str, tuple[Filters, Sort]]:
+def _searches(hashes: SearchHashes) -> dict[str, tuple[Filters, Sort, float]]:
+    """Return the filters, the order, and how many times the page of a small workspace each may take."""
+
     def found_by(text: str) -> Filters:
         return Filters(words=hashes.words(LARGE, text))
 
     return {
-        "newest first": (Filters(), Sort.NEWEST),
-        "by due date": (Filters(), Sort.DUE),
-        "last changed, with a frequent status": (Filters(status="READY"), Sort.LAST_CHANGED),
-        "last changed, with a rare status": (Filters(status="ERROR"), Sort.LAST_CHANGED),
-        "of one assignee": (Filters(assignee=GRACE), Sort.DUE),
-        "opened within a day": (Filters(since=START, until=START + timedelta(days=1)), Sort.LAST_CHANGED),
-        "with a frequent label": (Filters(labels=[hashes.label(LARGE, "urgent")]), Sort.NEWEST),
-        "with a rare label": (Filters(labels=[hashes.label(LARGE, "court")]), Sort.NEWEST),
-        "found by a frequent part of a word": (found_by("ann"), Sort.NEWEST),
-        "found by a frequent word": (found_by("winter"), Sort.LAST_CHANGED),
-        "found by two words": (found_by("fatima school"), Sort.NEWEST),
-        "found by a rare word": (found_by("zebedee"), Sort.NEWEST),
-        "found by nothing": (found_by("xylophone quartz"), Sort.NEWEST),
+        "newest first": (Filters(), Sort.NEWEST, 2),
+        "by due date": (Filters(), Sort.DUE, 2),
+        "last changed, with a frequent status": (Filters(status="READY"), Sort.LAST_CHANGED, 2),
+        "last changed, with a rare status": (Filters(status="ERROR"), Sort.LAST_CHANGED, 2),
+        "of one assignee": (Filters(assignee=GRACE), Sort.DUE, 2),
+        "opened within a day": (Filters(since=START, until=START + timedelta(days=1)), Sort.LAST_CHANGED, 2),
+        "with a frequent label": (Filters(labels=[hashes.label(LARGE, "urgent")]), Sort.NEWEST, 2),
+        "with a rare label": (Filters(labels=[hashes.label(LARGE, "court")]), Sort.NEWEST, 2),
+        "found by a frequent part of a word": (found_by("ann"), Sort.NEWEST, 5),
+        "found by a frequent word": (found_by("winter"), Sort.LAST_CHANGED, 5),
+        "found by two words": (found_by("fatima school"), Sort.NEWEST, 5),
+        "found by a rare word": (found_by("zebedee"), Sort.NEWEST, 5),
+        "found by nothing": (found_by("xylophone quartz"), Sort.NEWEST, 2),
     }
 
 
