@@ -68,6 +68,12 @@ def test_what_does_not_fit_is_left_out_beginning_with_the_least_important():
     assert "https" not in written("draft_ready", page=PAGE + "x" * 400)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_message_is_in_the_language_of_its_reader(kind: str, language: str):
+    assert (written(kind, language) == written(kind, "en")) is (language == "en")
+
+
 def test_a_code_is_in_the_language_of_its_reader():
     assert "is your code" in written("access_code")
     assert "codigo" in written("access_code", "es")
