@@ -39,6 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/desk/figures", "Show the figures of a time as charts and tables", FigureHandlers.show, FIGURES,
-        query=PERIOD, media_types=("text/html",), other_responses={**NOT_FOUND, 303: "text/html"}, tag="Desk",
+        query=PERIOD, media_types=("text/html",), tag="Desk",
+        other_responses={303: "text/html", 404: "text/html", 422: "text/html"},
     ),
 )  # fmt: skip

@@ -49,7 +49,7 @@ def raw(live: LiveService, request: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/api", "/api/tickets", "/api/tickets/create/", "/d/", "/docs/", "/%00", "/%ff%fe"],
+    ["/nothing", "/api", "/api/tickets/create/audio", "/api/tickets/create/", "/d/", "/docs/", "/%00", "/%ff%fe"],
 )
 def test_an_unknown_path_is_not_found(client: Client, path: str):
     body = problem(client.get(path), 404, "not-found")
