@@ -44,6 +44,7 @@ PARTS = (
     Part("/desk/figures", N_("Figures"), MONEY),
     Part("/desk/support", N_("Requests for help"), CASEWORK_AND_AUDITORS),
     Part("/desk/members", N_("Members"), STAFF),
+    Part("/desk/organisation", N_("Organisation"), STAFF),
     Part("/desk/account", N_("My account"), STAFF),
 )
 

@@ -642,6 +642,16 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             "POST", "/desk/support/{canary}/replies", 403, data={"text": planter.canary("reply")}
         ),
         ("POST", "/desk/support/{id}/resolve"): planter.as_admin("POST", "/desk/support/{canary}/resolve", 403),
+        ("GET", "/desk/organisation"): planter.as_admin("GET", "/desk/organisation?done={canary}", 403),
+        ("POST", "/desk/organisation"): planter.as_admin(
+            "POST", "/desk/organisation", 403, data={"contact": planter.canary("contact")}
+        ),
+        ("POST", "/desk/tickets/{ticket_id}/approve"): planter.as_admin(
+            "POST", "/desk/tickets/{ticket}/approve?{canary}", 403
+        ),
+        ("POST", "/desk/tickets/{ticket_id}/request-changes"): planter.as_admin(
+            "POST", "/desk/tickets/{ticket}/request-changes", 403, data={"note": planter.canary("note")}
+        ),
         ("GET", "/desk"): planter.as_admin("GET", "/desk?q={canary}", 403),
         ("GET", "/desk/tickets/{ticket_id}"): planter.as_admin("GET", "/desk/tickets/{canary}", 403),
         ("POST", "/desk/tickets/{ticket_id}/desk"): planter.as_admin(

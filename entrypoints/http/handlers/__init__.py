@@ -29,6 +29,7 @@ from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.desk import DeskHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
+from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.desk_support import DeskSupportHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
@@ -153,6 +154,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk, cipher)
     support = SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database)
+    approvals = ApprovalHandlers(commands.approvals, ticket_reader, cipher)
     desk = Desk(site, commands.workspaces, access.member_sessions, paths)
     gift_search = GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names)
     return [
@@ -187,8 +189,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         campaigns,
         ticket_list,
         notes,
-        DeskTicketHandlers(ticket_list, notes, campaigns, cipher, desk),
-        ApprovalHandlers(commands.approvals, ticket_reader, cipher),
+        DeskTicketHandlers(ticket_list, notes, campaigns, approvals, cipher, service.aggregates.needs_approval, desk),
+        DeskOrganisationHandlers(workspaces, desk),
+        approvals,
         UpdateHandlers(commands.tickets, cipher, draft_safety),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         attachments,

@@ -10,6 +10,8 @@ from starlette.datastructures import QueryParams
 
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.localisation import format_date, format_moment, supported_language
+from domain.approval import LONGEST_NOTE as LONGEST_WISH
+from domain.commands.approvals import NeedsApproval
 from domain.commands.desk import ASSIGNABLE
 from domain.desk import LONGEST_NOTE
 from domain.errors import DomainError
@@ -19,8 +21,10 @@ from domain.workspaces import Workspace
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import Empty, Suspension, form_fields, validated
 from entrypoints.http.desk import DESK, MANAGERS, Desk, name_of
+from entrypoints.http.handlers.approvals import ApprovalHandlers, RequestedChanges
 from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.desk import DeskChange, DeskHandlers, NewNote, stored_notes
+from entrypoints.http.handlers.publish_page import approval_values
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.ticket_list import TicketListHandlers
 from entrypoints.http.operations import Answer, Call
@@ -53,7 +57,9 @@ class DeskTicketHandlers:
     tickets: TicketListHandlers
     notes: DeskHandlers
     campaigns: CampaignHandlers
+    approvals: ApprovalHandlers
     cipher: FieldCipher
+    needs_approval: NeedsApproval
     desk: Desk
 
     def show_list(self, call: Call) -> Answer[bytes] | Answer[None]:
@@ -120,6 +126,21 @@ class DeskTicketHandlers:
         self.campaigns.reinstate(call, Empty())
         return self._done(call, "reinstated")
 
+    def approve(self, call: Call) -> Answer[bytes] | Answer[None]:
+        try:
+            self.approvals.approve(call, Empty())
+        except DomainError as error:
+            return self._page(call, error)
+        return self._done(call, "approved")
+
+    def request_changes(self, call: Call) -> Answer[bytes] | Answer[None]:
+        form = form_fields(call.raw_body)
+        try:
+            self.approvals.request_changes(call, validated(RequestedChanges, {"note": form.get("note", "").strip()}))
+        except (Problem, DomainError) as error:
+            return self._page(call, error, form=form)
+        return self._done(call, "asked")
+
     @staticmethod
     def _done(call: Call, done: str) -> Answer[None]:
         return see_other(f"{DESK}/tickets/{call.ticket_id}?done={done}")
@@ -164,7 +185,9 @@ class DeskTicketHandlers:
             done=call.query.get("done"),
             problem=problem,
             form=form or {},
+            **approval_values(row, personal, self.needs_approval),
             longest_note=LONGEST_NOTE,
+            longest_wish=LONGEST_WISH,
             longest_reason=LONGEST_SUSPENSION_REASON,
         )
 

@@ -2,6 +2,7 @@
 
 from domain.members import MemberRole
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
+from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.desk_support import DeskSupportHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
@@ -62,6 +63,24 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/desk/support/{id}/resolve", "Mark a request for help as answered", DeskSupportHandlers.resolve,
         DESK_SUPPORT, status=303, media_types=HTML, other_responses=GONE, tag=TAG,
+    ),
+    Operation(
+        "GET", "/desk/organisation", "Show the organisation and the rules of the workspace",
+        DeskOrganisationHandlers.show, DESK_STAFF, media_types=HTML, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/organisation", "Change the organisation, or the rules of the workspace",
+        DeskOrganisationHandlers.change, DESK_MANAGERS, BodyKind.FORM, None, 303, media_types=HTML,
+        other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/approve", "Approve the page of a story", DeskTicketHandlers.approve, DESK_MANAGE, status=303,
+        media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/request-changes", "Say what is to be changed before the page of a story is approved",
+        DeskTicketHandlers.request_changes, DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML,
+        other_responses=REFUSED, tag=TAG,
     ),
     Operation(
         "GET", "/desk/sign-in", "Show the form for a member's address, or the workspaces of a member who is signed in",

@@ -251,3 +251,35 @@ def test_staff_erase_a_person_by_typing_and_stay_signed_in(owner: Client):
     erased = owner.post(f"/t/{ticket}/erase", data={"word": "erase"})
     assert (erased.status_code, erased.headers["location"]) == (303, "/desk?done=erased")
     assert ticket not in owner.get("/desk?done=erased").text
+
+
+def test_an_owner_describes_the_organisation_and_sets_the_rules_by_the_page(owner: Client, workspace: str):
+    organisation = {"name": "Shelter", "legalName": "Shelter e. V.", "privacyPage": "https://shelter.example/privacy"}
+    assert owner.post("/desk/organisation", data=organisation).headers["location"] == "/desk/organisation?done=saved"
+    rules = {"intake": "invited", "publishing": "approval", "language": "", "currency": "EUR"}
+    assert owner.post("/desk/organisation", data=rules).status_code == 303
+    stored = owner.get(f"/api/workspaces/{workspace}").json()
+    assert (stored["name"], stored["organisation"]["legalName"]) == ("Shelter", "Shelter e. V.")
+    assert (stored["intake"], stored["publishing"], stored["language"], stored["currency"]) == (
+        "invited",
+        "approval",
+        None,
+        "EUR",
+    )
+    wrong = owner.post("/desk/organisation", data={"privacyPage": "nowhere"})
+    assert (wrong.status_code, 'href="#privacyPage"' in wrong.text) == (422, True)
+
+
+def test_an_admin_asks_for_changes_and_approves_by_the_page(live: LiveService, owner: Client, workspace: str):
+    owner.patch(f"/api/workspaces/{workspace}", json={"publishing": "approval"})
+    ticket = told(owner, "Ada", "A roof")
+    path, draft = f"/desk/tickets/{ticket}", {"goalAmount": 900, "beneficiary": "Ada"}
+    assert owner.patch(f"/api/tickets/{ticket}/draft", json=draft).status_code == 200
+    assert owner.post(f"{path}/approve").status_code == 409
+    for act, form in (("request-changes", {"note": "Make it shorter."}), ("approve", {})):
+        asked = owner.post(f"/api/tickets/{ticket}/request-publication", json={"consent": True})
+        assert asked.status_code == 200, asked.text
+        assert owner.post(f"{path}/request-changes", data={"note": ""}).status_code == 422
+        assert owner.post(f"{path}/{act}", data=form).status_code == 303
+    assert "is approved" in owner.get(path).text
+    assert owner.post(f"/api/tickets/{ticket}/publish", json={"consent": True}).status_code == 200

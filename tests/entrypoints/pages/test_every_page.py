@@ -378,6 +378,11 @@ def test_the_pages_of_the_desk(look: Look, live: LiveService):
         look.now("desk-ticket-error")
         owner.post(ticket.path + "/suspend", json={"reason": "Una pregunta."})
         look.at(f"/desk/tickets/{ticket.id}", "desk-ticket-suspended")
+        page = look.at("/desk/organisation", "desk-organisation")
+        page.fill("#currency", "XXX")
+        page.locator("form[aria-labelledby] button").click()
+        expect(page.locator("#error-summary a")).to_have_attribute("href", "#currency")
+        look.now("desk-organisation-error")
         look.at("/desk/support", "desk-support-empty")
         question = {"category": "TRANSCRIPTION", "message": STORY, "ticketId": ticket.id, "contact": "ada@example.com"}
         asked = owner.post("/api/support/ticket", json=question).json()["id"]

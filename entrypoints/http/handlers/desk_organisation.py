@@ -1,0 +1,64 @@
+"""Handlers for the page of the organisation and of what its workspace decides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.errors import DomainError
+from domain.organisations import Intake, Organisation, Publishing
+from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.desk import DESK, MANAGERS, Desk
+from entrypoints.http.handlers.members import WorkspaceHandlers
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import see_other
+from entrypoints.http.problems import Problem, problem_of
+from entrypoints.http.workspace_bodies import WorkspaceChange
+from entrypoints.presentation.workspaces import WorkspaceView
+
+ORGANISATION = f"{DESK}/organisation"
+# The fields of the form, by their names in the body of the API.
+FIELDS = ("legalName", "address", "registrationNumber", "taxWording", "contact", "privacyPage", "replyTo")
+RULES = ("intake", "publishing", "language", "currency")
+
+
+@dataclass(frozen=True)
+class DeskOrganisationHandlers:
+    workspaces: WorkspaceHandlers
+    desk: Desk
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._page(call)
+
+    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Change the organisation, or the rules of the workspace, whichever form was sent."""
+        form = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
+        if "intake" in form:
+            body: dict[str, object] = {name: form[name] or None for name in RULES if name in form}
+        else:
+            body = {"organisation": {name: form[name] or None for name in FIELDS if name in form}}
+            body |= {"name": form["name"]} if "name" in form else {}
+        call.path_params = {"workspace": call.principal.workspace or ""}
+        try:
+            self.workspaces.change(call, validated(WorkspaceChange, body))
+        except (Problem, DomainError) as error:
+            return self._page(call, form, error)
+        return see_other(f"{ORGANISATION}?done=saved")
+
+    def _page(self, call: Call, form: Mapping[str, str] | None = None, error: Exception | None = None) -> Answer[bytes]:
+        assert call.principal.workspace is not None
+        view = WorkspaceView.of(self.workspaces.commands.workspaces.get(call.principal.workspace))
+        stored = dict(zip(FIELDS, (getattr(view.organisation, name) for name in Organisation.names()), strict=True))
+        stored |= {"name": view.name, "intake": view.intake, "publishing": view.publishing}
+        stored |= {"language": view.language, "currency": view.currency}
+        problem = problem_of(error) if error else None
+        return self.desk.page(
+            call,
+            "organisation.html",
+            problem.status if problem else 200,
+            values={name: value or "" for name, value in {**stored, **(form or {})}.items()},
+            faults=[fault.pointer.rpartition("/")[2] for fault in problem.errors or ()] if problem else [],
+            refusal=problem.detail if problem and not problem.errors else None,
+            intakes=tuple(Intake),
+            publishings=tuple(Publishing),
+            may_change=call.principal.member_role in MANAGERS,
+            done=call.query.get("done"),
+        )
