@@ -14,6 +14,7 @@ from eventsourcing.domain import BaseAggregate
 from domain import events
 from domain.errors import NotFoundError, RefusedError
 from domain.gift import Gift
+from domain.organisations import ReceiptNumber
 from domain.values import Actor, Donor, GiftWords, Money
 
 
@@ -39,6 +40,7 @@ class Donation(BaseAggregate[UUID]):
         self.forget_at: int | None = None
         self.forgotten = False
         self.gift = Gift()
+        self.receipt_number: ReceiptNumber | None = None
         # The earliest time that Stripe reported for each fact, in Unix seconds.
         self._reported_at: dict[tuple[Any, ...], int] = {}
 
@@ -105,6 +107,19 @@ class Donation(BaseAggregate[UUID]):
     @property
     def forget_requested(self) -> bool:
         return self.forgotten or self.forget_at is not None
+
+    # Deciding: the receipt.
+
+    def require_paid(self) -> None:
+        """RefusedError if the donation was not paid."""
+        if self.gift.paid_at is None:
+            raise RefusedError("This donation was not paid, so there is no receipt for it.")
+
+    def number_receipt(self, actor: Actor, workspace: str, number: ReceiptNumber) -> None:
+        """Give the receipt its number, which it keeps; RefusedError for a donation that was not paid."""
+        self.require_paid()
+        if self.receipt_number is None:
+            self._trigger(events.ReceiptNumbered, actor, workspace=workspace, year=number.year, number=number.number)
 
     # Deciding: refunds.
 
@@ -182,6 +197,8 @@ class Donation(BaseAggregate[UUID]):
             self.forget_at, self.words = event.forget_at, GiftWords()
         elif isinstance(event, events.DonorForgotten):
             self.forgotten, self.words = True, GiftWords()
+        elif isinstance(event, events.ReceiptNumbered):
+            self.receipt_number = ReceiptNumber(event.year, event.number)
         if type(event) in IDENTIFYING_FIELDS:
             fields = vars(event)
             self._reported_at[_identity(type(event), fields)] = fields["report"].at

@@ -42,6 +42,20 @@ class Organisation:
         return tuple(field.name for field in fields(cls))
 
 
+NOT_DESCRIBED = Organisation()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ReceiptNumber:
+    """The number of a receipt among those of its workspace and year, from 1 on."""
+
+    year: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.year}-{self.number:05d}"
+
+
 @dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
     """All settings of a workspace; of one that changed none, the defaults.
@@ -51,7 +65,7 @@ class WorkspaceSettings:
     """
 
     title: str
-    organisation: Organisation = Organisation()
+    organisation: Organisation = NOT_DESCRIBED
     intake: Intake = Intake.OPEN
     publishing: Publishing = Publishing.FREE
     language: str | None = None

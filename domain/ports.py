@@ -8,7 +8,12 @@ from typing import BinaryIO, Protocol, TypeVar
 from uuid import UUID
 
 from domain.donations import Donation
+from domain.organisations import Organisation, ReceiptNumber
 from domain.safety import SafetyReview
+from domain.sheets import CampaignSheet as CampaignSheet
+from domain.sheets import ReceiptSheet as ReceiptSheet
+from domain.sheets import Sheet as Sheet
+from domain.sheets import TranscriptSheet as TranscriptSheet
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
 from domain.values import Analysis, AudioFacts, Content, DocumentFormat, Draft, Money, Transcript
@@ -140,6 +145,22 @@ class Workspaces(Protocol):
         mails: Callable[[T], Sequence[Mail]] | None = None,
     ) -> T:
         """Load, decide and record, as for tickets. The first change also records that the workspace was opened."""
+
+
+class OrganisationReader(Protocol):
+    def organisation(self, workspace: str) -> Organisation:
+        """Return the organisation that runs the workspace."""
+
+
+class ReceiptNumbers(Protocol):
+    def turn(self) -> AbstractContextManager[object]:
+        """Return a context in which no other thread of the process numbers a receipt, so that few are in its way."""
+
+    def next(self, workspace: str, year: int) -> ReceiptNumber:
+        """Return the number after the last recorded one.
+
+        If it is recorded for another donation first, `Donations.change` decides again.
+        """
 
 
 class Contents(Protocol):
@@ -341,50 +362,7 @@ class SafetyReviewer(Protocol):
         """Return what may endanger somebody if the draft is published; the display name is the person's own."""
 
 
-# Documents and QR codes: the content of each kind of document, and what renders it.
-
-
-@dataclass(frozen=True)
-class CampaignSheet:
-    """A campaign to hand out; its QR code leads to `target_url`, and None leaves the code out."""
-
-    draft: Draft
-    display_name: str | None
-    language: str | None
-    target_url: str | None
-    dated: datetime
-    checkpoint: str | None = None
-
-
-@dataclass(frozen=True)
-class ReceiptSheet:
-    """The receipt of one donation for its donor."""
-
-    donation_id: UUID
-    donor: str
-    amount: Money
-    refunded_minor: int
-    paid_at: datetime
-    campaign_title: str | None
-    beneficiary: str | None
-    language: str | None
-    test: bool
-    dated: datetime
-    checkpoint: str | None = None
-
-
-@dataclass(frozen=True)
-class TranscriptSheet:
-    """A transcript to read and correct."""
-
-    transcript: Transcript
-    display_name: str | None
-    dated: datetime
-    checkpoint: str | None = None
-
-
-# Each may carry the signed checkpoint of the event log, so that the paper contradicts a rewritten log.
-Sheet = CampaignSheet | ReceiptSheet | TranscriptSheet
+# Documents and QR codes.
 
 
 class Printer(Protocol):

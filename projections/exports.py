@@ -72,7 +72,17 @@ _HIDING = """CASE WHEN t.consents @> '[{"withdrawn": []}]' OR t.consents @? '$[*
 CAMPAIGN = {"workspace": "t.workspace", "campaign": "t.draft->>'title'", "hiding": _HIDING}
 _ENTRY = {name: f"m.{name}" for name in ENTRIES.columns} | {"donor_last_name": "d.donor_last_name"} | CAMPAIGN
 _SETTLEMENT = {name: f"m.{name}" for name in FEES.columns}
-_DONATION = {name: f"m.{name}" for name in DONATIONS.columns} | CAMPAIGN
+_RECEIPT = {"receipt_year": "r.year", "receipt_number": "r.number", "receipt_issued_at": "r.issued_at"}
+_DONATION = (
+    {name: f"m.{name}" for name in DONATIONS.columns}
+    | CAMPAIGN
+    | _RECEIPT
+    | {"organisation": "w.organisation->>'legal_name'"}
+)
+_RECEIPTS = (
+    "LEFT JOIN receipt_numbers r ON (r.ticket_id, r.donation_id) = (m.ticket_id, m.donation_id)"
+    " LEFT JOIN read.workspaces w ON w.workspace = t.workspace"
+)
 
 
 def _where(conditions: Iterable[str]) -> str:
@@ -157,6 +167,9 @@ def in_period(donation: Row, entries: Sequence[Row], settlements: Sequence[Row],
     """
     if selection.by == "moved" and selection.until is not None:
         donation = donation_ledger.donation_as_of(donation, selection.until - timedelta(microseconds=1))
+        issued_at = donation.get("receipt_issued_at")
+        if issued_at is not None and issued_at >= selection.until:
+            donation = donation | dict.fromkeys(_RECEIPT)
     sums = dict.fromkeys(SUM_COLUMNS, 0)
     for entry in filter(selection.includes, entries):
         sums[entry["kind"]] += entry["amount"]
@@ -188,7 +201,7 @@ def _dated_page(cursor: Cursor, conditions: Sequence[str], selection: Selection,
 
 def _donations(cursor: Cursor, where: str, parameters: dict[str, object]) -> list[Row]:
     cursor.execute(
-        f"SELECT {', '.join(_DONATION.values())} FROM read.donation_ledger m {TICKET} {where}",  # noqa: S608
+        f"SELECT {', '.join(_DONATION.values())} FROM read.donation_ledger m {TICKET} {_RECEIPTS} {where}",  # noqa: S608
         parameters,
     )
     return fetched_rows(cursor, _DONATION)

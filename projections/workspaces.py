@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from uuid import UUID
 
 from domain.events import (
     IntakeChanged,
@@ -14,7 +15,7 @@ from domain.events import (
     WorkspaceOpened,
     WorkspaceRenamed,
 )
-from domain.organisations import Intake, Organisation, Publishing, WorkspaceSettings
+from domain.organisations import NOT_DESCRIBED, Intake, Organisation, Publishing, WorkspaceSettings
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "workspaces"
@@ -89,6 +90,17 @@ def workspace_settings(cursor: Cursor, workspace: str) -> WorkspaceSettings:
     for row in fetched_rows(cursor, WORKSPACES.columns):
         return _settings(row)
     return WorkspaceSettings(workspace)
+
+
+def organisation_of_ticket(cursor: Cursor, ticket_id: UUID) -> Organisation:
+    """Return the organisation that runs the ticket's workspace."""
+    cursor.execute(
+        "SELECT organisation FROM read.ticket_status JOIN read.workspaces USING (workspace)"
+        " WHERE ticket_id = %(ticket_id)s",
+        {"ticket_id": ticket_id},
+    )
+    row = cursor.fetchone()
+    return Organisation(**row[0]) if row else NOT_DESCRIBED
 
 
 def _settings(row: Row) -> WorkspaceSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
-from adapters.event_store import contact_hashes
+from adapters.event_store import contact_hashes, receipt_numbers
 from adapters.event_store.desks import StoredDesks
 from adapters.event_store.history import StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
@@ -23,6 +23,8 @@ class Stores:
         self.keys = TicketKeys(database, Keyring(MASTER, TICKET_KEYRING))
         self.recorded: list[int] = []
         self.history = TicketHistory(self.log, FieldCipher(self.keys))
-        streams = Streams(self.history, enqueue, self.recorded.append, contact_hashes.EFFECTS)
+        streams = Streams(
+            self.history, enqueue, self.recorded.append, {**contact_hashes.EFFECTS, **receipt_numbers.EFFECTS}
+        )
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
         self.desks = StoredDesks(streams)

@@ -9,6 +9,7 @@ from adapters.documents.script import DocumentLanguage, TextLine, is_right_to_le
 from adapters.documents.wording import Wording
 from adapters.localisation import format_date, format_moment, format_money, format_offset, in_utc
 from adapters.proof.checker import Checkpoint, signatures
+from domain.organisations import Organisation
 from domain.ports import CampaignSheet, ReceiptSheet, Sheet, TranscriptSheet
 from domain.values import Money, Segment
 
@@ -152,8 +153,11 @@ def _receipt(sheet: ReceiptSheet) -> DocumentLayout:
     language = DocumentLanguage.of(sheet.language, (sheet.campaign_title, sheet.beneficiary, sheet.donor))
     words = Wording.of(language.tag)
     currency = sheet.amount.currency
+    organisation = sheet.organisation if sheet.organisation.legal_name else None
     fields = [
+        *([Field(_label(words, "receipt_number"), _own_text(words, str(sheet.number)))] if sheet.number else []),
         Field(_label(words, "donor"), _line_or(language, sheet.donor, _label(words, "anonymous"))),
+        *(_recipient(words, language, organisation) if organisation else []),
         _amount(words, "amount", sheet.amount, strong=True),
         _amount(words, "refunded", Money(sheet.refunded_minor, currency)),
         _amount(words, "net", Money(sheet.amount.minor - sheet.refunded_minor, currency), strong=True),
@@ -164,12 +168,34 @@ def _receipt(sheet: ReceiptSheet) -> DocumentLayout:
         if printable(value or ""):
             fields.append(Field(_label(words, label), language.line(value or "")))
     blocks: list[Block] = [WarningBox(_label(words, "test"))] if sheet.test else []
+    if organisation and sheet.refunded_minor:
+        refunded = "refunded_wholly" if sheet.refunded_minor >= sheet.amount.minor else "refunded_partly"
+        blocks.append(WarningBox(_label(words, refunded)))
     blocks.append(FieldTable(tuple(fields)))
+    if organisation:
+        # Nothing is left of a gift that was paid back, so nothing is said of its tax.
+        wording = organisation.tax_wording if sheet.refunded_minor < sheet.amount.minor else None
+        blocks += [Paragraph(line) for line in language.lines(wording or "")]
+        if printable(organisation.contact or ""):
+            blocks.append(Heading(_label(words, "contact")))
+            blocks += [Paragraph(line) for line in language.lines(organisation.contact or "")]
     layout = _document(words, language, sheet, None, None, "receipt", blocks)
+    if organisation:
+        layout = replace(layout, kind=language.line(organisation.legal_name or ""))
     if not sheet.test:
         return layout
     title = _own_text(words, words["test_title"].format(title=words["receipt"]))
     return replace(layout, title=title, file_title=title.text)
+
+
+def _recipient(words: Wording, language: DocumentLanguage, organisation: Organisation) -> list[Field]:
+    """Return who received the gift, as far as the settings of the workspace tell."""
+    values = {
+        "recipient": organisation.legal_name,
+        "address": ", ".join((organisation.address or "").splitlines()),
+        "registration_number": organisation.registration_number,
+    }
+    return [Field(_label(words, label), language.line(value)) for label, value in values.items() if value]
 
 
 def _transcript(sheet: TranscriptSheet) -> DocumentLayout:

@@ -26,6 +26,9 @@ LONGEST_VALUE = 2_000
 LONGEST_HEADER = 998
 SUBJECT = "Subject: "
 
+# Values that mails queued by earlier versions lack.
+ABSENT = dict.fromkeys(("receipt_number", "organisation_address", "registration_number", "tax_wording"), "")
+
 _KIND = re.compile(r"[a-z][a-z_]{0,63}")
 LONGEST_NAME = 40
 MAX_NAME_WORDS = 6
@@ -85,7 +88,7 @@ def address_of(sender: str) -> str:
 
 def compose(mail: Mail, letterhead: Letterhead, dated: datetime) -> EmailMessage:
     """Return the message to send; composing a mail again gives the same bytes."""
-    subject, text, html = _render(mail.kind, mail.values, letterhead.operator)
+    subject, text, html = _render(mail.kind, mail.values, letterhead.operator, letterhead.organisation)
     username, _, domain = mail.to.rpartition("@")
     policy = SMTP if mail.to.isascii() else SMTPUTF8
     message = EmailMessage(policy=policy.clone(cte_type="7bit"))
@@ -127,7 +130,9 @@ def _is_of_letters(word: str) -> bool:
     return letters[:1].isalpha() and all(c in _SIGNS_IN_NAMES or unicodedata.category(c)[0] in "LM" for c in letters)
 
 
-def _render(kind: str, values: Mapping[str, str], operator: str | None = None) -> tuple[str, str, str]:
+def _render(
+    kind: str, values: Mapping[str, str], operator: str | None = None, organisation: str | None = None
+) -> tuple[str, str, str]:
     """Return subject, text and HTML; InvalidError if there is no such template, or it lacks a value.
 
     The value `language` is that of the mail, and `name` is that of its reader.
@@ -137,11 +142,13 @@ def _render(kind: str, values: Mapping[str, str], operator: str | None = None) -
     wanted = offered_language(values.get("language")) or DEFAULT_LANGUAGE
     language = templates.language_of(f"{kind}.txt", templates.language_of(f"{kind}.html", wanted))
     translated = {
+        **ABSENT,
         **values,
         "language": language,
         "direction": text_direction(language),
         "name": name_to_greet(values.get("name", "")),
         "operator": one_line(operator or ""),
+        "organisation": one_line(organisation or ""),
     }
     try:
         rendered = templates.render(f"{kind}.txt", **translated)

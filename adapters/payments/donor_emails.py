@@ -26,6 +26,7 @@ from adapters.payments.stripe_objects import DonationKey
 from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
+from domain.commands.receipts import ReceiptCommands
 from domain.commands.tickets import public_draft
 from domain.donations import Donation
 from domain.errors import InvalidError, NotFoundError, UnavailableError
@@ -33,7 +34,7 @@ from domain.events import DonorsThanked, PaymentReceived, Refunded, TicketEvent
 from domain.gift import Gift
 from domain.ports import Donations, Mail, SafetyReviewer, Tickets
 from domain.tickets import RecordingTicket
-from domain.values import Donor, Money
+from domain.values import SYSTEM, Donor, Money
 
 RECEIPT_MAIL = "receipt"
 REFUND_MAIL = "refund"
@@ -155,6 +156,7 @@ class DonorEmails(StepLoop):
         inbox: Inbox,
         tickets: Tickets,
         donations: Donations,
+        receipts: ReceiptCommands,
         outbox: Outbox,
         page_url: Callable[[str], str],
         forget_url: Callable[[UUID, UUID], str],
@@ -168,6 +170,7 @@ class DonorEmails(StepLoop):
         self._inbox = inbox
         self._tickets = tickets
         self._donations = donations
+        self._receipts = receipts
         self._outbox = outbox
         self._page_url = page_url
         self._forget_url = forget_url
@@ -199,9 +202,11 @@ class DonorEmails(StepLoop):
         try:
             address, name = self._recipient(cursor, email)
             ticket = self._tickets.get(email.ticket_id)
+            if ticket.erased or address is None:
+                return "dropped", None
             donation = self._donations.get(email.ticket_id, email.donation_id)
             values = self._values(email, ticket, donation, name)
-            if ticket.erased or address is None or values is None:
+            if values is None:
                 return "dropped", None
             key = email.key
             if email.kind == THANKS_MAIL:
@@ -252,7 +257,16 @@ class DonorEmails(StepLoop):
         if email.kind == RECEIPT_MAIL:
             if gift.paid_at is None:
                 return None
+            donation, organisation = self._receipts.issue(
+                SYSTEM, ticket.workspace, ticket.id, email.donation_id, dated=datetime.now(UTC)
+            )
+            wording = organisation.tax_wording if gift.refunded < gift.paid else None
             return common | {
+                "issuer": organisation.legal_name or self._issuer or "",
+                "receipt_number": str(donation.receipt_number or ""),
+                "organisation_address": ", ".join((organisation.address or "").splitlines()),
+                "registration_number": organisation.registration_number or "",
+                "tax_wording": (wording or "") if organisation.legal_name else "",
                 "donor": name or gift.donor.last_name or "",
                 "receipt": self._receipt_url(ticket, gift),
                 "beneficiary": (draft.beneficiary or "")[:LONGEST_TITLE],

@@ -7,6 +7,7 @@ from io import BytesIO
 from uuid import UUID
 
 from domain.commands.content_recorder import ContentRecorder
+from domain.commands.receipts import ReceiptCommands
 from domain.commands.recordings import transcript_of
 from domain.commands.tickets import public_draft
 from domain.consent import shown_draft
@@ -14,7 +15,6 @@ from domain.errors import FaultCode, InvalidError, RefusedError
 from domain.ports import (
     CampaignSheet,
     Contents,
-    Donations,
     Printer,
     ReceiptSheet,
     Reserve,
@@ -37,7 +37,7 @@ class DocumentCommands:
     """
 
     tickets: Tickets
-    donations: Donations
+    receipts: ReceiptCommands
     contents: Contents
     transcripts: Transcripts
     printer: Printer
@@ -61,7 +61,7 @@ class DocumentCommands:
     ) -> None:
         """Render and record the document. It is stored in the context of `reserve`, which gets its size in bytes."""
         ticket = self.tickets.get(ticket_id)
-        rendered = self.printer.render(self._sheet(ticket, type, donation_id, dated), format)
+        rendered = self.printer.render(self._sheet(actor, ticket, type, donation_id, dated), format)
         with reserve(len(rendered)):
             ContentRecorder(self.tickets, self.contents).record(
                 ticket_id,
@@ -70,12 +70,14 @@ class DocumentCommands:
                 if_match,
             )
 
-    def receipt(self, ticket_id: UUID, donation_id: UUID, *, dated: datetime) -> bytes:
-        """Return the receipt of a paid donation as PDF for its donor; nothing is recorded."""
-        sheet = self._sheet(self.tickets.get(ticket_id), DocumentType.RECEIPT, donation_id, dated)
+    def receipt(self, actor: Actor, ticket_id: UUID, donation_id: UUID, *, dated: datetime) -> bytes:
+        """Return the receipt of a paid donation as PDF for its donor; nothing but its number is recorded."""
+        sheet = self._sheet(actor, self.tickets.get(ticket_id), DocumentType.RECEIPT, donation_id, dated)
         return self.printer.render(sheet, DocumentFormat.PDF)
 
-    def _sheet(self, ticket: RecordingTicket, type: DocumentType, donation_id: UUID | None, dated: datetime) -> Sheet:
+    def _sheet(
+        self, actor: Actor, ticket: RecordingTicket, type: DocumentType, donation_id: UUID | None, dated: datetime
+    ) -> Sheet:
         language = ticket.analysis.language if ticket.analysis else None
         match type:
             case DocumentType.GOFUNDME_DRAFT:
@@ -95,10 +97,11 @@ class DocumentCommands:
                 return TranscriptSheet(transcript, ticket.display_name, dated, self.checkpoint())
             case DocumentType.RECEIPT:
                 donation_id = required_donation(donation_id)
-                donation = self.donations.get(ticket.id, donation_id)
+                donation, organisation = self.receipts.issue(
+                    actor, ticket.workspace, ticket.id, donation_id, dated=dated
+                )
                 gift = donation.gift
-                if gift.paid_at is None:
-                    raise RefusedError("This donation was not paid, so there is no receipt for it.")
+                assert gift.paid_at is not None
                 draft = public_draft(ticket, self.safety, dated)
                 return ReceiptSheet(
                     donation_id=donation_id,
@@ -112,6 +115,8 @@ class DocumentCommands:
                     test=self.sandbox,
                     dated=dated,
                     checkpoint=self.checkpoint(),
+                    organisation=organisation,
+                    number=donation.receipt_number,
                 )
 
 

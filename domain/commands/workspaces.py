@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.members import MemberRole
-from domain.organisations import Organisation
+from domain.organisations import NOT_DESCRIBED
 from domain.ports import Mail, Workspaces
 from domain.values import Actor, Contact
 from domain.workspaces import Workspace
@@ -46,7 +46,7 @@ class WorkspaceCommands:
             organisation = loaded.settings.organisation
             if "organisation" in changes:
                 described = changes["organisation"]
-                organisation = Organisation() if described is None else replace(organisation, **described)
+                organisation = NOT_DESCRIBED if described is None else replace(organisation, **described)
             loaded.change_settings(actor, replace(loaded.settings, **{**changes, "organisation": organisation}))
 
         self.workspaces.change(workspace, decide)

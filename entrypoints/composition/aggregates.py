@@ -2,9 +2,10 @@
 
 from functools import partial
 
-from adapters.event_store import contact_hashes
+from adapters.event_store import contact_hashes, receipt_numbers
 from adapters.event_store.desks import StoredDesks
 from adapters.event_store.history import EventEffect, EventEffects, StoredDonations, StoredTickets, Streams
+from adapters.event_store.receipt_numbers import StoredReceiptNumbers
 from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.event_store.workspaces import StoredWorkspaces
 from adapters.identity import members, recovery_links
@@ -13,8 +14,10 @@ from adapters.payments import donor_emails, open_checkouts
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
 from adapters.privacy import erasure, forgotten_donors
+from adapters.read_models.workspaces import Organisations
 from adapters.search.ticket_search import SearchHashes, TicketSearch
 from domain.commands.approvals import ApprovedTickets
+from domain.commands.receipts import ReceiptCommands
 from domain.events import (
     Approved,
     ChangesRequested,
@@ -69,13 +72,21 @@ class Aggregates:
             enqueue,
             on_recorded,
             _merged(
-                contact_hashes.EFFECTS, members.EFFECTS, forgotten_donors.EFFECTS, event_effects, self.search.effects
+                contact_hashes.EFFECTS,
+                members.EFFECTS,
+                forgotten_donors.EFFECTS,
+                receipt_numbers.EFFECTS,
+                event_effects,
+                self.search.effects,
             ),
             queue_mail=mails.outbox.queue,
             event_locks={Erased: self.inbox.lock_applier},
         )
         self.tickets = ApprovedTickets(StoredTickets(streams), self.needs_approval)
         self.donations = StoredDonations(streams)
+        self.receipts = ReceiptCommands(
+            self.donations, Organisations(ground.database), StoredReceiptNumbers(ground.database)
+        )
         self.workspaces = StoredWorkspaces(streams)
         self.desks = StoredDesks(streams)
         self.support = StoredSupportTickets(streams, ground.database, history.log)

@@ -97,7 +97,7 @@ class Jobs:
             transcripts=transcripts,
             documents=DocumentCommands(
                 tickets=aggregates.tickets,
-                donations=aggregates.donations,
+                receipts=aggregates.receipts,
                 contents=content.contents,
                 transcripts=content.transcripts,
                 printer=content.printer,

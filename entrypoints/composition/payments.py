@@ -68,6 +68,7 @@ class Payments:
             self.inbox,
             aggregates.tickets,
             donations,
+            aggregates.receipts,
             mail.outbox,
             foundation.page_url,
             mail.forget_links.link,

@@ -270,6 +270,8 @@ VALUES: Mapping[str, Any] = {
     "textVersion": "1",
     "ticket": TICKET,
     "ticketId": TICKET,
+    "receiptNumber": "2026-00012",
+    "ExportedDonation.organisation": "Shelter at the river e.V.",
     "legalName": "Shelter at the river e.V.",
     "address": "Uferweg 3, 50667 Köln, Germany",
     "registrationNumber": "VR 12345",

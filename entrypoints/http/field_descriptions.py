@@ -342,6 +342,8 @@ FIELDS: Mapping[str, str] = {
     "workspaces": "Every workspace that the caller is a member of or invited to.",
     "WorkspaceView.id": "The name of the workspace in paths.",
     "WorkspaceView.name": "The title that people read.",
+    "ExportedDonation.organisation": "The name in law of the organisation that runs the workspace.",
+    "receiptNumber": "The number of the receipt among those of the workspace and year.",
     "organisation": "The organisation that runs the workspace, as its pages, receipts and mails name it.",
     "legalName": "The name of the organisation in law.",
     "address": "The postal address.",

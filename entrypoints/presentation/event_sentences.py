@@ -59,6 +59,7 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "PaymentReceived": N_("A gift was paid."),
     "PaymentConfirmed": N_("The payment service said more about a paid gift."),
     "PaymentFailed": N_("A payment did not work."),
+    "ReceiptNumbered": N_("The receipt of a gift got its number."),
     "DonorWordsHidden": N_("The words of a donor were taken off the page."),
     "DonorWordsShown": N_("The words of a donor are on the page again."),
     "DonorForgetRequested": N_("A donor asked to be forgotten. The name is kept as long as the law asks for it."),

@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec.structs import fields
 
 from domain.consent import shown_draft
+from domain.organisations import ReceiptNumber
 from domain.values import DonationStatus
 from entrypoints.presentation.donations import net_minor
 from entrypoints.presentation.personal_data import PersonalData
@@ -30,7 +31,10 @@ _FORMULA_WITHIN = re.compile(r"([;|\t\r\n]\s*)(?=[=+\-@＝＋－＠])")
 
 
 class ExportedDonation(ResponseBody):
-    """One donation; the fee and the settled amount are in the currency of our Stripe account."""
+    """One donation; the fee and the settled amount are in the currency of our Stripe account.
+
+    `organisation` is the present name of who runs the workspace.
+    """
 
     donation_id: UUID
     ticket_id: UUID
@@ -53,6 +57,8 @@ class ExportedDonation(ResponseBody):
     payment_intent_id: str | None
     charge_id: str | None
     balance_transaction_ids: str | None
+    receipt_number: str | None
+    organisation: str | None
     gross_minor: int
     refund_minor: int
     dispute_minor: int
@@ -99,6 +105,8 @@ class ExportedDonation(ResponseBody):
                 entry["balance_transaction_id"] for entry in settlements if entry["category"] != EXCHANGE
             )
             or None,
+            receipt_number=_receipt_number(row),
+            organisation=row["organisation"],
             gross_minor=row["paid"],
             refund_minor=row["refunded"],
             dispute_minor=row["disputed"],
@@ -106,6 +114,11 @@ class ExportedDonation(ResponseBody):
             fee_minor=fee_minor,
             settled_minor=settled_minor,
         )
+
+
+def _receipt_number(row: Row) -> str | None:
+    year, number = row["receipt_year"], row["receipt_number"]
+    return None if number is None else str(ReceiptNumber(year, number))
 
 
 class MovementLine(ResponseBody):

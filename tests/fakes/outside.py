@@ -20,6 +20,7 @@ from domain.commands.desk import DeskCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.donors import DonorCommands
+from domain.commands.receipts import ReceiptCommands
 from domain.commands.recordings import RecordingCommands
 from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
@@ -28,6 +29,7 @@ from domain.commands.transcripts import TranscriptCommands
 from domain.commands.voices import VoiceCommands
 from domain.commands.workspaces import WorkspaceCommands
 from domain.errors import UnavailableError
+from domain.organisations import Organisation
 from domain.ports import CheckoutRequest, CutSound, OpenCheckout, Sheet
 from domain.values import AudioFacts, DocumentFormat
 from tests.fakes.drafting import FakeAnalyser, FakeDrafter
@@ -38,6 +40,7 @@ from tests.fakes.stores import (
     MemoryDonations,
     MemoryDonorErasure,
     MemoryErasure,
+    MemoryReceiptNumbers,
     MemorySupportTickets,
     MemoryTickets,
     MemoryWorkspaces,
@@ -68,6 +71,16 @@ class FakePrinter:
     def render(self, sheet: Sheet, format: DocumentFormat) -> bytes:
         self.printed.append(sheet)
         return f"{type(sheet).__name__} as {format}".encode()
+
+
+@dataclass
+class FakeOrganisations:
+    """Has the organisations that a test put into it."""
+
+    by_workspace: dict[str, Organisation] = field(default_factory=dict)
+
+    def organisation(self, workspace: str) -> Organisation:
+        return self.by_workspace.get(workspace, Organisation())
 
 
 @dataclass
@@ -138,10 +151,12 @@ def fake_commands(**parts: Any) -> Commands:
         "sandbox": True,
         "checkpoint": lambda: None,
         "cutter": FakeCutter(),
+        "organisations": FakeOrganisations(),
     }
     ports = fakes | parts
     if "needs_approval" in parts:
         ports["tickets"] = ApprovedTickets(ports["tickets"], ports["needs_approval"])
+    ports.setdefault("receipt_numbers", MemoryReceiptNumbers(ports["donations"]))
     stores = {"tickets": ports["tickets"], "donations": ports["donations"]}
     content = {"contents": ports["contents"], "transcripts": ports["transcripts"]}
     transcripts = TranscriptCommands(ports["tickets"], **content)
@@ -155,7 +170,8 @@ def fake_commands(**parts: Any) -> Commands:
         ),
         transcripts=transcripts,
         documents=DocumentCommands(
-            **stores,
+            tickets=ports["tickets"],
+            receipts=ReceiptCommands(ports["donations"], ports["organisations"], ports["receipt_numbers"]),
             **content,
             **{name: ports[name] for name in ("printer", "safety", "page_url", "checkpoint", "sandbox")},
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
@@ -15,7 +15,8 @@ from eventsourcing.domain import BaseAggregate
 from domain.desk import Desk, desk_stream
 from domain.donations import Donation, donation_stream
 from domain.errors import FaultCode, InvalidError, NotFoundError, StaleVersionError
-from domain.events import SupportTicketOpened
+from domain.events import ReceiptNumbered, SupportTicketOpened
+from domain.organisations import ReceiptNumber
 from domain.ports import Message
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
@@ -187,6 +188,25 @@ class MemoryWorkspaces:
         if mails is not None and len(self.streams.events[stream]) > before:
             self.mails += mails(decision)
         return decision
+
+
+@dataclass
+class MemoryReceiptNumbers:
+    """Numbers after those in the events of the donations."""
+
+    donations: MemoryDonations
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def next(self, workspace: str, year: int) -> ReceiptNumber:
+        events = (event for stream in self.donations.streams.events.values() for event in stream)
+        given = [event.number for event in events if is_receipt_of(event, workspace, year)]
+        return ReceiptNumber(year, max(given, default=0) + 1)
+
+
+def is_receipt_of(event: Any, workspace: str, year: int) -> bool:
+    return isinstance(event, ReceiptNumbered) and (event.workspace, event.year) == (workspace, year)
 
 
 @dataclass

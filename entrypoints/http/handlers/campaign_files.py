@@ -60,7 +60,9 @@ class CampaignFileHandlers:
         if donation is None:
             raise NotFoundError("There is no such gift.")
         try:
-            receipt = self.documents.receipt(ticket_id, donation["donation_id"], dated=datetime.now(UTC))
+            receipt = self.documents.receipt(
+                call.principal.actor, ticket_id, donation["donation_id"], dated=datetime.now(UTC)
+            )
         except RefusedError as refused:
             raise NotFoundError(str(refused)) from None
         headers = {"Content-Disposition": 'attachment; filename="receipt.pdf"', "Cache-Control": "private, no-store"}

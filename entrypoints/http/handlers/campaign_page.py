@@ -27,7 +27,7 @@ from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.tickets import Draft
 from entrypoints.presentation.voices import page_voice
-from projections import donation_ledger, page_words, ticket_status
+from projections import donation_ledger, page_words, ticket_status, workspaces
 from projections.model import Row
 
 LONGEST_NAME, LONGEST_MESSAGE = 60, 500
@@ -147,11 +147,12 @@ class CampaignPageHandlers:
         draft = Draft.from_row(public, personal)
         story_language = self.languages.of(row, draft)
         language = self._language(call, row, draft, form.get("lang"))
-        totals, gifts, updates = call.reads.ask(
+        totals, gifts, updates, settings = call.reads.ask(
             lambda cursor: (
                 donation_ledger.totals(cursor, row["ticket_id"]),
                 page_words.recent_gifts(cursor, row["ticket_id"], RECENT_GIFTS),
                 page_words.updates(cursor, row["ticket_id"]),
+                workspaces.workspace_settings(cursor, row["workspace"]),
             )
         )
         shown_text = self.safety.shown_text(row)
@@ -184,6 +185,7 @@ class CampaignPageHandlers:
             picture=_picture(public, personal, preview=preview),
             voice=page_voice(public, personal, preview=preview),
             operator=self.site.operator,
+            organisation=settings.organisation,
             currency=currency,
             total=page_total(all_totals, goal_of(draft), own_gift, language),
             gifts=recent_gifts(gifts, row, personal, shown_text, language),

@@ -40,7 +40,9 @@ class DonorHandlers:
     def receipt(self, call: Call) -> Answer[bytes]:
         """Return the receipt of a gift for the books, also when the person of the story is erased."""
         row = donation_row(self.database, call)
-        receipt = self.documents.receipt(row["ticket_id"], row["donation_id"], dated=datetime.now(UTC))
+        receipt = self.documents.receipt(
+            call.principal.actor, row["ticket_id"], row["donation_id"], dated=datetime.now(UTC)
+        )
         headers = {"Content-Disposition": 'attachment; filename="receipt.pdf"', "Cache-Control": "private, no-store"}
         return Answer(receipt, 200, headers, "application/pdf")
 

@@ -18,6 +18,8 @@ from adapters.documents.renderer import DocumentRenderer
 from adapters.proof.checker import AccessLogHead
 from adapters.proof.checkpoints import LONGEST_ORIGIN, Signer
 from domain.errors import InvalidError
+from domain.organisations import Organisation, ReceiptNumber
+from domain.ports import ReceiptSheet
 from domain.values import DocumentFormat, Draft, Money, Segment
 from tests.adapters.documents.sheets import (
     DATED,
@@ -115,6 +117,43 @@ def test_a_receipt_shows_the_gift_the_refund_and_the_difference(renderer, format
 def test_a_test_receipt_cannot_pass_for_a_real_one(renderer, format, language, warning):
     assert warning in TEXT_OF[format](renderer.render(receipt(test=True, language=language), format))
     assert warning not in TEXT_OF[format](renderer.render(receipt(test=False, language=language), format))
+
+
+SHELTER = Organisation(
+    "Shelter at the river e.V.",
+    "Uferweg 3\n50667 Köln",
+    "VR 12345",
+    "No goods or services were provided in return for this gift.",
+    "office@shelter.example",
+)
+
+
+def of_shelter(refunded_minor: int) -> ReceiptSheet:
+    return replace(receipt(refunded_minor=refunded_minor), organisation=SHELTER, number=ReceiptNumber(2026, 12))
+
+
+@BOTH
+def test_a_receipt_names_the_organisation_its_number_and_what_the_law_asks_for(renderer, format):
+    text = " ".join(TEXT_OF[format](renderer.render(of_shelter(0), format)).split())
+    for words in (
+        "Receipt number 2026-00012",
+        "Received by Shelter at the river e.V.",
+        "Uferweg 3, 50667 Köln",
+        "VR 12345",
+        "No goods or services were provided",
+        "office@shelter.example",
+    ):
+        assert words in text
+    assert "paid back" not in text
+
+
+@BOTH
+def test_a_receipt_of_an_organisation_says_that_the_gift_was_paid_back(renderer, format):
+    text_of = TEXT_OF[format]
+    assert "A part of this gift was paid back" in text_of(renderer.render(of_shelter(3_000), format))
+    refunded = text_of(renderer.render(of_shelter(10_000), format))
+    assert "paid back in full" in refunded
+    assert "No goods or services" not in refunded
 
 
 def test_the_file_title_of_a_test_receipt_starts_with_test(renderer):

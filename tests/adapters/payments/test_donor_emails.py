@@ -89,6 +89,42 @@ def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
     assert mail["List-Unsubscribe"] is None
 
 
+SHELTER = {
+    "legal_name": "Shelter at the river e.V.",
+    "address": "Uferweg 3\n50667 Köln",
+    "registration_number": "VR 12345",
+    "tax_wording": "No goods or services were provided.",
+    "reply_to": "office@shelter.example",
+}
+
+
+def test_a_receipt_of_an_organisation_has_a_number_and_comes_from_it(donor: Donor):
+    donor.service.commands.workspaces.change_settings(SYSTEM, "public", {"organisation": SHELTER})
+    donor.take(donor.completed, donor.refunded())
+    receipt, refund = sorted(donor.mails, key=lambda mail: mail["Subject"])
+    assert (receipt["Subject"], refund["Subject"]) == (RECEIPT, REFUND)
+    assert receipt["Reply-To"] == refund["Reply-To"] == "office@shelter.example"
+    for part in ("plain", "html"):
+        body = receipt.get_body((part,))
+        assert body is not None
+        text = body.get_content()
+        for words in ("-00001", "Uferweg 3, 50667 Köln", "VR 12345", "No goods or services were provided."):
+            assert words in text
+        assert "This mail comes from Shelter at the river e.V." in text
+    assert "This mail comes from Shelter at the river e.V." in text_of(refund)
+    assert "Receipt number" not in text_of(refund)
+
+
+def test_the_receipts_of_a_workspace_are_numbered_one_after_the_other(service: Service):
+    service.commands.workspaces.change_settings(SYSTEM, "public", {"organisation": SHELTER})
+    donors = [Donor(service, email=f"{number}@example.com") for number in range(3)]
+    for donor in donors:
+        donor.ledger.take(donor.completed)
+    service.payments.donor_emails.run_all()
+    rows = service.database.rows("SELECT number FROM receipt_numbers WHERE workspace = 'public' ORDER BY number")
+    assert rows == [(1,), (2,), (3,)]
+
+
 def test_a_receipt_names_nobody_on_whom_nobody_has_decided(donor: Donor):
     ticket = donor.payment.ticket_id
     draft = {"title": "Help my neighbor John Smith", "story": "The roof fell in."}
@@ -238,14 +274,14 @@ def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch:
 
 def test_a_donor_email_that_cannot_be_written_delays_only_itself(service: Service, monkeypatch: pytest.MonkeyPatch):
     poisoned, fine = Donor(service), Donor(service)
-    real = service.aggregates.tickets.get
+    real = service.aggregates.tickets.store.get
 
     def failing(ticket: Any) -> Any:
         if ticket == poisoned.payment.ticket_id:
             raise ZeroDivisionError
         return real(ticket)
 
-    monkeypatch.setattr(service.aggregates.tickets, "get", failing)
+    monkeypatch.setattr(service.aggregates.tickets.store, "get", failing)
     poisoned.ledger.take(poisoned.completed)
     fine.take(fine.completed)
     assert fine.subjects == [RECEIPT]
@@ -253,7 +289,7 @@ def test_a_donor_email_that_cannot_be_written_delays_only_itself(service: Servic
         waiting = "SELECT attempts, error FROM donor_emails WHERE state = 'waiting'"
         assert connection.execute(waiting).fetchall() == [(1, "ZeroDivisionError")]
         connection.execute("UPDATE donor_emails SET next_attempt_at = now()")
-    monkeypatch.setattr(service.aggregates.tickets, "get", real)
+    monkeypatch.setattr(service.aggregates.tickets.store, "get", real)
     fine.take()
     assert fine.subjects == [RECEIPT, RECEIPT]
 

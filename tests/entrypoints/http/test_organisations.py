@@ -1,0 +1,78 @@
+"""The organisation of a workspace is on its campaign pages, receipts and exports."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from adapters.ids import uuid7
+from domain.members import MemberRole
+from tests.adapters.documents.sheets import pdf_text
+from tests.client import Client, LiveService
+from tests.entrypoints.conftest import donate_in_sandbox
+from tests.entrypoints.http.test_workspace_settings import ORGANISATION
+from tests.members import joined_member
+
+
+@pytest.fixture
+def live(shared_live: LiveService) -> LiveService:
+    return shared_live
+
+
+@pytest.fixture
+def workspace() -> str:
+    return f"w-{uuid7().hex[-12:]}"
+
+
+@pytest.fixture
+def path(workspace: str) -> str:
+    return f"/api/workspaces/{workspace}"
+
+
+@pytest.fixture
+def owner(live: LiveService, workspace: str) -> Client:
+    return joined_member(live, workspace, MemberRole.OWNER)
+
+
+def test_a_campaign_page_says_who_receives_the_money(live: LiveService, owner: Client, workspace: str, path: str):
+    ticket = joined_member(live, workspace, MemberRole.CASEWORKER).open_ticket()
+    url = ticket.publish()
+    with live.client() as visitor:
+        assert "Who receives the money" not in visitor.get(url).text
+        owner.patch(path, json={"organisation": ORGANISATION | {"legalName": "Shelter <b>& Co"}})
+        page = visitor.get(url).text
+        for words in (
+            "Who receives the money",
+            "Shelter &lt;b&gt;&amp; Co",
+            "50667 Köln",
+            "VR 12345",
+            '<a href="https://shelter.example/privacy" rel="noopener noreferrer">',
+        ):
+            assert words in page
+        # The page of another workspace names nobody.
+        assert "Who receives the money" not in visitor.get(visitor.open_ticket().publish()).text
+
+
+def test_a_receipt_and_the_export_have_the_number_and_the_organisation(
+    live: LiveService, owner: Client, workspace: str, path: str
+):
+    ticket = joined_member(live, workspace, MemberRole.CASEWORKER).open_ticket()
+    ticket.publish()
+    before = donate_in_sandbox(live, ticket)
+    order = {"docType": "RECEIPT", "format": "pdf"}
+
+    def receipt_of(donation: str) -> str:
+        answer = ticket.post("/generate-doc", order | {"donationId": donation})
+        assert answer.status_code in (200, 201), answer.text
+        return pdf_text(ticket.http.get(answer.json()["filePath"]).content)
+
+    assert "Receipt number" not in receipt_of(before)
+    owner.patch(path, json={"organisation": ORGANISATION})
+    number = re.search(r"Receipt number\s+(\d{4}-00001)", receipt_of(before))
+    assert number
+    assert f"{number[1][:4]}-00002" in receipt_of(donate_in_sandbox(live, ticket))
+    assert number[1] in receipt_of(before)
+    rows = owner.get("/api/exports/donations?format=json").json()
+    of_gift = next(row for row in rows if row["donationId"] == before)
+    assert (of_gift["receiptNumber"], of_gift["organisation"]) == (number[1], ORGANISATION["legalName"])
