@@ -11,6 +11,7 @@ from entrypoints.http.handlers.donors import DonorHandlers
 from entrypoints.http.handlers.exports import ExportHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.operations import Operation, Parameter, RateLimit, choice_schema
+from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
 from entrypoints.http.table.access import (
     ALWAYS_OPEN,
     AS_OF,
@@ -76,7 +77,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/api/donations/{donation_id}/receipt", "Get the receipt of a gift", DonorHandlers.receipt, RECEIPTS,
-        media_types=("application/pdf",), other_responses=NOT_FOUND, tag="Donations",
+        media_types=("application/pdf",), other_responses={**NOT_FOUND, 409: PROBLEM_MEDIA_TYPE}, tag="Donations",
     ),
     Operation(
         "POST", "/api/donations/{donation_id}/forget-donor",
