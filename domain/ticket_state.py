@@ -99,6 +99,8 @@ class TicketState(BaseAggregate[UUID]):
         self.approval: Approval | None = None
         self.failed_retryable: bool | None = None
         self.suspension_reason: str | None = None
+        # The requests to refund all gifts, by their ids.
+        self.refund_runs: Mapping[UUID, events.RefundAllRequested] = {}
         # The texts with which the holder thanked donors, by their ids.
         self.thanks: Mapping[UUID, str] = {}
         # The updates on the page, the oldest first.
@@ -168,6 +170,8 @@ class TicketState(BaseAggregate[UUID]):
                 self.update_ids = (*self.update_ids, update_id)
             case events.UpdateRemoved(update_id=update_id):
                 self.update_ids = tuple(present for present in self.update_ids if present != update_id)
+            case events.RefundAllRequested(run_id=run_id):
+                self.refund_runs = {**self.refund_runs, run_id: event}
             case events.TicketSuspended(reason=reason):
                 self.suspension_reason = reason
             case events.Erased():

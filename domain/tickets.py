@@ -280,6 +280,14 @@ class RecordingTicket(PublicMaterial):
         if self.lifecycle.suspended:
             self._trigger(events.TicketReinstated, actor)
 
+    def refund_all(self, actor: Actor, run_id: UUID, reason: str) -> None:
+        """Have all gifts of the suspended page refunded; a repeated id changes nothing."""
+        if run_id in self.refund_runs:
+            return
+        if not self.lifecycle.suspended:
+            raise RefusedError("All gifts are refunded at once only on a suspended page. Suspend it first.")
+        self._trigger(events.RefundAllRequested, actor, run_id=run_id, reason=reason)
+
     def require_open(self, *, published: bool = False) -> None:
         """NotFoundError or RefusedError unless the ticket may receive donations, and is published if that is asked."""
         if self.erased:

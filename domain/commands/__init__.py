@@ -10,6 +10,7 @@ from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.donors import DonorCommands
 from domain.commands.recordings import RecordingCommands
+from domain.commands.refund_runs import RefundRunCommands
 from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
@@ -33,6 +34,7 @@ class Commands:
     donor_words: DonorWordsCommands
     donors: DonorCommands
     refunds: RefundCommands
+    refund_runs: RefundRunCommands
     support: SupportCommands
     workspaces: WorkspaceCommands
     desk: DeskCommands

@@ -10,7 +10,7 @@ from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.event_store.workspaces import StoredWorkspaces
 from adapters.identity import members, recovery_links
 from adapters.jobs.queue import enqueue
-from adapters.payments import donor_emails, open_checkouts
+from adapters.payments import donor_emails, open_checkouts, refund_runs
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
 from adapters.privacy import erasure, forgotten_donors
@@ -29,6 +29,7 @@ from domain.events import (
     Erased,
     ErasureAnnounced,
     Published,
+    RefundAllRequested,
     TicketEvent,
     TicketReinstated,
     TicketSuspended,
@@ -54,6 +55,7 @@ class Aggregates:
             ChangesRequested: [mails.tell_changes_requested],
             ContactChanged: [recovery_links.close],
             CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
+            RefundAllRequested: [refund_runs.add],
             DonorsThanked: [donor_emails.add_thanks],
             DraftingFailed: [mails.tell_finished],
             DraftProposed: [mails.tell_finished],

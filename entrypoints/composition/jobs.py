@@ -7,6 +7,7 @@ from adapters.mail.holders import holder_values
 from adapters.payments.gift_news import GiftNews
 from adapters.payments.open_checkouts import CheckoutExpirer
 from adapters.payments.pending_calls import PendingCallRetrier
+from adapters.payments.refund_runs import RefundRuns
 from adapters.privacy.consent_ends import ConsentEnds
 from adapters.privacy.epoch_rotation import EpochRotation
 from adapters.privacy.erasure import Erasure
@@ -24,6 +25,7 @@ from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.donors import DonorCommands
 from domain.commands.pending_calls import PendingCallCommands
 from domain.commands.recordings import RecordingCommands
+from domain.commands.refund_runs import RefundRunCommands
 from domain.commands.retention import RetentionCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
@@ -114,6 +116,7 @@ class Jobs:
             donor_words=DonorWordsCommands(aggregates.donations),
             donors=donors,
             refunds=payments.refunds,
+            refund_runs=RefundRunCommands(aggregates.tickets, aggregates.donations, payments.refunds),
             support=support,
             workspaces=WorkspaceCommands(aggregates.workspaces, f"{settings.public_url}/desk"),
             desk=DeskCommands(
@@ -123,6 +126,7 @@ class Jobs:
         pending_calls = PendingCallCommands(
             aggregates.tickets, aggregates.donations, checkouts, payments.refunds, foundation.page_url
         )
+        self.refund_runs = RefundRuns(database, self.commands.refund_runs)
         self.call_retrier = PendingCallRetrier(database, pending_calls)
         self.checkout_expirer = CheckoutExpirer(database, checkouts.expire)
         self.search_indexing = SearchIndexing(database, aggregates.tickets, aggregates.desks, aggregates.search)

@@ -79,6 +79,7 @@ class Service:
             yield self.payments.applier
             yield self.payments.retrievals
             yield self.jobs.call_retrier
+            yield self.jobs.refund_runs
             yield self.jobs.checkout_expirer
             yield self.access.login_codes
             yield self.payments.donor_emails

@@ -6,7 +6,10 @@ in the model itself comes first.
 
 from collections.abc import Mapping
 
+from entrypoints.http.governance_field_descriptions import GOVERNANCE_FIELDS
+
 FIELDS: Mapping[str, str] = {
+    **GOVERNANCE_FIELDS,
     "accept": "True if the event is to count although its payment has no checkout here.",
     "accessLog": "The entries, newest first.",
     "accessToken": "The credential for later calls, sent as a bearer token. It is shown only once.",
@@ -18,7 +21,6 @@ FIELDS: Mapping[str, str] = {
     "amountMinor": "The amount in the currency's minor unit, such as 5000.",
     "amountRefunded": "What was paid back, in the major unit.",
     "amountRefundedMinor": "What was paid back, in the minor unit.",
-    "approval": "Where the approval of the page stands, where one was asked for.",
     "assignee": "The id of the member who takes care of it.",
     "at": "The time.",
     "PastState.at": "The position of the event log that the answer speaks of.",
@@ -50,7 +52,6 @@ FIELDS: Mapping[str, str] = {
     "checkpoint": "The newest signed checkpoint of the event log.",
     "chunkCount": "The number of parts that the text was divided into.",
     "chunks": "The parts that were found, best first.",
-    "closed": "True if the workspace was closed.",
     "closing": "The sentence after the list of scopes.",
     "code": "A stable code for programs.",
     "LoginCodeVerification.code": "The code of the message.",
@@ -204,8 +205,6 @@ FIELDS: Mapping[str, str] = {
     "nextCursor": "The cursor of the next page; null on the last one.",
     "note": "A note of the person who looked, or null.",
     "NotePage.notes": "The notes, newest first.",
-    "Approval.note": "What is to be changed before the page is approved, or null.",
-    "RequestedChanges.note": "What is to be changed before the page is approved. The holder gets the note by mail.",
     "number": "The number, counted from 1.",
     "object": "What the act was about.",
     "oldestSeconds": "How long the oldest one waits, in seconds.",

@@ -44,6 +44,8 @@ OPERATION_IDS: Mapping[str, str] = {
     f"POST {_TICKET}/updates": "postUpdate",
     f"DELETE {_TICKET}/updates/{{update_id}}": "removeUpdate",
     f"POST {_TICKET}/request-publication": "requestPublication",
+    f"POST {_TICKET}/refund-all": "refundAllGifts",
+    f"GET {_TICKET}/refund-all": "getRefundsOfAllGifts",
     f"POST {_TICKET}/approve": "approvePage",
     f"POST {_TICKET}/request-changes": "requestChanges",
     f"POST {_TICKET}/suspend": "suspendTicket",

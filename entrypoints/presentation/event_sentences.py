@@ -65,6 +65,7 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "DonorForgetRequested": N_("A donor asked to be forgotten. The name is kept as long as the law asks for it."),
     "DonorForgotten": N_("A donor was forgotten. The amounts stay."),
     "RefundRequested": N_("Paying a gift back was asked for."),
+    "RefundAllRequested": N_("Paying back all gifts of the page was asked for."),
     "RefundAccepted": N_("The payment service accepted to pay back."),
     "RefundRefused": N_("The payment service refused to pay back."),
     "Refunded": N_("Money was paid back to the donor."),

@@ -22,6 +22,7 @@ from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.donors import DonorCommands
 from domain.commands.receipts import ReceiptCommands
 from domain.commands.recordings import RecordingCommands
+from domain.commands.refund_runs import RefundRunCommands
 from domain.commands.refunds import RefundCommands
 from domain.commands.support import SupportCommands
 from domain.commands.tickets import TicketCommands
@@ -160,7 +161,9 @@ def fake_commands(**parts: Any) -> Commands:
     stores = {"tickets": ports["tickets"], "donations": ports["donations"]}
     content = {"contents": ports["contents"], "transcripts": ports["transcripts"]}
     transcripts = TranscriptCommands(ports["tickets"], **content)
+    refunds = RefundCommands(ports["donations"], ports["refunds"])
     return Commands(
+        refund_runs=RefundRunCommands(ports["tickets"], ports["donations"], refunds),
         approvals=ApprovalCommands(ports["tickets"], ports["safety"], ports["needs_approval"]),
         tickets=TicketCommands(ports["tickets"], MemoryErasure(ports["contents"]), ports["safety"], ports["contents"]),
         recordings=RecordingCommands(
@@ -181,7 +184,7 @@ def fake_commands(**parts: Any) -> Commands:
         donors=DonorCommands(ports["donations"], MemoryDonorErasure()),
         attachments=AttachmentCommands(ports["tickets"], ports["contents"]),
         voices=VoiceCommands(ports["tickets"], ports["contents"], transcripts, ports["safety"], ports["cutter"]),
-        refunds=RefundCommands(ports["donations"], ports["refunds"]),
+        refunds=refunds,
         support=SupportCommands(
             ports["tickets"],
             ports["support"],

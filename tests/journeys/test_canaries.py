@@ -248,6 +248,10 @@ class Planter:
         answer = self.admin.post(f"{self.main.path}/suspend", json={"reason": self.canary("reason")})
         assert answer.status_code == 200, answer.text
 
+    def refund_all(self) -> None:
+        answer = self.admin.post(f"{self.main.path}/refund-all", json={"reason": self.canary("reason")})
+        assert answer.status_code == 202, answer.text
+
     def pay(self) -> None:
         order = {"amount": 50, "currency": "USD", "description": self.canary("description")}
         answer = self.main.post("/create-payment", order)
@@ -521,6 +525,8 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/d/{slug}/report"): planter.report,
         ("GET", "/d/{slug}/report"): planter.as_admin("GET", "/d/{slug}/report?{canary}", 200),
         ("POST", f"{TICKET_PATH}/suspend"): planter.suspend,
+        ("POST", f"{TICKET_PATH}/refund-all"): planter.refund_all,
+        ("GET", f"{TICKET_PATH}/refund-all"): planter.as_admin("GET", "/api/tickets/{canary}/refund-all", 404),
         ("POST", f"{TICKET_PATH}/reinstate"): lambda: (
             planter.admin.post(f"{planter.main.path}/reinstate", json={}) and None
         ),

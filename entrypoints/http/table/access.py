@@ -57,6 +57,9 @@ RESET = TAKE_DOWN = APPROVE = Access(frozenset({ADMIN}), members=MANAGERS, names
 TICKET_LIST = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="tickets:read", members=STAFF)
 DESK = Access(frozenset({ADMIN}), members=CASEWORK, names_ticket=True)
 DESK_READ = Access(frozenset({ADMIN, AUDITOR}), members=CASEWORK | {MemberRole.AUDITOR}, names_ticket=True)
+REFUND_PROGRESS = Access(frozenset({ADMIN, AUDITOR}), members=MONEY, names_ticket=True)
+# Refunds of single gifts, in the own workspace.
+REFUND = Access(frozenset({ADMIN}), members=MANAGERS)
 METRICS = Access(frozenset(), metrics_token=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read", members=MONEY)
 # A person who has signed in as a member, or to accept an invitation.

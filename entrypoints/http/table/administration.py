@@ -26,6 +26,7 @@ from entrypoints.http.table.access import (
     LIMIT,
     OVERSEE,
     PAGE_NOT_FOUND,
+    REFUND,
     RESET,
     SEARCH_TEXT,
     SIGN_IN,
@@ -108,7 +109,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ProjectionHandlers.rebuild, ADMINISTER, JSON, bodies.Empty, 202, tag="Administration",
     ),
     Operation(
-        "POST", "/admin/donations/{donation_id}/refund", "Refund a donation", RefundHandlers.refund, ADMINISTER, JSON,
+        "POST", "/admin/donations/{donation_id}/refund", "Refund a donation", RefundHandlers.refund, REFUND, JSON,
         RefundOrder, 202, idempotency_key=True, tag="Administration",
     ),
     Operation(

@@ -256,6 +256,8 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ),
     ("POST", f"{TICKET_PATH}/suspend"): ((401, 403, 403, 403, 404, 403), {"json": {"reason": "Fraud."}}, None),
     ("POST", f"{TICKET_PATH}/reinstate"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
+    ("POST", f"{TICKET_PATH}/refund-all"): ((401, 403, 403, 403, 404, 403), {"json": {"reason": "Fraud."}}, None),
+    ("GET", f"{TICKET_PATH}/refund-all"): ((401, 403, 403, 403, 404, 404), {}, None),
     ("POST", f"{TICKET_PATH}/approve"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
     ("POST", f"{TICKET_PATH}/request-changes"): ((401, 403, 403, 403, 404, 403), {"json": {"note": "More."}}, None),
     ("POST", "/admin/knowledge/sources"): (
@@ -435,6 +437,9 @@ MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/admin/profiles/{ticket_id}/approve-reset"): OF_MANAGERS,
     ("POST", f"{TICKET_PATH}/suspend"): OF_MANAGERS,
     ("POST", f"{TICKET_PATH}/reinstate"): OF_MANAGERS,
+    ("POST", f"{TICKET_PATH}/refund-all"): OF_MANAGERS,
+    ("GET", f"{TICKET_PATH}/refund-all"): (404, 404, 403, 404, 404, 403),
+    ("POST", "/admin/donations/{donation_id}/refund"): OF_MANAGERS,
     ("POST", f"{TICKET_PATH}/approve"): OF_MANAGERS,
     ("POST", f"{TICKET_PATH}/request-changes"): OF_MANAGERS,
     ("POST", "/d/{slug}/report"): (404, 404, 404, 404, 403, 404),

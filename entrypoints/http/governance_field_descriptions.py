@@ -1,0 +1,23 @@
+"""The sentences for the fields of approvals, closed workspaces and refunds of all gifts."""
+
+from collections.abc import Mapping
+
+GOVERNANCE_FIELDS: Mapping[str, str] = {
+    "Approval.note": "What is to be changed before the page is approved, or null.",
+    "RefundAllProgress.disputed": "The number of gifts that were skipped because of a dispute.",
+    "RefundAllProgress.state": "Whether the refunds go on or are done.",
+    "RefundAllProgress.totals": "What was left of the gifts before and is left now, in each currency.",
+    "RefundAllProgress.waiting": "The number of gifts that are still to be refunded.",
+    "RequestedChanges.note": "What is to be changed before the page is approved. The holder gets the note by mail.",
+    "SkippedGift.outcome": "Why the gift was not refunded.",
+    "approval": "Where the approval of the page stands, where one was asked for.",
+    "beforeMinor": "What was left when the refunds were asked for, in the minor unit.",
+    "closed": "True if the workspace was closed.",
+    "endedAt": "When it came to its end, or null.",
+    "nothingLeft": "The number of gifts of which nothing was left to refund.",
+    "nowMinor": "What is left now, in the minor unit.",
+    "refused": "The number of gifts whose refund the payment service refused.",
+    "requested": "The number of gifts whose refund was requested.",
+    "requestedAt": "When it was asked for.",
+    "skipped": "The gifts that were not refunded, in the order of their ids.",
+}
