@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.identity.access_log import AccessLog
+from adapters.identity.access_log import AccessLog, AuditSelection
 from adapters.identity.credentials import Credentials
 from adapters.postgres.database import Database
 from entrypoints.cli import main
@@ -122,3 +122,17 @@ def test_creating_replacing_and_revoking_keys_is_in_the_access_log(run: Run, dat
         ("keys revoke", "00000000-0000-4000-8000-000000000000", "begun"),
         ("keys revoke", "00000000-0000-4000-8000-000000000000", "failed"),
     ]
+
+
+def test_acts_on_a_clients_key_are_in_the_audit_log_of_its_workspace(run: Run, database: Database):
+    key = created(run, "--role", "client", "--workspace", "ngo", "--scope", "tickets:read")
+    run("keys", "limit", key["id"], "--rate-limit", "5/minute")
+    created(run, "--replaces", key["id"])
+    run("keys", "revoke", key["id"])
+    created(run, "--role", "admin")
+    records = AccessLog(database).page_of_workspace(AuditSelection("ngo"), 100)
+    assert [(record.actor, record.operation) for record in records[::-2]] == [
+        ("admin:command line", operation)
+        for operation in ("keys create", "keys limit", "keys create --replaces", "keys revoke")
+    ]
+    assert {record.address for record in records} == {None}
