@@ -45,6 +45,19 @@ class Organisation:
 NOT_DESCRIBED = Organisation()
 
 
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """The logo of a workspace: a JPEG that was encoded anew, by the SHA-256 of its bytes.
+
+    Width and height have the ratio of its sides.
+    """
+
+    sha256: str
+    size_bytes: int
+    width: int
+    height: int
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ReceiptNumber:
     """The number of a receipt among those of its workspace and year, from 1 on."""
@@ -71,6 +84,7 @@ class WorkspaceSettings:
     language: str | None = None
     currency: str | None = None
     closed: bool = False
+    logo: Logo | None = None
 
     def may_open(self, *, by_staff: bool) -> bool:
         """Return True if tickets may be opened: by the staff and programs of the workspace, or by others."""

@@ -8,9 +8,10 @@ from typing import BinaryIO, Protocol, TypeVar
 from uuid import UUID
 
 from domain.donations import Donation
-from domain.organisations import Organisation, ReceiptNumber
+from domain.organisations import Logo, ReceiptNumber, WorkspaceSettings
 from domain.safety import SafetyReview
 from domain.sheets import CampaignSheet as CampaignSheet
+from domain.sheets import LogoPicture as LogoPicture
 from domain.sheets import ReceiptSheet as ReceiptSheet
 from domain.sheets import Sheet as Sheet
 from domain.sheets import TranscriptSheet as TranscriptSheet
@@ -147,9 +148,22 @@ class Workspaces(Protocol):
         """Load, decide and record, as for tickets. The first change also records that the workspace was opened."""
 
 
-class OrganisationReader(Protocol):
-    def organisation(self, workspace: str) -> Organisation:
-        """Return the organisation that runs the workspace."""
+class SettingsReader(Protocol):
+    def settings(self, workspace: str) -> WorkspaceSettings:
+        """Return the settings of the workspace."""
+
+
+class Logos(Protocol):
+    """The pictures of logos."""
+
+    def keep(self, workspace: str, image: bytes, width: int, height: int) -> Logo:
+        """Store the picture, which is safe when this returns."""
+
+    def get(self, workspace: str, logo: Logo) -> bytes:
+        """Return the picture; NotFoundError if it was replaced meanwhile."""
+
+    def delete(self, workspace: str, logo: Logo) -> None:
+        """Delete the picture if it is stored."""
 
 
 class ReceiptNumbers(Protocol):

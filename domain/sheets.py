@@ -1,6 +1,6 @@
 """The content of each kind of document."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +18,15 @@ class CampaignSheet:
     target_url: str | None
     dated: datetime
     checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class LogoPicture:
+    """A JPEG, with the ratio of its sides."""
+
+    image: bytes = field(repr=False)
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class ReceiptSheet:
     checkpoint: str | None = None
     organisation: Organisation = NOT_DESCRIBED
     number: ReceiptNumber | None = None
+    logo: LogoPicture | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from eventsourcing.domain import BaseAggregate
 from domain import events
 from domain.errors import ForbiddenError, NotFoundError, RefusedError
 from domain.members import MemberRole
-from domain.organisations import PUBLIC_WORKSPACE, WorkspaceSettings
+from domain.organisations import PUBLIC_WORKSPACE, Logo, WorkspaceSettings
 from domain.values import Actor, Role
 
 MOST_MEMBERS = 1_000
@@ -96,6 +96,15 @@ class Workspace(BaseAggregate[UUID]):
             if not person.has_joined:
                 self.trigger_event(events.InvitationRevoked, actor=actor, member_id=person.id)
         self.trigger_event(events.WorkspaceClosed, actor=actor)
+
+    def choose_logo(self, actor: Actor, logo: Logo | None) -> None:
+        """Let the workspace have this logo, or none."""
+        if logo == self.settings.logo:
+            return
+        if logo is None:
+            self.trigger_event(events.LogoRemoved, actor=actor)
+        else:
+            self.trigger_event(events.LogoChosen, actor=actor, logo=logo)
 
     def members(self) -> list[Member]:
         """Return the members in the order of their ids, which is that in which they were invited."""
@@ -221,6 +230,10 @@ class Workspace(BaseAggregate[UUID]):
                 self.settings = replace(self.settings, title=title)
             case events.OrganisationDescribed(organisation=organisation):
                 self.settings = replace(self.settings, organisation=organisation)
+            case events.LogoChosen(logo=logo):
+                self.settings = replace(self.settings, logo=logo)
+            case events.LogoRemoved():
+                self.settings = replace(self.settings, logo=None)
             case events.IntakeChanged(intake=intake):
                 self.settings = replace(self.settings, intake=intake)
             case events.PublishingChanged(publishing=publishing):

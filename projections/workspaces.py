@@ -6,6 +6,8 @@ from uuid import UUID
 
 from domain.events import (
     IntakeChanged,
+    LogoChosen,
+    LogoRemoved,
     MemberEvent,
     OrganisationDescribed,
     PublishingChanged,
@@ -15,11 +17,11 @@ from domain.events import (
     WorkspaceOpened,
     WorkspaceRenamed,
 )
-from domain.organisations import NOT_DESCRIBED, Intake, Organisation, Publishing, WorkspaceSettings
+from domain.organisations import NOT_DESCRIBED, Intake, Logo, Organisation, Publishing, WorkspaceSettings
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "workspaces"
-VERSION = 2
+VERSION = 3
 TOPICS = topics(WorkspaceEvent) - topics(MemberEvent)
 
 # The key is the id of the workspace's stream, which every event names; queries name the workspace.
@@ -35,6 +37,7 @@ WORKSPACES = Table(
         "language": "text",
         "currency": "text",
         "closed": "boolean",
+        "logo": "jsonb",
         "position": "bigint",
     },
     key=("stream_id",),
@@ -60,6 +63,10 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
                 row |= {"title": title}
             case OrganisationDescribed(organisation=organisation):
                 row |= {"organisation": asdict(organisation)}
+            case LogoChosen(logo=logo):
+                row |= {"logo": asdict(logo)}
+            case LogoRemoved():
+                row |= {"logo": None}
             case IntakeChanged(intake=intake):
                 row |= {"intake": intake}
             case PublishingChanged(publishing=publishing):
@@ -112,4 +119,5 @@ def _settings(row: Row) -> WorkspaceSettings:
         row["language"],
         row["currency"],
         row["closed"],
+        Logo(**row["logo"]) if row["logo"] else None,
     )

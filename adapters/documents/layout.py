@@ -10,13 +10,15 @@ from adapters.documents.wording import Wording
 from adapters.localisation import format_date, format_moment, format_money, format_offset, in_utc
 from adapters.proof.checker import Checkpoint, signatures
 from domain.organisations import Organisation
-from domain.ports import CampaignSheet, ReceiptSheet, Sheet, TranscriptSheet
+from domain.ports import CampaignSheet, LogoPicture, ReceiptSheet, Sheet, TranscriptSheet
 from domain.values import Money, Segment
 
 PRODUCER = "Storyledger"
 # 16 characters of the root's base64 are short enough to compare by eye and still tell two histories apart.
 FINGERPRINT_LENGTH = 16
 MAX_FILE_TITLE = 255  # the limit of Word's title property
+
+LOGO_WIDTH_MM, LOGO_HEIGHT_MM = 60, 16
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,16 @@ class LinkCode:
 
 
 @dataclass(frozen=True)
+class Logo:
+    """A JPEG above the title, as large as it fits into LOGO_WIDTH_MM and LOGO_HEIGHT_MM."""
+
+    image: bytes
+    width_mm: float
+    height_mm: float
+    description: str
+
+
+@dataclass(frozen=True)
 class CheckpointCode:
     """A small QR code of a signed checkpoint `note`, and the part of it that a person can compare by eye."""
 
@@ -107,6 +119,7 @@ class DocumentLayout:
     footer: TextLine
     page_label: str
     dated: datetime
+    logo: Logo | None = None
 
 
 def lay_out(sheet: Sheet) -> DocumentLayout:
@@ -181,11 +194,17 @@ def _receipt(sheet: ReceiptSheet) -> DocumentLayout:
             blocks += [Paragraph(line) for line in language.lines(organisation.contact or "")]
     layout = _document(words, language, sheet, None, None, "receipt", blocks)
     if organisation:
-        layout = replace(layout, kind=language.line(organisation.legal_name or ""))
+        name = language.line(organisation.legal_name or "")
+        layout = replace(layout, kind=name, logo=_logo(sheet.logo, name.text) if sheet.logo else None)
     if not sheet.test:
         return layout
     title = _own_text(words, words["test_title"].format(title=words["receipt"]))
     return replace(layout, title=title, file_title=title.text)
+
+
+def _logo(picture: LogoPicture, name: str) -> Logo:
+    scale = min(LOGO_WIDTH_MM / picture.width, LOGO_HEIGHT_MM / picture.height)
+    return Logo(picture.image, picture.width * scale, picture.height * scale, name)
 
 
 def _recipient(words: Wording, language: DocumentLanguage, organisation: Organisation) -> list[Field]:

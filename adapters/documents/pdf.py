@@ -61,6 +61,14 @@ def _document(layout: DocumentLayout) -> dict[str, object]:
         "author": PRODUCER,
         **_language(layout.language),
         "rtl": layout.right_to_left,
+        # typst takes data as text, and bytes as a list of numbers.
+        "logo": layout.logo
+        and {
+            "image": list(layout.logo.image),
+            "width": layout.logo.width_mm,
+            "height": layout.logo.height_mm,
+            "description": layout.logo.description,
+        },
         "kind": line_data(layout.kind),
         "heading": line_data(layout.title, LONG_WORD_IN_TITLE),
         "footer": line_data(layout.footer),

@@ -24,6 +24,7 @@ from adapters.documents.layout import (
     FieldTable,
     Heading,
     LinkCode,
+    Logo,
     Paragraph,
     SpokenPart,
     WarningBox,
@@ -69,6 +70,8 @@ class WordRenderer:
         document = Document(BytesIO(self._template))
         _set_properties(document, layout)
         end = document.element.body.sectPr
+        if layout.logo is not None:
+            end.addprevious(_logo(document, layout.logo))
         for element in _parsed(_body(layout)):
             end.addprevious(element)
         codes: list[Any] = []
@@ -169,6 +172,14 @@ def _fixed_table(borders: str, rows: str, layout: DocumentLayout) -> str:
         f'<w:tblGrid><w:gridCol w:w="{LABEL_WIDTH}"/><w:gridCol w:w="{VALUE_WIDTH}"/></w:tblGrid>'
         f"{rows}</w:tbl>"
     )
+
+
+def _logo(document: DocxDocument, logo: Logo) -> Any:
+    inline = document.part.new_pic_inline(BytesIO(logo.image), Mm(logo.width_mm), Mm(logo.height_mm))
+    inline.docPr.set("descr", logo.description)
+    (picture,) = _parsed('<w:p><w:pPr><w:pStyle w:val="Normal"/></w:pPr><w:r/></w:p>')
+    picture.r_lst[0].add_drawing(inline)
+    return picture
 
 
 def _link_code(document: DocxDocument, code: LinkCode, png: bytes) -> Iterator[Any]:

@@ -257,9 +257,10 @@ class DonorEmails(StepLoop):
         if email.kind == RECEIPT_MAIL:
             if gift.paid_at is None:
                 return None
-            donation, organisation = self._receipts.issue(
+            donation, settings = self._receipts.issue(
                 SYSTEM, ticket.workspace, ticket.id, email.donation_id, dated=datetime.now(UTC)
             )
+            organisation = settings.organisation
             wording = organisation.tax_wording if gift.refunded < gift.paid else None
             return common | {
                 "issuer": organisation.legal_name or self._issuer or "",

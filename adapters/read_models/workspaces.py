@@ -1,16 +1,16 @@
 """The settings of workspaces, as the read model has them."""
 
 from adapters.postgres.database import Database
-from domain.organisations import Organisation
+from domain.organisations import WorkspaceSettings
 from projections.workspaces import workspace_settings
 
 
-class Organisations:
-    """The port `OrganisationReader`."""
+class StoredSettings:
+    """The port `SettingsReader`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def organisation(self, workspace: str) -> Organisation:
+    def settings(self, workspace: str) -> WorkspaceSettings:
         with self._database.reading() as cursor:
-            return workspace_settings(cursor, workspace).organisation
+            return workspace_settings(cursor, workspace)

@@ -1,6 +1,7 @@
 """The command that generates a document."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -11,10 +12,13 @@ from domain.commands.receipts import ReceiptCommands
 from domain.commands.recordings import transcript_of
 from domain.commands.tickets import public_draft
 from domain.consent import shown_draft
-from domain.errors import FaultCode, InvalidError, RefusedError
+from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError
+from domain.organisations import WorkspaceSettings
 from domain.ports import (
     CampaignSheet,
     Contents,
+    LogoPicture,
+    Logos,
     Printer,
     ReceiptSheet,
     Reserve,
@@ -38,6 +42,7 @@ class DocumentCommands:
 
     tickets: Tickets
     receipts: ReceiptCommands
+    logos: Logos
     contents: Contents
     transcripts: Transcripts
     printer: Printer
@@ -97,9 +102,7 @@ class DocumentCommands:
                 return TranscriptSheet(transcript, ticket.display_name, dated, self.checkpoint())
             case DocumentType.RECEIPT:
                 donation_id = required_donation(donation_id)
-                donation, organisation = self.receipts.issue(
-                    actor, ticket.workspace, ticket.id, donation_id, dated=dated
-                )
+                donation, settings = self.receipts.issue(actor, ticket.workspace, ticket.id, donation_id, dated=dated)
                 gift = donation.gift
                 assert gift.paid_at is not None
                 draft = public_draft(ticket, self.safety, dated)
@@ -115,9 +118,18 @@ class DocumentCommands:
                     test=self.sandbox,
                     dated=dated,
                     checkpoint=self.checkpoint(),
-                    organisation=organisation,
+                    organisation=settings.organisation,
                     number=donation.receipt_number,
+                    logo=self._logo(ticket.workspace, settings),
                 )
+
+    def _logo(self, workspace: str, settings: WorkspaceSettings) -> LogoPicture | None:
+        logo = settings.logo
+        if logo is None or settings.organisation.legal_name is None:
+            return None
+        with suppress(NotFoundError):  # It was replaced since the settings were read.
+            return LogoPicture(self.logos.get(workspace, logo), logo.width, logo.height)
+        return None
 
 
 def required_donation(donation_id: UUID | None) -> UUID:

@@ -5,30 +5,30 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.donations import Donation
-from domain.organisations import Organisation
-from domain.ports import Donations, OrganisationReader, ReceiptNumbers
+from domain.organisations import WorkspaceSettings
+from domain.ports import Donations, ReceiptNumbers, SettingsReader
 from domain.values import Actor
 
 
 @dataclass(frozen=True)
 class ReceiptCommands:
     donations: Donations
-    organisations: OrganisationReader
+    settings: SettingsReader
     numbers: ReceiptNumbers
 
     def issue(
         self, actor: Actor, workspace: str, ticket_id: UUID, donation_id: UUID, *, dated: datetime
-    ) -> tuple[Donation, Organisation]:
-        """Return the donation whose receipt is made, and who makes it.
+    ) -> tuple[Donation, WorkspaceSettings]:
+        """Return the donation whose receipt is made, and the settings of who makes it.
 
         The first receipt of a donation gets a number of its year if the workspace names its organisation. RefusedError
         if the donation was not paid.
         """
         donation = self.donations.get(ticket_id, donation_id)
         donation.require_paid()
-        organisation = self.organisations.organisation(workspace)
-        if donation.receipt_number is not None or organisation.legal_name is None:
-            return donation, organisation
+        settings = self.settings.settings(workspace)
+        if donation.receipt_number is not None or settings.organisation.legal_name is None:
+            return donation, settings
         year = dated.astimezone(UTC).year
 
         def decide(loaded: Donation) -> Donation:
@@ -37,4 +37,4 @@ class ReceiptCommands:
             return loaded
 
         with self.numbers.turn():
-            return self.donations.change(ticket_id, donation_id, decide), organisation
+            return self.donations.change(ticket_id, donation_id, decide), settings

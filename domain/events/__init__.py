@@ -31,6 +31,8 @@ from domain.events.receipts import ReceiptNumbered as ReceiptNumbered
 from domain.events.refund_runs import RefundAllRequested as RefundAllRequested
 from domain.events.workspaces import IntakeChanged as IntakeChanged
 from domain.events.workspaces import InvitationRevoked as InvitationRevoked
+from domain.events.workspaces import LogoChosen as LogoChosen
+from domain.events.workspaces import LogoRemoved as LogoRemoved
 from domain.events.workspaces import MemberEvent as MemberEvent
 from domain.events.workspaces import MemberInvited as MemberInvited
 from domain.events.workspaces import MemberJoined as MemberJoined

@@ -10,7 +10,7 @@ from eventsourcing.domain import AggregateCreated
 
 from domain.events.base import TicketEvent
 from domain.members import MemberRole
-from domain.organisations import Intake, Organisation, Publishing
+from domain.organisations import Intake, Logo, Organisation, Publishing
 from domain.values import Personal
 
 
@@ -37,6 +37,17 @@ class OrganisationDescribed(WorkspaceEvent):
 
     TOPIC = "organisation_described"
     organisation: Organisation
+
+
+class LogoChosen(WorkspaceEvent):
+    """Pages and receipts of the workspace show this logo."""
+
+    TOPIC = "logo_chosen"
+    logo: Logo
+
+
+class LogoRemoved(WorkspaceEvent):
+    TOPIC = "logo_removed"
 
 
 class IntakeChanged(WorkspaceEvent):

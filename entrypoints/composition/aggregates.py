@@ -13,8 +13,9 @@ from adapters.jobs.queue import enqueue
 from adapters.payments import donor_emails, open_checkouts, refund_runs
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
+from adapters.pictures.logos import StoredLogos
 from adapters.privacy import erasure, forgotten_donors
-from adapters.read_models.workspaces import Organisations
+from adapters.read_models.workspaces import StoredSettings
 from adapters.search.ticket_search import SearchHashes, TicketSearch
 from domain.commands.approvals import ApprovedTickets
 from domain.commands.receipts import ReceiptCommands
@@ -86,8 +87,9 @@ class Aggregates:
         )
         self.tickets = ApprovedTickets(StoredTickets(streams), self.needs_approval)
         self.donations = StoredDonations(streams)
+        self.logos = StoredLogos(ground.database)
         self.receipts = ReceiptCommands(
-            self.donations, Organisations(ground.database), StoredReceiptNumbers(ground.database)
+            self.donations, StoredSettings(ground.database), StoredReceiptNumbers(ground.database)
         )
         self.workspaces = StoredWorkspaces(streams)
         self.desks = StoredDesks(streams)

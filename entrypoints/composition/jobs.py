@@ -100,6 +100,7 @@ class Jobs:
             documents=DocumentCommands(
                 tickets=aggregates.tickets,
                 receipts=aggregates.receipts,
+                logos=aggregates.logos,
                 contents=content.contents,
                 transcripts=content.transcripts,
                 printer=content.printer,

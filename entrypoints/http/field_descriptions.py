@@ -344,6 +344,7 @@ FIELDS: Mapping[str, str] = {
     "ExportedDonation.organisation": "The name in law of the organisation that runs the workspace.",
     "receiptNumber": "The number of the receipt among those of the workspace and year.",
     "organisation": "The organisation that runs the workspace, as its pages, receipts and mails name it.",
+    "hasLogo": "True if the workspace has a logo, which `…/logo` returns.",
     "legalName": "The name of the organisation in law.",
     "address": "The postal address.",
     "registrationNumber": "The number under which the organisation is registered.",

@@ -80,6 +80,8 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "WorkspaceClosed": N_("The workspace was closed."),
     "WorkspaceRenamed": N_("The workspace got another title."),
     "OrganisationDescribed": N_("The description of the organisation was changed."),
+    "LogoChosen": N_("A logo was chosen."),
+    "LogoRemoved": N_("The logo was removed."),
     "IntakeChanged": N_("It was changed who may open stories."),
     "PublishingChanged": N_("It was changed whether pages need an approval."),
     "WorkspaceDefaultsChanged": N_("The language or the currency of new stories was changed."),

@@ -142,6 +142,7 @@ class WorkspaceView(ResponseBody):
     publishing: Publishing
     language: str | None
     currency: str | None
+    has_logo: bool
     # Only a closed workspace has this field.
     closed: Literal[True] | UnsetType = UNSET
 
@@ -156,5 +157,6 @@ class WorkspaceView(ResponseBody):
             settings.publishing,
             settings.language,
             settings.currency,
+            settings.logo is not None,
             True if settings.closed else UNSET,
         )

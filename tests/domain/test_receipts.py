@@ -17,7 +17,7 @@ from domain.events import ReceiptNumbered
 from domain.organisations import Organisation, ReceiptNumber
 from domain.values import STRIPE, SYSTEM
 from tests.domain.donation_facts import TICKET, captured, usd
-from tests.fakes.outside import FakeOrganisations
+from tests.fakes.outside import FakeSettings
 from tests.fakes.stores import MemoryDonations, MemoryReceiptNumbers
 
 SHELTER = Organisation(legal_name="Shelter e.V.")
@@ -26,8 +26,8 @@ IN_2026 = datetime(2026, 7, 1, tzinfo=UTC)
 
 def receipts() -> ReceiptCommands:
     donations = MemoryDonations()
-    organisations = FakeOrganisations({"shelter": SHELTER, "kitchen": Organisation(legal_name="Kitchen")})
-    return ReceiptCommands(donations, organisations, MemoryReceiptNumbers(donations))
+    settings = FakeSettings({"shelter": SHELTER, "kitchen": Organisation(legal_name="Kitchen")})
+    return ReceiptCommands(donations, settings, MemoryReceiptNumbers(donations))
 
 
 def gift(commands: ReceiptCommands, number: int, *, paid: bool = True) -> UUID:

@@ -30,7 +30,7 @@ from domain.commands.transcripts import TranscriptCommands
 from domain.commands.voices import VoiceCommands
 from domain.commands.workspaces import WorkspaceCommands
 from domain.errors import UnavailableError
-from domain.organisations import Organisation
+from domain.organisations import NOT_DESCRIBED, Organisation, WorkspaceSettings
 from domain.ports import CheckoutRequest, CutSound, OpenCheckout, Sheet
 from domain.values import AudioFacts, DocumentFormat
 from tests.fakes.drafting import FakeAnalyser, FakeDrafter
@@ -41,6 +41,7 @@ from tests.fakes.stores import (
     MemoryDonations,
     MemoryDonorErasure,
     MemoryErasure,
+    MemoryLogos,
     MemoryReceiptNumbers,
     MemorySupportTickets,
     MemoryTickets,
@@ -75,13 +76,13 @@ class FakePrinter:
 
 
 @dataclass
-class FakeOrganisations:
+class FakeSettings:
     """Has the organisations that a test put into it."""
 
-    by_workspace: dict[str, Organisation] = field(default_factory=dict)
+    organisations: dict[str, Organisation] = field(default_factory=dict)
 
-    def organisation(self, workspace: str) -> Organisation:
-        return self.by_workspace.get(workspace, Organisation())
+    def settings(self, workspace: str) -> WorkspaceSettings:
+        return WorkspaceSettings(workspace, self.organisations.get(workspace, NOT_DESCRIBED))
 
 
 @dataclass
@@ -152,7 +153,8 @@ def fake_commands(**parts: Any) -> Commands:
         "sandbox": True,
         "checkpoint": lambda: None,
         "cutter": FakeCutter(),
-        "organisations": FakeOrganisations(),
+        "settings": FakeSettings(),
+        "logos": MemoryLogos(),
     }
     ports = fakes | parts
     if "needs_approval" in parts:
@@ -174,7 +176,8 @@ def fake_commands(**parts: Any) -> Commands:
         transcripts=transcripts,
         documents=DocumentCommands(
             tickets=ports["tickets"],
-            receipts=ReceiptCommands(ports["donations"], ports["organisations"], ports["receipt_numbers"]),
+            logos=ports["logos"],
+            receipts=ReceiptCommands(ports["donations"], ports["settings"], ports["receipt_numbers"]),
             **content,
             **{name: ports[name] for name in ("printer", "safety", "page_url", "checkpoint", "sandbox")},
         ),

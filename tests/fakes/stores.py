@@ -16,7 +16,7 @@ from domain.desk import Desk, desk_stream
 from domain.donations import Donation, donation_stream
 from domain.errors import FaultCode, InvalidError, NotFoundError, StaleVersionError
 from domain.events import ReceiptNumbered, SupportTicketOpened
-from domain.organisations import ReceiptNumber
+from domain.organisations import Logo, ReceiptNumber
 from domain.ports import Message
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
@@ -203,6 +203,24 @@ class MemoryReceiptNumbers:
         events = (event for stream in self.donations.streams.events.values() for event in stream)
         given = [event.number for event in events if is_receipt_of(event, workspace, year)]
         return ReceiptNumber(year, max(given, default=0) + 1)
+
+
+@dataclass
+class MemoryLogos:
+    images: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def keep(self, workspace: str, image: bytes, width: int, height: int) -> Logo:
+        digest = hashlib.sha256(image).hexdigest()
+        self.images[workspace, digest] = image
+        return Logo(digest, len(image), width, height)
+
+    def get(self, workspace: str, logo: Logo) -> bytes:
+        if (workspace, logo.sha256) not in self.images:
+            raise NotFoundError("There is no such logo.")
+        return self.images[workspace, logo.sha256]
+
+    def delete(self, workspace: str, logo: Logo) -> None:
+        self.images.pop((workspace, logo.sha256), None)
 
 
 def is_receipt_of(event: Any, workspace: str, year: int) -> bool:

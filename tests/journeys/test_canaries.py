@@ -700,6 +700,12 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", WORKSPACE_PATH): planter.as_admin("GET", "/api/workspaces/{canary}", 404),
         ("PATCH", WORKSPACE_PATH): planter.as_admin("PATCH", "/api/workspaces/{canary}", 404, json={"name": "Shelter"}),
         ("POST", f"{WORKSPACE_PATH}/close"): planter.as_admin("POST", "/api/workspaces/{canary}/close", 404, json={}),
+        ("PUT", f"{WORKSPACE_PATH}/logo"): planter.as_admin(
+            "PUT", "/api/workspaces/{canary}/logo", 404, files={"file": ("logo.pdf", b"%PDF-1.4 %%EOF")}
+        ),
+        ("GET", f"{WORKSPACE_PATH}/logo"): planter.as_admin("GET", "/api/workspaces/{canary}/logo", 404),
+        ("DELETE", f"{WORKSPACE_PATH}/logo"): planter.as_admin("DELETE", "/api/workspaces/{canary}/logo", 404),
+        ("GET", "/d/{slug}/logo"): planter.as_admin("GET", "/d/{slug}/logo?v={canary}", 404),
         ("GET", f"{WORKSPACE_PATH}/members"): planter.as_admin("GET", "/api/workspaces/public/members?limit=100", 200),
         ("PATCH", f"{WORKSPACE_PATH}/members/{{member_id}}"): planter.as_admin(
             "PATCH", "/api/workspaces/public/members/{canary}", 404, json={"role": "admin"}

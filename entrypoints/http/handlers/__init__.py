@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.lazy import Lazy
 from adapters.proof.visitors import ProofChecks
+from domain.commands.logos import LogoCommands
 from entrypoints.http.desk import Desk
 from entrypoints.http.event_streams import StatusStreams
 from entrypoints.http.handlers.about import AboutHandlers
@@ -47,6 +48,7 @@ from entrypoints.http.handlers.keys import KeyHandlers, general_limits
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers
 from entrypoints.http.handlers.listen_pages import ListenPageHandlers
 from entrypoints.http.handlers.login_codes import LoginCodeHandlers
+from entrypoints.http.handlers.logos import LogoHandlers
 from entrypoints.http.handlers.manage_pages import ManagePageHandlers
 from entrypoints.http.handlers.members import SessionHandlers, WorkspaceHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
@@ -197,6 +199,13 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         attachments,
         PictureHandlers(database, draft_safety, contents),
+        LogoHandlers(
+            LogoCommands(service.aggregates.workspaces, service.aggregates.logos),
+            content.attachment_inspector,
+            content.inspection_slots,
+            database,
+            queries,
+        ),
         voices,
         PublicVoiceHandlers(database, draft_safety, contents),
         VoicePageHandlers(voices, transcripts, commands.tickets, site),

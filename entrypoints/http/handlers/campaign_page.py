@@ -18,6 +18,7 @@ from domain.values import CURRENCIES, ConsentScope, GiftWords, Money
 from entrypoints.http.amounts import DEFAULT_LANGUAGE, MAX_AMOUNT_LENGTH, format_amount, read_amount
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.handlers.campaign_view import RECENT_GIFTS, PageTotal, page_date, page_total, recent_gifts
+from entrypoints.http.handlers.logos import shows_logo
 from entrypoints.http.handlers.public_pages import StoryLanguages, page_language, page_row, unavailable_page
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site
@@ -186,6 +187,7 @@ class CampaignPageHandlers:
             voice=page_voice(public, personal, preview=preview),
             operator=self.site.operator,
             organisation=settings.organisation,
+            logo=settings.logo if shows_logo(settings) else None,
             currency=currency,
             total=page_total(all_totals, goal_of(draft), own_gift, language),
             gifts=recent_gifts(gifts, row, personal, shown_text, language),

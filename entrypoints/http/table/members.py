@@ -1,6 +1,8 @@
 """Operations of members: sign-in and sessions, and the members of a workspace."""
 
 from entrypoints.http import bodies
+from entrypoints.http.handlers.attachments import PHOTO_MEDIA_TYPE
+from entrypoints.http.handlers.logos import LogoHandlers
 from entrypoints.http.handlers.members import (
     InvitationOrder,
     MemberCodeRequest,
@@ -11,12 +13,13 @@ from entrypoints.http.handlers.members import (
     SessionHandlers,
     WorkspaceHandlers,
 )
-from entrypoints.http.operations import Operation, RateLimit
+from entrypoints.http.operations import BodyKind, Operation, Parameter, RateLimit
 from entrypoints.http.table.access import (
     CURSOR,
     JSON,
     LIMIT,
     NOT_FOUND,
+    OPEN,
     PATCH,
     SIGN_IN,
     SIGNED_IN,
@@ -77,6 +80,23 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{WORKSPACE}/close", "Close a workspace: nobody opens tickets there or joins it any more",
         WorkspaceHandlers.close, WORKSPACE_CLOSE, JSON, bodies.Empty, tag="Workspaces",
+    ),
+    Operation(
+        "PUT", f"{WORKSPACE}/logo", "Choose the logo of a workspace, a picture of at most 10 MB", LogoHandlers.choose,
+        WORKSPACE_MANAGE, BodyKind.ATTACHMENT, tag="Workspaces",
+    ),
+    Operation(
+        "GET", f"{WORKSPACE}/logo", "Get the logo of a workspace", LogoHandlers.get, WORKSPACE_READ,
+        media_types=(PHOTO_MEDIA_TYPE,), tag="Workspaces",
+    ),
+    Operation(
+        "DELETE", f"{WORKSPACE}/logo", "Remove the logo of a workspace", LogoHandlers.remove, WORKSPACE_MANAGE,
+        status=204, tag="Workspaces",
+    ),
+    Operation(
+        "GET", "/d/{slug}/logo", "Get the logo that a campaign page shows", LogoHandlers.show, OPEN,
+        media_types=(PHOTO_MEDIA_TYPE,), rate_limit=RateLimit.IMAGE, other_responses=NOT_FOUND, tag="Public page",
+        query=(Parameter("v", "Names the logo, so that browsers keep it."),),
     ),
     Operation(
         "GET", f"{WORKSPACE}/members", "List the members of a workspace", WorkspaceHandlers.list_members,

@@ -19,7 +19,7 @@ from adapters.proof.checker import AccessLogHead
 from adapters.proof.checkpoints import LONGEST_ORIGIN, Signer
 from domain.errors import InvalidError
 from domain.organisations import Organisation, ReceiptNumber
-from domain.ports import ReceiptSheet
+from domain.ports import LogoPicture, ReceiptSheet
 from domain.values import DocumentFormat, Draft, Money, Segment
 from tests.adapters.documents.sheets import (
     DATED,
@@ -129,7 +129,14 @@ SHELTER = Organisation(
 
 
 def of_shelter(refunded_minor: int) -> ReceiptSheet:
-    return replace(receipt(refunded_minor=refunded_minor), organisation=SHELTER, number=ReceiptNumber(2026, 12))
+    logo = BytesIO()
+    Image.new("RGB", (800, 200), "teal").save(logo, "JPEG")
+    return replace(
+        receipt(refunded_minor=refunded_minor),
+        organisation=SHELTER,
+        number=ReceiptNumber(2026, 12),
+        logo=LogoPicture(logo.getvalue(), 800, 200),
+    )
 
 
 @BOTH

@@ -17,14 +17,12 @@ from domain.events import ReceiptNumbered
 from domain.organisations import Organisation, ReceiptNumber
 from domain.values import STRIPE, SYSTEM
 from tests.domain.donation_facts import captured, usd
-from tests.fakes.outside import FakeOrganisations
+from tests.fakes.outside import FakeSettings
 from tests.fakes.worlds import opened
 from tests.stores import Stores
 
 DATED = datetime(2026, 7, 1, tzinfo=UTC)
-ORGANISATIONS = FakeOrganisations(
-    {"shelter": Organisation(legal_name="Shelter"), "kitchen": Organisation(legal_name="Kitchen")}
-)
+SETTINGS = FakeSettings({"shelter": Organisation(legal_name="Shelter"), "kitchen": Organisation(legal_name="Kitchen")})
 
 
 @pytest.fixture
@@ -34,7 +32,7 @@ def stores(database: Database) -> Stores:
 
 def receipts(stores: Stores, database: Database) -> ReceiptCommands:
     """Return the commands of one process."""
-    return ReceiptCommands(stores.donations, ORGANISATIONS, StoredReceiptNumbers(database))
+    return ReceiptCommands(stores.donations, SETTINGS, StoredReceiptNumbers(database))
 
 
 def ticket_in(stores: Stores, workspace: str) -> UUID:
@@ -96,7 +94,7 @@ def test_a_number_that_was_given_meanwhile_is_not_given_again(stores: Stores, da
             chosen.append(number)
             return number
 
-    slow = ReceiptCommands(slow.donations, ORGANISATIONS, SlowNumbers(database))
+    slow = ReceiptCommands(slow.donations, SETTINGS, SlowNumbers(database))
     donation, _ = slow.issue(SYSTEM, "shelter", ticket, first, dated=DATED)
     assert chosen == [ReceiptNumber(2026, 1), ReceiptNumber(2026, 2)]
     assert donation.receipt_number == ReceiptNumber(2026, 2)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
+from zipfile import ZipFile
 
 import pytest
+from PIL import Image
 
 from adapters.ids import uuid7
 from domain.members import MemberRole
 from tests.adapters.documents.sheets import pdf_text
 from tests.client import Client, LiveService
 from tests.entrypoints.conftest import donate_in_sandbox
+from tests.entrypoints.http.contract import problem
 from tests.entrypoints.http.test_workspace_settings import ORGANISATION
 from tests.members import joined_member
 
@@ -76,3 +80,41 @@ def test_a_receipt_and_the_export_have_the_number_and_the_organisation(
     rows = owner.get("/api/exports/donations?format=json").json()
     of_gift = next(row for row in rows if row["donationId"] == before)
     assert (of_gift["receiptNumber"], of_gift["organisation"]) == (number[1], ORGANISATION["legalName"])
+
+
+def png() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (640, 160), (0, 90, 80, 255)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_logo_is_encoded_anew_and_shown_beside_the_name(live: LiveService, owner: Client, workspace: str, path: str):
+    ticket = joined_member(live, workspace, MemberRole.CASEWORKER).open_ticket()
+    url = ticket.publish()
+    problem(owner.get(f"{path}/logo"), 404, "not-found")
+    chosen = owner.put(f"{path}/logo", files={"file": ("logo.png", png())})
+    assert (chosen.status_code, chosen.json()["hasLogo"]) == (200, True), chosen.text
+    stored = owner.get(f"{path}/logo")
+    assert stored.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(stored.content)).size == (640, 160)
+    with live.client() as visitor:
+        # Without a name there is nobody whose logo it is.
+        problem(visitor.get(f"{url}/logo"), 404, "not-found")
+        owner.patch(path, json={"organisation": ORGANISATION})
+        shown = re.search(r'src="(/d/[^"]+/logo[?]v=[0-9a-f]{16})"', visitor.get(url).text)
+        assert shown
+        assert visitor.get(shown[1]).content == stored.content
+        receipt = ticket.post("/generate-doc", {"docType": "RECEIPT", "donationId": donate_in_sandbox(live, ticket)})
+        word = ticket.http.get(receipt.json()["filePath"]).content
+        with ZipFile(io.BytesIO(word)) as parts:
+            assert stored.content in [parts.read(name) for name in parts.namelist() if name.endswith((".jpg", ".jpeg"))]
+        assert owner.delete(f"{path}/logo").status_code == 204
+        problem(visitor.get(shown[1]), 404, "not-found")
+        assert "/logo?" not in visitor.get(url).text
+    assert live.service.database.rows("SELECT FROM workspace_logos WHERE workspace = %s", (workspace,)) == []
+
+
+def test_a_logo_is_a_picture(owner: Client, path: str):
+    for name, content in (("logo.pdf", b"%PDF-1.4 %%EOF"), ("logo.svg", b"<svg/>")):
+        problem(owner.put(f"{path}/logo", files={"file": (name, content)}), 415, "unsupported-media-type")
+    assert owner.get(path).json()["hasLogo"] is False

@@ -54,6 +54,7 @@ def test_a_new_workspace_has_the_defaults(owner: Client, workspace: str, path: s
         "publishing": "free",
         "language": None,
         "currency": None,
+        "hasLogo": False,
     }
 
 
@@ -61,7 +62,7 @@ def test_a_patch_changes_what_it_names(live: LiveService, owner: Client, workspa
     changes = {"name": "Shelter", "organisation": ORGANISATION, "intake": "invited", "publishing": "approval"}
     changed = owner.patch(path, json=changes | {"language": "es", "currency": "eur"})
     assert changed.status_code == 200, changed.text
-    expected = {"id": workspace, "language": "es", "currency": "EUR"} | changes
+    expected = {"id": workspace, "language": "es", "currency": "EUR", "hasLogo": False} | changes
     assert changed.json() == expected
     patched = owner.patch(path, json={"organisation": {"taxWording": None}, "language": None})
     expected |= {"organisation": ORGANISATION | {"taxWording": None}, "language": None}
