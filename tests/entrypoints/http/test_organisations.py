@@ -8,10 +8,12 @@ from zipfile import ZipFile
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, expect
 
 from adapters.ids import uuid7
 from domain.members import MemberRole
 from tests.adapters.documents.sheets import pdf_text
+from tests.browser import checked
 from tests.client import Client, LiveService
 from tests.entrypoints.conftest import donate_in_sandbox
 from tests.entrypoints.http.contract import problem
@@ -118,3 +120,16 @@ def test_a_logo_is_a_picture(owner: Client, path: str):
     for name, content in (("logo.pdf", b"%PDF-1.4 %%EOF"), ("logo.svg", b"<svg/>")):
         problem(owner.put(f"{path}/logo", files={"file": (name, content)}), 415, "unsupported-media-type")
     assert owner.get(path).json()["hasLogo"] is False
+
+
+@pytest.mark.browser
+def test_a_browser_shows_who_receives_the_money(
+    browser: Browser, live: LiveService, owner: Client, workspace: str, path: str
+):
+    owner.patch(path, json={"organisation": ORGANISATION})
+    assert owner.put(f"{path}/logo", files={"file": ("logo.png", png())}).status_code == 200
+    url = joined_member(live, workspace, MemberRole.CASEWORKER).open_ticket().publish()
+    with checked(browser, live.base_url) as tab:
+        page = tab.open(url)
+        expect(page.get_by_role("region", name="Who receives the money")).to_contain_text("VR 12345")
+        tab.check("campaign-organisation")
