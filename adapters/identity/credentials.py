@@ -107,8 +107,6 @@ class KeyOwner:
 
     name: str
     workspace: str | None = None
-    key_id: UUID | None = None
-    is_revoked: bool = False
 
 
 class Credentials:
@@ -176,12 +174,10 @@ class Credentials:
         """Return whose valid or revoked key a credential is; the name is `unknown` if it is none."""
         if not _is_well_formed(credential):
             return KeyOwner(UNKNOWN)
-        row = self._database.row(
-            "SELECT role, id, workspace, revoked_at IS NOT NULL FROM api_keys WHERE digest = %s", (digest(credential),)
-        )
+        row = self._database.row("SELECT role, id, workspace FROM api_keys WHERE digest = %s", (digest(credential),))
         if row is None:
             return KeyOwner(UNKNOWN)
-        return KeyOwner(f"{row[0]}:{row[1]}", row[2] if row[0] == Role.CLIENT else None, row[1], row[3])
+        return KeyOwner(f"{row[0]}:{row[1]}", row[2] if row[0] == Role.CLIENT else None)
 
     def create(
         self,

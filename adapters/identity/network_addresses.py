@@ -18,6 +18,10 @@ class AddressCipher:
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._key = ServiceKey(database, keyring, "network addresses")
 
+    def load(self) -> None:
+        """Read the key, or make it, so that all later calls cost the same."""
+        self._key.get()
+
     def seal(self, address: str) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
         return nonce + AESGCM(self._key.get()).encrypt(nonce, address.encode(), _CONTEXT)

@@ -11,8 +11,10 @@ from uuid import UUID
 
 import structlog
 
+from adapters.identity.credentials import PUBLIC_WORKSPACE
 from adapters.identity.login_codes import MAX_CODE_ATTEMPTS, MAX_MEMBER_ATTEMPTS
 from adapters.identity.network_addresses import AddressCipher
+from adapters.identity.tokens import digest
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError, UnavailableError
 from domain.values import Actor
@@ -92,16 +94,22 @@ class SecurityEvents:
             "request": request_id,
             "tries": MAX_CODE_ATTEMPTS,
             "hourly": MAX_MEMBER_ATTEMPTS,
-            "of_installation": False,
         }
         self._write(_NOTE_FAILED_SIGN_IN, values, address)
+
+    def note_invalid_key(self, credential: str, address: str | None) -> None:
+        """Count the use of a revoked or expired key for its workspace; a key of all workspaces is the installation's.
+
+        The statement is the same for a credential that was never a key, which counts for nobody.
+        """
+        self._write(_NOTE_INVALID_KEY, {"digest": digest(credential), "public": PUBLIC_WORKSPACE}, address)
 
     def _write(self, statement: str, values: dict[str, object], address: str | None) -> None:
         try:
             sealed = None if address is None else self._addresses.seal(address)
             self._database.execute(statement, values | {"address": sealed, "most": MAX_ROWS_PER_HOUR})
         except UnavailableError:
-            logger.warning("security event is not stored", kind=str(values.get("kind", SecurityEventKind.WRONG_CODE)))
+            logger.warning("security event is not stored")
 
     def page(
         self, selection: SecurityEventSelection, limit: int, before: tuple[datetime, UUID] | None = None
@@ -149,7 +157,7 @@ def _event(row: tuple[object, ...]) -> SecurityEvent:
 
 _COUNT_UP = """
 INSERT INTO security_events AS present (workspace, of_installation, kind, subject, hour, address)
-SELECT e.workspace, %(of_installation)s, e.kind,
+SELECT e.workspace, e.of_installation, e.kind,
        CASE WHEN (SELECT count(*) FROM security_events o
                    WHERE o.workspace = e.workspace AND o.hour = date_trunc('hour', now())) < %(most)s
             THEN e.subject ELSE '' END,
@@ -160,12 +168,13 @@ ON CONFLICT (workspace, hour, of_installation, kind, subject) DO UPDATE
 """
 _NOTE = _COUNT_UP.replace(
     "FROM events e",
-    "FROM (SELECT %(workspace)s AS workspace, %(kind)s AS kind, %(subject)s AS subject) AS e",
+    "FROM (SELECT %(workspace)s AS workspace, %(of_installation)s AS of_installation, %(kind)s AS kind,"
+    " %(subject)s AS subject) AS e",
 )
 _NOTE_FAILED_SIGN_IN = (
     """
-WITH events (workspace, kind, subject) AS (
-    SELECT DISTINCT m.workspace, k.kind, m.member_id::text
+WITH events (workspace, of_installation, kind, subject) AS (
+    SELECT DISTINCT m.workspace, false, k.kind, m.member_id::text
       FROM access_requests r
       JOIN contact_hashes h ON h.hash = ANY(r.contact_indexes) AND h.is_current
       JOIN members m ON m.member_id = h.owner_id AND m.has_joined
@@ -177,6 +186,16 @@ WITH events (workspace, kind, subject) AS (
                 AND o.created_at > now() - interval '1 hour') >= %(hourly)s)
            ) AS k (kind, applies)
      WHERE r.id = %(request)s AND r.audience = 'member' AND k.applies
+)
+"""  # noqa: S608 - constants
+    + _COUNT_UP
+)
+_NOTE_INVALID_KEY = (
+    """
+WITH events (workspace, of_installation, kind, subject) AS (
+    SELECT CASE WHEN role = 'client' THEN workspace ELSE %(public)s END, role <> 'client',
+           CASE WHEN revoked_at IS NULL THEN 'expired_key' ELSE 'revoked_key' END, id::text
+      FROM api_keys WHERE digest = %(digest)s
 )
 """  # noqa: S608 - constants
     + _COUNT_UP

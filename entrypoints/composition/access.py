@@ -40,6 +40,7 @@ class Access:
         self.contact_changes = ContactChanges(database, mails.outbox, mails.limits, self.contact_index, peppers)
 
     def admit(self) -> None:
-        """Register the admin key of the data folder, if there is one."""
+        """Register the admin key of the data folder, if there is one, and load what refused requests need."""
+        self.addresses.load()
         if self._admin_key is not None:
             self.credentials.create(Role.ADMIN, key=self._admin_key)

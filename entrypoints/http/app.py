@@ -73,7 +73,7 @@ def application(
     ]
 
     audit = AuditTrail(service.access.log, service.access.credentials)
-    misuse = MisuseWatch(service.access.security_events, service.access.credentials)
+    misuse = MisuseWatch(service.access.security_events)
     authenticate = Authentication(
         service.access.credentials,
         settings.admin_diagnostics_token,

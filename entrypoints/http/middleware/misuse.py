@@ -1,6 +1,6 @@
 """Misuse of API keys, webhooks with invalid signatures and exceeded quotas become security events."""
 
-from adapters.identity.credentials import API_KEY, PUBLIC_WORKSPACE, VISITOR, Credentials
+from adapters.identity.credentials import API_KEY, PUBLIC_WORKSPACE, VISITOR
 from adapters.identity.security_events import SecurityEventKind, SecurityEvents
 from domain.values import Role
 from entrypoints.http.operations import Call
@@ -14,14 +14,14 @@ class MisuseWatch:
     the two have the same answer in the same time, and nobody can tell them apart by these events either.
     """
 
-    def __init__(self, events: SecurityEvents, credentials: Credentials) -> None:
+    def __init__(self, events: SecurityEvents) -> None:
         self._events = events
-        self._credentials = credentials
 
     def note_refusal(self, call: Call, problem: Problem) -> None:
         principal, access = call.principal, call.operation.access
-        if problem.status == 401 and principal is VISITOR and (call.credential or "").startswith(API_KEY):
-            self._note_invalid_key(call)
+        credential = call.credential or ""
+        if problem.status == 401 and principal is VISITOR and credential.startswith(API_KEY):
+            self._events.note_invalid_key(credential, call.client_address)
         if principal.role is not Role.CLIENT or principal.workspace is None:
             return
         if problem.status == 403:
@@ -32,18 +32,6 @@ class MisuseWatch:
         else:
             return
         self._events.note(kind, principal.workspace, str(principal.key_id), call.client_address)
-
-    def _note_invalid_key(self, call: Call) -> None:
-        owner = self._credentials.key_owner(call.credential or "")
-        if owner.key_id is None:
-            return
-        self._events.note(
-            SecurityEventKind.REVOKED_KEY if owner.is_revoked else SecurityEventKind.EXPIRED_KEY,
-            owner.workspace or PUBLIC_WORKSPACE,
-            str(owner.key_id),
-            call.client_address,
-            of_installation=owner.workspace is None,
-        )
 
     def note_invalid_webhook(self, call: Call) -> None:
         """Note a webhook whose signature is invalid, which concerns the installation."""
