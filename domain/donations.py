@@ -15,6 +15,7 @@ from domain import events
 from domain.errors import NotFoundError, RefusedError
 from domain.gift import Gift
 from domain.organisations import ReceiptNumber
+from domain.refund_proposals import MOST_PROPOSALS, Proposals, ProposalState, RefundProposal, proposals_after
 from domain.values import Actor, Donor, GiftWords, Money
 
 
@@ -40,6 +41,7 @@ class Donation(BaseAggregate[UUID]):
         self.forget_at: int | None = None
         self.forgotten = False
         self.gift = Gift()
+        self.proposals: Proposals = {}
         self.receipt_number: ReceiptNumber | None = None
         # The earliest time that Stripe reported for each fact, in Unix seconds.
         self._reported_at: dict[tuple[Any, ...], int] = {}
@@ -158,6 +160,40 @@ class Donation(BaseAggregate[UUID]):
             raise RefusedError("No more can be refunded than is left of the donation.")
         return refund_minor
 
+    def propose_refund(self, actor: Actor, proposal_id: UUID, amount: Money | None, reason: str | None) -> None:
+        """Ask for a refund, which another person approves; a repeated id changes nothing."""
+        if proposal_id in self.proposals:
+            return
+        refundable = self.gift.refundable if self.gift.captured else 0
+        if not 0 < (refundable if amount is None else amount.minor) <= refundable:
+            raise RefusedError("No more can be refunded than is left of the donation.")
+        if len(self.proposals) >= MOST_PROPOSALS:
+            raise RefusedError(f"At most {MOST_PROPOSALS} refunds of a donation can be asked for.")
+        self._trigger(events.RefundProposed, actor, proposal_id=proposal_id, amount=amount, reason=reason)
+
+    def approve_proposal(self, actor: Actor, proposal_id: UUID) -> list[UUID]:
+        """Request the refund that another person asked for, and return the ids of the requests as `request_refund`."""
+        proposal = self._proposal(proposal_id)
+        if proposal.state is ProposalState.DECLINED:
+            raise RefusedError("This refund was declined.")
+        if proposal.state is ProposalState.OPEN:
+            if proposal.asked_by == actor:
+                raise RefusedError("Another person has to approve the refund that you asked for.")
+            self._trigger(events.RefundProposalApproved, actor, proposal_id=proposal_id)
+        return self.request_refund(actor, proposal_id, proposal.amount, None)
+
+    def decline_proposal(self, actor: Actor, proposal_id: UUID) -> None:
+        proposal = self._proposal(proposal_id)
+        if proposal.state is ProposalState.APPROVED:
+            raise RefusedError("This refund was approved already.")
+        if proposal.state is ProposalState.OPEN:
+            self._trigger(events.RefundProposalDeclined, actor, proposal_id=proposal_id)
+
+    def _proposal(self, proposal_id: UUID) -> RefundProposal:
+        if proposal_id not in self.proposals:
+            raise NotFoundError("Nobody asked for this refund.")
+        return self.proposals[proposal_id]
+
     def accept_refund(self, actor: Actor, request_id: UUID, refund_id: str) -> None:
         if self._awaits_refund(request_id):
             self._trigger(events.RefundAccepted, actor, request_id=request_id, refund_id=refund_id)
@@ -202,6 +238,7 @@ class Donation(BaseAggregate[UUID]):
         if type(event) in IDENTIFYING_FIELDS:
             fields = vars(event)
             self._reported_at[_identity(type(event), fields)] = fields["report"].at
+        self.proposals = proposals_after(self.proposals, event)
         self.gift.apply(event)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid5
 
-from domain.commands.refunds import RefundCommands
+from domain.commands.refunds import RefundCommands, SecondPersonNeededError
 from domain.errors import InvalidError, RefusedError
 from domain.ports import Donations, Tickets
 from domain.values import Actor
@@ -17,6 +17,7 @@ class GiftOutcome(StrEnum):
     DISPUTED = "disputed"
     NOTHING_LEFT = "nothing_left"
     REFUSED = "refused"
+    NEEDS_SECOND_PERSON = "needs_second_person"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class RefundRunCommands:
         reason = None if ticket.erased else run.reason
         try:
             self.refunds.request(run.actor, ticket_id, donation_id, request_id, None, reason)
+        except SecondPersonNeededError:
+            return GiftOutcome.NEEDS_SECOND_PERSON
         except (RefusedError, InvalidError):
             return GiftOutcome.REFUSED
         return GiftOutcome.REQUESTED

@@ -32,10 +32,20 @@ class RefundPreview:
     refusal: str | None = None
 
 
+class SecondPersonNeededError(RefusedError):
+    """The refund is above the amount that one person may refund alone."""
+
+
 @dataclass(frozen=True)
 class RefundCommands:
+    """A refund that brings what is refunded of a donation above `second_person_over` needs a second person.
+
+    That is an amount in the major unit of whatever currency the donation has; with None, one person is enough.
+    """
+
     donations: Donations
     refunds: Refunds
+    second_person_over: Decimal | None = None
 
     def preview(self, ticket_id: UUID, donation_id: UUID, amount: Money | None) -> RefundPreview:
         """Return what `request` would refund at present."""
@@ -69,9 +79,52 @@ class RefundCommands:
         While Stripe is unavailable, the request stays open; `retry` completes it later.
         """
         _require_refund(amount)
-        request_ids = self.donations.change(
-            ticket_id, donation_id, lambda donation: donation.request_refund(actor, request_id, amount, reason)
+
+        def decide(donation: Donation) -> list[UUID]:
+            if request_id not in donation.gift.requests:
+                self._require_one_person_enough(donation, amount)
+            return donation.request_refund(actor, request_id, amount, reason)
+
+        self._complete_all(ticket_id, donation_id, self.donations.change(ticket_id, donation_id, decide))
+
+    def propose(
+        self,
+        actor: Actor,
+        ticket_id: UUID,
+        donation_id: UUID,
+        proposal_id: UUID,
+        amount: Money | None,
+        reason: str | None,
+    ) -> None:
+        """Ask for a refund that another person approves."""
+        if amount is not None:
+            require_positive(amount.major)
+            amount.require_payable()
+        self.donations.change(
+            ticket_id, donation_id, lambda donation: donation.propose_refund(actor, proposal_id, amount, reason)
         )
+
+    def approve(self, actor: Actor, ticket_id: UUID, donation_id: UUID, proposal_id: UUID) -> None:
+        """Refund what another person asked for; RefusedError for what the actor asked for."""
+        request_ids = self.donations.change(
+            ticket_id, donation_id, lambda donation: donation.approve_proposal(actor, proposal_id)
+        )
+        self._complete_all(ticket_id, donation_id, request_ids)
+
+    def decline(self, actor: Actor, ticket_id: UUID, donation_id: UUID, proposal_id: UUID) -> None:
+        self.donations.change(ticket_id, donation_id, lambda donation: donation.decline_proposal(actor, proposal_id))
+
+    def _require_one_person_enough(self, donation: Donation, amount: Money | None) -> None:
+        gift = donation.gift
+        asked = gift.refundable if amount is None else amount.minor
+        # Many small refunds are no way around the limit.
+        total = Money(max(0, gift.paid - gift.disputed - gift.refundable + asked), donation.amount.currency)
+        if self.second_person_over is not None and total.major > self.second_person_over:
+            raise SecondPersonNeededError(
+                "Such a refund needs a second person. Ask for it, and let another owner or admin approve it."
+            )
+
+    def _complete_all(self, ticket_id: UUID, donation_id: UUID, request_ids: list[UUID]) -> None:
         refusals: list[RefusedError | InvalidError] = []
         for id in request_ids:
             try:

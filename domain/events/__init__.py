@@ -28,6 +28,9 @@ from domain.events.desk import TicketUnassigned as TicketUnassigned
 from domain.events.donors import DonorForgetRequested as DonorForgetRequested
 from domain.events.donors import DonorForgotten as DonorForgotten
 from domain.events.receipts import ReceiptNumbered as ReceiptNumbered
+from domain.events.refund_requests import RefundProposalApproved as RefundProposalApproved
+from domain.events.refund_requests import RefundProposalDeclined as RefundProposalDeclined
+from domain.events.refund_requests import RefundProposed as RefundProposed
 from domain.events.refund_runs import RefundAllRequested as RefundAllRequested
 from domain.events.workspaces import IntakeChanged as IntakeChanged
 from domain.events.workspaces import InvitationRevoked as InvitationRevoked

@@ -80,7 +80,7 @@ class Payments:
         self.reconciler = Reconciler(
             database, self.gateway, self.inbox, self.applier, self.retrievals, retriever, donations, livemode=livemode
         )
-        self.refunds = RefundCommands(donations, StripeRefunds(self.gateway))
+        self.refunds = RefundCommands(donations, StripeRefunds(self.gateway), settings.refund_two_person_over)
 
     def _open_sandbox(self, foundation: Foundation, key: str) -> None:
         # The sandbox has a pool of its own, because requests that hold a connection of the main pool call it.

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from email.utils import getaddresses
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -86,6 +87,8 @@ class Settings(ModelSettings, TextSettings):
     stripe_webhook_secret: Secrets = ()
     stripe_api_base: Secret = None
     intake: Literal["open", "closed"] = "open"
+    # In the major unit of each currency; None lets one person refund any amount.
+    refund_two_person_over: Annotated[Decimal, Field(ge=0)] | None = None
     smtp_url: Secret = None
     mail_from: Optional = None
     reply_to: Optional = None

@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 
 GOVERNANCE_FIELDS: Mapping[str, str] = {
+    "refundRequests": "The refunds that were asked for.",
+    "askedBy": "Who asked for it: a role, and the id of the member or the key.",
+    "needsSecondPerson": "The number of gifts that one person may not refund alone.",
+    "RefundRequestView.amountMinor": "The amount that was asked for, in the minor unit; null for all that is left.",
+    "RefundRequestView.state": "Whether it is open, approved or declined.",
     "Approval.note": "What is to be changed before the page is approved, or null.",
     "RefundAllProgress.disputed": "The number of gifts that were skipped because of a dispute.",
     "RefundAllProgress.state": "Whether the refunds go on or are done.",

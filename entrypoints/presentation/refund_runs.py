@@ -39,6 +39,7 @@ class RefundAllProgress(ResponseBody):
     disputed: int
     nothing_left: int
     refused: int
+    needs_second_person: int
     totals: list[CurrencyBeforeAndNow]
     skipped: list[SkippedGift]
     next_cursor: str | None
@@ -63,6 +64,7 @@ class RefundAllProgress(ResponseBody):
             disputed=run.outcomes.get(GiftOutcome.DISPUTED, 0),
             nothing_left=run.outcomes.get(GiftOutcome.NOTHING_LEFT, 0),
             refused=run.outcomes.get(GiftOutcome.REFUSED, 0),
+            needs_second_person=run.outcomes.get(GiftOutcome.NEEDS_SECOND_PERSON, 0),
             totals=[
                 CurrencyBeforeAndNow(currency, run.before.get(currency, 0), now.get(currency, 0))
                 for currency in sorted(run.before.keys() | now.keys())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from domain.commands.refunds import RefundCommands
+from domain.commands.refunds import RefundCommands, SecondPersonNeededError
 from domain.donations import Donation, donation_stream
 from domain.errors import InvalidError, RefusedError, UnavailableError
 from domain.events import PaymentReceived, RefundAccepted, Refunded, RefundRefused, RefundRequested
@@ -170,3 +171,17 @@ def test_a_refund_needs_a_positive_amount(donations, amount):
     with pytest.raises(InvalidError):
         refund(RefundCommands(donations, FakeRefunds()), amount)
     assert event_types(donations) == []
+
+
+def test_above_the_limit_one_person_does_not_refund_alone(donations):
+    commands = RefundCommands(donations, FakeRefunds(), Decimal(50))
+    refund(commands, 4_000)
+    with pytest.raises(SecondPersonNeededError):
+        commands.request(ADMIN, TICKET, DONATION, UUID(int=8), Money(2_000, "USD"), None)
+    refund(commands, 4_000)
+    proposal = UUID(int=9)
+    commands.propose(ADMIN, TICKET, DONATION, proposal, Money(2_000, "USD"), None)
+    with pytest.raises(RefusedError, match="Another person"):
+        commands.approve(ADMIN, TICKET, DONATION, proposal)
+    commands.approve(Actor(Role.MEMBER, "another"), TICKET, DONATION, proposal)
+    assert donations.get(TICKET, DONATION).gift.refunded == 6_000

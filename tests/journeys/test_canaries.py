@@ -525,6 +525,18 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/d/{slug}/report"): planter.report,
         ("GET", "/d/{slug}/report"): planter.as_admin("GET", "/d/{slug}/report?{canary}", 200),
         ("POST", f"{TICKET_PATH}/suspend"): planter.suspend,
+        ("POST", "/api/donations/{donation_id}/refund-requests"): planter.as_admin(
+            "POST", "/api/donations/{canary}/refund-requests", 404, json={"reason": planter.canary("reason")}
+        ),
+        ("GET", "/api/donations/{donation_id}/refund-requests"): planter.as_admin(
+            "GET", "/api/donations/{canary}/refund-requests", 404
+        ),
+        ("POST", "/api/donations/{donation_id}/refund-requests/{request_id}/approve"): planter.as_admin(
+            "POST", "/api/donations/{canary}/refund-requests/{canary}/approve", 404, json={}
+        ),
+        ("POST", "/api/donations/{donation_id}/refund-requests/{request_id}/decline"): planter.as_admin(
+            "POST", "/api/donations/{canary}/refund-requests/{canary}/decline", 404, json={}
+        ),
         ("POST", f"{TICKET_PATH}/refund-all"): planter.refund_all,
         ("GET", f"{TICKET_PATH}/refund-all"): planter.as_admin("GET", "/api/tickets/{canary}/refund-all", 404),
         ("POST", f"{TICKET_PATH}/reinstate"): lambda: (

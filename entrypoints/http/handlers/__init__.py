@@ -64,6 +64,7 @@ from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recording_pages import RecordingPageHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
+from entrypoints.http.handlers.refund_requests import RefundRequestHandlers
 from entrypoints.http.handlers.refund_runs import RefundRunHandlers
 from entrypoints.http.handlers.security_events import SecurityEventHandlers
 from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
@@ -263,6 +264,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeadMailHandlers(service.mail.dead),
         ProjectionHandlers(queries, service.rebuilds),
         AccessLogHandlers(access.log),
+        RefundRequestHandlers(commands.refunds, database),
         RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs),
         RefundHandlers(commands.refunds, cipher, database),
         RefundPreviewHandlers(commands.refunds, database),

@@ -60,6 +60,9 @@ DESK_READ = Access(frozenset({ADMIN, AUDITOR}), members=CASEWORK | {MemberRole.A
 REFUND_PROGRESS = Access(frozenset({ADMIN, AUDITOR}), members=MONEY, names_ticket=True)
 # Refunds of single gifts, in the own workspace.
 REFUND = Access(frozenset({ADMIN}), members=MANAGERS)
+# Refunds that one person asks for and another approves.
+ASK_REFUND = Access(frozenset({ADMIN}), members=MANAGERS | {MemberRole.ACCOUNTANT})
+READ_REFUND_REQUESTS = Access(frozenset({ADMIN, AUDITOR}), members=MANAGERS | {MemberRole.ACCOUNTANT})
 METRICS = Access(frozenset(), metrics_token=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read", members=MONEY)
 # A person who has signed in as a member, or to accept an invitation.

@@ -1,10 +1,27 @@
 """Operations of those who run a workspace: the approval of pages, and refunds of all gifts of a suspended one."""
 
 from entrypoints.http import bodies
+from entrypoints.http.handlers.admin import RefundOrder
 from entrypoints.http.handlers.approvals import ApprovalHandlers, RequestedChanges
+from entrypoints.http.handlers.refund_requests import RefundRequestHandlers
 from entrypoints.http.handlers.refund_runs import RefundAllOrder, RefundRunHandlers
 from entrypoints.http.operations import Operation
-from entrypoints.http.table.access import APPROVE, CURSOR, JSON, LIMIT, REFUND_PROGRESS, TAKE_DOWN, TICKET, WRITE
+from entrypoints.http.table.access import (
+    APPROVE,
+    ASK_REFUND,
+    CURSOR,
+    JSON,
+    LIMIT,
+    NOT_FOUND,
+    READ_REFUND_REQUESTS,
+    REFUND,
+    REFUND_PROGRESS,
+    TAKE_DOWN,
+    TICKET,
+    WRITE,
+)
+
+REFUND_REQUESTS = "/api/donations/{donation_id}/refund-requests"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -26,5 +43,22 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", f"{TICKET}/refund-all", "Get how far the refunds of all gifts are, and which gifts were skipped",
         RefundRunHandlers.show, REFUND_PROGRESS, query=(LIMIT, CURSOR), tag="Donations",
+    ),
+    Operation(
+        "POST", REFUND_REQUESTS, "Ask for a refund of a donation, which another person approves",
+        RefundRequestHandlers.ask, ASK_REFUND, JSON, RefundOrder, 201, idempotency_key=True, tag="Donations",
+    ),
+    Operation(
+        "GET", REFUND_REQUESTS, "List the refunds of a donation that were asked for",
+        RefundRequestHandlers.list_requests, READ_REFUND_REQUESTS, query=(LIMIT, CURSOR), tag="Donations",
+        other_responses=NOT_FOUND,
+    ),
+    Operation(
+        "POST", f"{REFUND_REQUESTS}/{{request_id}}/approve", "Refund what another person asked for",
+        RefundRequestHandlers.approve, REFUND, JSON, bodies.Empty, 202, tag="Donations",
+    ),
+    Operation(
+        "POST", f"{REFUND_REQUESTS}/{{request_id}}/decline", "Decline a refund that was asked for",
+        RefundRequestHandlers.decline, REFUND, JSON, bodies.Empty, tag="Donations",
     ),
 )  # fmt: skip

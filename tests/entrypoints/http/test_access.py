@@ -30,6 +30,7 @@ from tests.fakes.mailbox import files
 from tests.fakes.photos import PDF
 from tests.members import joined_member, new_address, signed_in
 
+REFUND_REQUESTS = "/api/donations/{donation_id}/refund-requests"
 TICKET_PATH = "/api/tickets/{ticket_id}"
 CONTACT = {"contactType": "EMAIL", "contactValue": "matrix@example.com"}
 
@@ -256,6 +257,10 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ),
     ("POST", f"{TICKET_PATH}/suspend"): ((401, 403, 403, 403, 404, 403), {"json": {"reason": "Fraud."}}, None),
     ("POST", f"{TICKET_PATH}/reinstate"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
+    ("POST", REFUND_REQUESTS): ((401, 403, 403, 403, 404, 403), {"json": {"reason": "asked for"}}, None),
+    ("GET", REFUND_REQUESTS): ((401, 403, 403, 403, 404, 404), {}, None),
+    ("POST", f"{REFUND_REQUESTS}/{{request_id}}/approve"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
+    ("POST", f"{REFUND_REQUESTS}/{{request_id}}/decline"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
     ("POST", f"{TICKET_PATH}/refund-all"): ((401, 403, 403, 403, 404, 403), {"json": {"reason": "Fraud."}}, None),
     ("GET", f"{TICKET_PATH}/refund-all"): ((401, 403, 403, 403, 404, 404), {}, None),
     ("POST", f"{TICKET_PATH}/approve"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
@@ -441,6 +446,10 @@ MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/admin/profiles/{ticket_id}/approve-reset"): OF_MANAGERS,
     ("POST", f"{TICKET_PATH}/suspend"): OF_MANAGERS,
     ("POST", f"{TICKET_PATH}/reinstate"): OF_MANAGERS,
+    ("POST", REFUND_REQUESTS): (404, 404, 403, 404, 403, 403),
+    ("GET", REFUND_REQUESTS): (404, 404, 403, 404, 403, 403),
+    ("POST", f"{REFUND_REQUESTS}/{{request_id}}/approve"): OF_MANAGERS,
+    ("POST", f"{REFUND_REQUESTS}/{{request_id}}/decline"): OF_MANAGERS,
     ("POST", f"{TICKET_PATH}/refund-all"): OF_MANAGERS,
     ("GET", f"{TICKET_PATH}/refund-all"): (404, 404, 403, 404, 404, 403),
     ("POST", "/admin/donations/{donation_id}/refund"): OF_MANAGERS,

@@ -171,7 +171,7 @@ def test_every_operation_can_be_shown_and_found_by_its_fields(document: dict[str
         assert shown is not None
         assert shown["curl"].startswith("curl ")
         assert entry.id in [found.id for entries in reference.areas(entry.path).values() for found in entries]
-    [[found]] = reference.areas("refund reason donation_id").values()
+    [[found]] = reference.areas("admin refund reason donation_id").values()
     assert found.id == "refundDonation"
     assert reference.areas("no such words anywhere") == {}
 
