@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from adapters.encryption import ticket_keys
 from adapters.identity.credentials import SCOPES
 from adapters.identity.security_events import SecurityEventKind
 from adapters.ids import uuid7
@@ -84,7 +85,9 @@ def organisation(live: LiveService, stack: ExitStack) -> Organisation:
 
 @pytest.fixture(scope="module")
 def organisations(shared_live: LiveService) -> Iterator[tuple[Organisation, Organisation]]:
-    with ExitStack() as stack:
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        # No key leaves the memory between two calls that are compared.
+        patch.setattr(ticket_keys, "CACHE_SECONDS", 3600)
         yield organisation(shared_live, stack), organisation(shared_live, stack)
 
 
