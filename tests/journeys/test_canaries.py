@@ -660,6 +660,35 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             "POST", "/desk/support/{canary}/replies", 403, data={"text": planter.canary("reply")}
         ),
         ("POST", "/desk/support/{id}/resolve"): planter.as_admin("POST", "/desk/support/{canary}/resolve", 403),
+        ("GET", "/api/donations/{donation_id}/refund-preview"): planter.as_admin(
+            "GET", "/api/donations/{canary}/refund-preview", 404
+        ),
+        ("GET", "/api/figures"): planter.as_admin("GET", "/api/figures?currency={canary}", 422),
+        ("GET", "/api/figures/campaigns"): planter.as_admin("GET", "/api/figures/campaigns?currency={canary}", 422),
+        ("GET", "/desk/gifts"): planter.as_admin("GET", "/desk/gifts?donor={canary}", 200),
+        ("GET", "/desk/figures"): planter.as_admin("GET", "/desk/figures?currency={canary}", 200, 422),
+        ("GET", f"{WORKSPACE_PATH}/keys"): planter.as_admin("GET", "/api/workspaces/{canary}/keys", 404),
+        ("POST", f"{WORKSPACE_PATH}/keys"): planter.as_admin(
+            "POST", "/api/workspaces/public/keys", 422, json={"scopes": [planter.canary("scope")]}
+        ),
+        ("POST", f"{WORKSPACE_PATH}/keys/{{key_id}}/replace"): planter.as_admin(
+            "POST", "/api/workspaces/public/keys/{canary}/replace", 404, json={}
+        ),
+        ("DELETE", f"{WORKSPACE_PATH}/keys/{{key_id}}"): planter.as_admin(
+            "DELETE", "/api/workspaces/public/keys/{canary}", 404
+        ),
+        ("GET", f"{WORKSPACE_PATH}/audit-log"): planter.as_admin(
+            "GET", "/api/workspaces/public/audit-log?limit=100", 200
+        ),
+        ("GET", f"{WORKSPACE_PATH}/audit-log/export"): planter.as_admin(
+            "GET", "/api/workspaces/public/audit-log/export", 200
+        ),
+        ("GET", f"{WORKSPACE_PATH}/security-events"): planter.as_admin(
+            "GET", "/api/workspaces/public/security-events?limit=100", 200
+        ),
+        ("POST", f"{WORKSPACE_PATH}/security-events/{{event_id}}/seen"): planter.as_admin(
+            "POST", "/api/workspaces/public/security-events/{canary}/seen", 404, json={}
+        ),
         ("GET", "/desk/organisation"): planter.as_admin("GET", "/desk/organisation?done={canary}", 403),
         ("POST", "/desk/organisation"): planter.as_admin(
             "POST", "/desk/organisation", 403, data={"contact": planter.canary("contact")}
