@@ -72,7 +72,7 @@ def application(
         lambda app: DatabaseGate(app, service.database),
     ]
 
-    audit = AuditTrail(service.access.log, service.access.credentials)
+    audit = AuditTrail(service.access.log, service.access.credentials, service.queries.workspace_exists)
     misuse = MisuseWatch(service.access.security_events)
     authenticate = Authentication(
         service.access.credentials,

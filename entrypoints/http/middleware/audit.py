@@ -14,7 +14,7 @@ import structlog
 
 import projections
 from adapters.identity.access_log import BEGUN, LOOKED, AccessDetails, AccessLog, AccessRecord, logged_object
-from adapters.identity.credentials import VISITOR, Credentials, is_workspace_name
+from adapters.identity.credentials import VISITOR, Credentials
 from domain.errors import UnavailableError
 from domain.values import Role
 from entrypoints.http.cookies import SAFE_METHODS
@@ -31,11 +31,17 @@ logger = structlog.get_logger()
 
 
 class AuditTrail:
-    """Writes to the access log before an act or a logged read begins, and before a denied write is answered."""
+    """Writes to the access log before an act or a logged read begins, and before a denied write is answered.
 
-    def __init__(self, access_log: AccessLog, credentials: Credentials) -> None:
+    A workspace that does not exist is not recorded: its name is a text of the caller.
+    """
+
+    def __init__(
+        self, access_log: AccessLog, credentials: Credentials, workspace_exists: Callable[[str], bool]
+    ) -> None:
         self._access_log = access_log
         self._credentials = credentials
+        self._workspace_exists = workspace_exists
         self._recent_reads = RecentReads()
 
     def answer(self, call: Call, get_answer: Callable[[], Answer]) -> Answer:
@@ -110,8 +116,24 @@ class AuditTrail:
                 outcome,
                 call.logged_id,
             ),
-            AccessDetails(workspace or _workspace(call), call.principal.member_id, call.client_address),
+            AccessDetails(workspace or self._workspace(call), call.principal.member_id, call.client_address),
         )
+
+    def _workspace(self, call: Call) -> str | None:
+        """Return the workspace that the call concerns, or None if that is not known.
+
+        It is the caller's own where the caller has one, so that nobody learns from a log of what others have.
+        """
+        if call.principal.role in (Role.MEMBER, Role.CLIENT):
+            return call.principal.workspace or call.workspace
+        if call.principal.role in (Role.ADMIN, Role.AUDITOR):
+            named = call.path_params.get("workspace") or call.query.get("workspace") or call.workspace
+            if named is not None:
+                return named if self._workspace_exists(named) else None
+            if call.answer_ticket_id is not None:
+                row = call.ticket_rows.get(call.answer_ticket_id)
+                return None if row is None else row["workspace"]
+        return None
 
 
 class RecentReads:
@@ -133,23 +155,6 @@ class RecentReads:
             if len(self._ends) > MAX_RECENT_READS:
                 self._ends.popitem(last=False)
         return True
-
-
-def _workspace(call: Call) -> str | None:
-    """Return the workspace that the call concerns, or None if that is not known.
-
-    It is the caller's own where the caller has one, so that nobody learns from a log of what others have.
-    """
-    if call.principal.role in (Role.MEMBER, Role.CLIENT):
-        return call.principal.workspace or call.workspace
-    if call.principal.role in (Role.ADMIN, Role.AUDITOR):
-        named = call.path_params.get("workspace") or call.query.get("workspace") or call.workspace
-        if named is not None:
-            return named if is_workspace_name(named) else None
-        if call.answer_ticket_id is not None:
-            row = call.ticket_rows.get(call.answer_ticket_id)
-            return None if row is None else row["workspace"]
-    return None
 
 
 def _is_audited(operation: Operation) -> bool:
