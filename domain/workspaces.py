@@ -187,6 +187,12 @@ class Workspace(BaseAggregate[UUID]):
             raise NotFoundError("There is no such invitation.")
         self.trigger_event(events.MemberJoined, actor=Actor(Role.MEMBER, str(member_id)), member_id=member_id)
 
+    def reindex(self, actor: Actor, member_id: UUID, email_index: str) -> None:
+        """Store the keyed hash of a person's address made with a new secret."""
+        person = self.people.get(member_id)
+        if person is not None and person.email_index != email_index:
+            self.trigger_event(events.MemberReindexed, actor=actor, member_id=member_id, email_index=email_index)
+
     def name_member(self, actor: Actor, member_id: UUID, name: str | None) -> None:
         if self.member(member_id).name != name:
             self.trigger_event(events.MemberNamed, actor=actor, member_id=member_id, name=name)
@@ -249,6 +255,8 @@ class Workspace(BaseAggregate[UUID]):
                 self.people = {**self.people, member_id: person}
             case events.MemberJoined(member_id=member_id):
                 self._change(member_id, joined_at=event.timestamp)
+            case events.MemberReindexed(member_id=member_id, email_index=email_index):
+                self._change(member_id, email_index=email_index)
             case events.MemberNamed(member_id=member_id, name=name):
                 self._change(member_id, name=name)
             case events.MemberRoleChanged(member_id=member_id, role=role):

@@ -19,6 +19,7 @@ from domain.events import (
     MemberEvent,
     MemberInvited,
     MemberJoined,
+    MemberReindexed,
     MemberRemoved,
     MemberRoleChanged,
     TicketEvent,
@@ -187,6 +188,13 @@ def _invite(cursor: Cursor[TupleRow], aggregate: object, event: TicketEvent) -> 
     cursor.execute("INSERT INTO contact_hashes (owner_id, hash) VALUES (%s, %s)", (event.member_id, event.email_index))
 
 
+def _reindex(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
+    assert isinstance(event, MemberReindexed)
+    cursor.execute(
+        "UPDATE contact_hashes SET hash = %s WHERE owner_id = %s AND is_current", (event.email_index, event.member_id)
+    )
+
+
 def _join(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
     assert isinstance(event, MemberJoined)
     cursor.execute("UPDATE members SET has_joined = true WHERE member_id = %s", (event.member_id,))
@@ -205,6 +213,7 @@ def _remove(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
 
 EFFECTS: EventEffects = {
     MemberInvited: [_invite],
+    MemberReindexed: [_reindex],
     MemberJoined: [_join],
     MemberRoleChanged: [_change_role],
     MemberRemoved: [_remove],

@@ -5,7 +5,9 @@ at once, and never restores what was erased meanwhile.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from adapters.contacts import ContactIndex
@@ -16,8 +18,9 @@ from adapters.postgres.database import Database
 from adapters.privacy.sealed_columns import SEALED_WITH_MASTER_KEY, SealedColumn
 from adapters.search.indexing import SearchIndexing
 from domain.errors import DomainError, NotFoundError
-from domain.ports import Tickets
-from domain.values import SYSTEM
+from domain.ports import Tickets, Workspaces
+from domain.values import SYSTEM, Contact, ContactType
+from domain.workspaces import Workspace
 
 BATCH = 500
 
@@ -43,6 +46,7 @@ class KeyRotation:
         keyring: Callable[[str], Keyring],
         index: ContactIndex,
         tickets: Tickets,
+        workspaces: Workspaces,
         search: SearchIndexing,
     ) -> None:
         """`keyring` returns the master key's keyring for a purpose."""
@@ -50,11 +54,12 @@ class KeyRotation:
         self._keyring = keyring
         self._index = index
         self._tickets = tickets
+        self._workspaces = workspaces
         self._search = search
 
     def run(self, progress: Progress = lambda *_: None) -> list[RotatedRows]:
         resealed = [self._reseal(sealed, progress) for sealed in SEALED_WITH_MASTER_KEY]
-        return [*resealed, self._reindex(progress), self._reindex_search(progress)]
+        return [*resealed, self._reindex(progress), self._reindex_members(), self._reindex_search(progress)]
 
     def _reseal(self, sealed: SealedColumn, progress: Progress) -> RotatedRows:
         keyring = self._keyring(sealed.purpose)
@@ -114,6 +119,20 @@ class KeyRotation:
             left += not current.erased and not current.contact_index.startswith(self._index.current)
         return RotatedRows("contacts", done, left)
 
+    def _reindex_members(self) -> RotatedRows:
+        """Hash the addresses of members and invited people again: without that, they could no longer sign in."""
+        old = self._database.rows(_OLD_MEMBERS, (self._index.current,))
+        for workspace, member_id in old:
+            with suppress(NotFoundError, DecryptionError):
+                self._workspaces.change(workspace, partial(self._reindex_member, member_id=member_id))
+        left = len(self._database.rows(_OLD_MEMBERS, (self._index.current,)))
+        return RotatedRows("members", len(old) - left, left)
+
+    def _reindex_member(self, workspace: Workspace, member_id: UUID) -> None:
+        if person := workspace.people.get(member_id):
+            index = self._index.of(Contact(ContactType.EMAIL, person.email))
+            workspace.reindex(SYSTEM, member_id, index)
+
     def _reindex_search(self, progress: Progress) -> RotatedRows:
         old = self._search.left()
         done = self._search.index(old, lambda indexed: progress("search", indexed, old))
@@ -126,6 +145,12 @@ class KeyRotation:
             (self._index.current,),
         )
         return [ticket for (ticket,) in rows]
+
+
+_OLD_MEMBERS = (
+    "SELECT workspace, member_id FROM members JOIN contact_hashes ON owner_id = member_id"
+    " WHERE is_current AND NOT starts_with(hash, %s) ORDER BY workspace, member_id"
+)
 
 
 def _is_current(keyring: Keyring, sealed: bytes) -> bool:

@@ -40,6 +40,7 @@ from domain.events.workspaces import MemberEvent as MemberEvent
 from domain.events.workspaces import MemberInvited as MemberInvited
 from domain.events.workspaces import MemberJoined as MemberJoined
 from domain.events.workspaces import MemberNamed as MemberNamed
+from domain.events.workspaces import MemberReindexed as MemberReindexed
 from domain.events.workspaces import MemberRemoved as MemberRemoved
 from domain.events.workspaces import MemberRoleChanged as MemberRoleChanged
 from domain.events.workspaces import OrganisationDescribed as OrganisationDescribed

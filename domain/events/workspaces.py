@@ -110,6 +110,13 @@ class MemberJoined(MemberEvent):
     TOPIC = "member_joined"
 
 
+class MemberReindexed(MemberEvent):
+    """The address is the same; its keyed hash was made anew with another secret."""
+
+    TOPIC = "member_reindexed"
+    email_index: Personal
+
+
 class MemberNamed(MemberEvent):
     """The member gave a name, which the others see; None takes it away."""
 

@@ -132,7 +132,12 @@ class Jobs:
         self.checkout_expirer = CheckoutExpirer(database, checkouts.expire)
         self.search_indexing = SearchIndexing(database, aggregates.tickets, aggregates.desks, aggregates.search)
         self.key_rotation = KeyRotation(
-            database, foundation.keyring, access.contact_index, aggregates.tickets, self.search_indexing
+            database,
+            foundation.keyring,
+            access.contact_index,
+            aggregates.tickets,
+            aggregates.workspaces,
+            self.search_indexing,
         )
         self.epoch_rotation = EpochRotation(database, foundation.epochs, settings.epoch_hours)
         self.retention = Retention(database, RetentionCommands(tickets))

@@ -91,6 +91,7 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "MemberInvited": N_("Somebody was invited."),
     "InvitationRevoked": N_("An invitation was revoked."),
     "MemberJoined": N_("Somebody accepted the invitation."),
+    "MemberReindexed": N_("The way to find a member's address was renewed. The address is the same."),
     "MemberNamed": N_("The name of a member was changed."),
     "MemberRoleChanged": N_("A member got another role."),
     "MemberRemoved": N_("A member was removed."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,8 @@ import pytest
 from adapters.encryption.keyring import DecryptionError
 from adapters.identity.tokens import digest
 from adapters.privacy.key_rotation import MissingSecretError, RotatedRows, check_master_key
+from domain.commands.workspaces import Invitation
+from domain.members import MemberRole
 from domain.ports import Mail
 from domain.tickets import NewTicket
 from domain.values import SYSTEM, Contact, ContactType
@@ -88,6 +91,7 @@ def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: MakeSer
         "inbox": (1, 0),
         "outbox": (1, 0),
         "contacts": (0, 0),
+        "members": (0, 0),
         "search": (0, 0),
     }
     assert all(count == 0 for count, _ in counts_by_name(both.jobs.key_rotation.run()).values())
@@ -148,6 +152,22 @@ def test_contacts_are_found_with_every_pepper_and_after_a_rotation_with_the_newe
     Ledger(both).follow()
     assert set(ticket_ids_of_contact(serving(make_service, (OLD,), (NEW,)))) == {ADA, GRACE}
     assert counts_by_name(both.jobs.key_rotation.run())["contacts"] == (0, 0)
+
+
+def test_members_sign_in_after_a_rotation_with_the_newest_pepper_alone(make_service: MakeService):
+    old, email = serving(make_service, (OLD,), (OLD,)), Contact(ContactType.EMAIL, "ada@example.com")
+    now = datetime.now(UTC)
+    invitation = Invitation(ADA, email, old.access.contact_index.of(email), [], MemberRole.OWNER)
+    old.commands.workspaces.invite(SYSTEM, "shelter", invitation, now=now)
+    both = serving(make_service, (OLD,), (NEW, OLD))
+    indexes = both.access.contact_index.all_of(email)
+    both.commands.workspaces.accept("shelter", ADA, indexes, now=now)
+    assert counts_by_name(both.jobs.key_rotation.run())["members"] == (1, 0)
+
+    new = serving(make_service, (OLD,), (NEW,))
+    [membership] = new.access.member_sessions.memberships(new.access.contact_index.all_of(email))
+    assert (membership.member_id, membership.has_joined) == (ADA, True)
+    assert counts_by_name(both.jobs.key_rotation.run())["members"] == (0, 0)
 
 
 def test_a_donors_hash_says_which_pepper_made_it(make_service: MakeService):
