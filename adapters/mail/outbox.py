@@ -30,6 +30,8 @@ from domain.ports import Mail, Message, TextMessage, TextMessages
 from domain.values import Contact, ContactType
 
 LONGEST_KEY = 255
+# The messages without which a person cannot come in or prove a new contact.
+CODE_KINDS = frozenset({"access_code", "contact_code"})
 # The purpose of the key that seals mails without a ticket.
 OUTBOX_KEY_PURPOSE = "outbox"
 
@@ -117,7 +119,9 @@ class Outbox:
         if self._texts is None or self._text_limits is None:
             return False
         # The limits count a message once, however often it is queued.
-        return self.is_queued(connection, message.key) or self._text_limits.allow(connection, message.to, asker)
+        if self.is_queued(connection, message.key):
+            return True
+        return self._text_limits.allow(connection, message.to, asker, is_code=message.kind in CODE_KINDS)
 
     def is_queued(self, connection: Connection[TupleRow], key: str) -> bool:
         """Return True if a message with this key was queued, and perhaps sent."""

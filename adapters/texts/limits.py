@@ -18,6 +18,8 @@ from domain.values import Contact, ContactType
 MAX_TO_VERIFIED = 30
 # Of one asker to one unverified number in a day.
 MAX_OF_ASKER_TO_NUMBER = 3
+# Of the messages to an unverified number in a day, so many are for codes alone.
+RESERVED_FOR_CODES = 2
 # After this pause a number gets a code also above its own limit, so that strangers cannot keep its owner out.
 PAUSE_HOURS = 4
 
@@ -56,8 +58,11 @@ class TextLimits:
         self._contact_index = contact_index
         self._quota = quota
 
-    def allow(self, connection: Connection[TupleRow], number: str, asker: str | None) -> bool:
-        """Count a message to this number in the connection's transaction; return False if it must not be sent."""
+    def allow(self, connection: Connection[TupleRow], number: str, asker: str | None, *, is_code: bool = True) -> bool:
+        """Count a message to this number in the connection's transaction; return False if it must not be sent.
+
+        All other messages leave room for codes, so that news never keep a person out.
+        """
         if not self.may_reach(number):
             return False
         hashes = self._contact_index.all_of(Contact(ContactType.PHONE, number))
@@ -73,7 +78,8 @@ class TextLimits:
         if not is_verified:
             if of_asker_to_number >= MAX_OF_ASKER_TO_NUMBER or of_asker >= self._quota.of_asker:
                 return False
-            if to_number >= self._quota.to_number and not after_pause:
+            to_number_at_most = self._quota.to_number - (0 if is_code else RESERVED_FOR_CODES)
+            if to_number >= to_number_at_most and not after_pause:
                 return False
         connection.execute("INSERT INTO counted_texts (number_hash, asker) VALUES (%s, %s)", (hashes[0], asker))
         return True

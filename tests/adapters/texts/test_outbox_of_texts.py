@@ -17,7 +17,14 @@ from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import News, Subscriptions
 from adapters.mail.transports import NoTransport
 from adapters.postgres.database import Database
-from adapters.texts.limits import MAX_OF_ASKER_TO_NUMBER, MAX_TO_VERIFIED, PAUSE_HOURS, TextLimits, TextQuota
+from adapters.texts.limits import (
+    MAX_OF_ASKER_TO_NUMBER,
+    MAX_TO_VERIFIED,
+    PAUSE_HOURS,
+    RESERVED_FOR_CODES,
+    TextLimits,
+    TextQuota,
+)
 from domain.errors import InvalidError, OptedOutError, RefusedError, UnavailableError
 from domain.ports import TextMessage
 from domain.values import Contact, ContactType
@@ -157,17 +164,23 @@ def test_a_code_that_has_expired_is_not_sent(office: Office):
 # Limits.
 
 
-def count_queued(office: Office, times: int, number: str = NUMBER, asker: str | None = None) -> int:
-    return sum(office.queue(number, asker=asker) for _ in range(times))
+def count_queued(office: Office, times: int, number: str = NUMBER, **more: Any) -> int:
+    return sum(office.queue(number, **more) for _ in range(times))
 
 
 def test_a_number_that_nobody_verified_gets_few_texts_and_one_more_after_a_pause(database: Database):
     office = Office(database, TextQuota(to_number=4))
-    assert count_queued(office, 6) == 4
+    assert count_queued(office, 6, kind="contact_code") == 4
     office.do("UPDATE counted_texts SET created_at = created_at - make_interval(hours => %s)", PAUSE_HOURS)
-    assert count_queued(office, 2) == 1
+    assert count_queued(office, 2, kind="contact_code") == 1
     office.do("UPDATE counted_texts SET created_at = created_at - interval '1 day'")
-    assert count_queued(office, 6) == 4
+    assert count_queued(office, 6, kind="contact_code") == 4
+
+
+def test_news_leave_room_for_the_codes_without_which_nobody_comes_in(database: Database):
+    office = Office(database, TextQuota(to_number=5))
+    assert count_queued(office, 6) == 5 - RESERVED_FOR_CODES
+    assert count_queued(office, 6, kind="contact_code") == RESERVED_FOR_CODES
 
 
 def test_one_asker_causes_few_texts(database: Database):
