@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -152,6 +153,17 @@ class JobRunner:
 @pytest.fixture
 def work(live: LiveService) -> JobRunner:
     return JobRunner(live)
+
+
+@contextmanager
+def closed_intake(live: LiveService) -> Iterator[None]:
+    """Let nobody open tickets in the built-in workspace meanwhile."""
+    with live.client_with_key(Role.ADMIN) as admin:
+        try:
+            assert admin.patch("/api/workspaces/public", json={"intake": "closed"}).status_code == 200
+            yield
+        finally:
+            assert admin.patch("/api/workspaces/public", json={"intake": "open"}).status_code == 200
 
 
 def donate_in_sandbox(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from uuid import uuid4
 
 import pytest
@@ -11,7 +10,7 @@ from adapters.ids import uuid7
 from domain.members import MemberRole
 from tests.client import Client, LiveService
 from tests.entrypoints.http.contract import problem
-from tests.entrypoints.http.test_login_codes import mails
+from tests.entrypoints.http.test_login_codes import code_for, mails
 from tests.fakes.mailbox import text_of
 from tests.members import joined_member, new_address, signed_in
 
@@ -40,12 +39,6 @@ def request_code(live: LiveService, email: str) -> str:
     return str(answer.json()["requestId"])
 
 
-def code_of(live: LiveService, email: str) -> str:
-    matches = re.search(r"\d{4} \d{4}", text_of(mails(live, email)[-1]))
-    assert matches
-    return matches[0]
-
-
 def test_an_invited_person_signs_in_accepts_and_works(live: LiveService, workspace: str, owner: Client):
     email = new_address().value
     invited = owner.post(
@@ -58,7 +51,7 @@ def test_an_invited_person_signs_in_accepts_and_works(live: LiveService, workspa
 
     request = request_code(live, email)
     with live.client() as visitor:
-        session = visitor.post("/api/session", json={"requestId": request, "code": code_of(live, email)})
+        session = visitor.post("/api/session", json={"requestId": request, "code": code_for(live, email)})
     assert session.status_code == 200, session.text
     with live.client(session.json()["accessToken"]) as newcomer:
         me = newcomer.get("/api/me").json()
@@ -91,7 +84,7 @@ def test_a_code_for_a_story_does_not_sign_a_member_in(live: LiveService, workspa
         answer = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": email.value})
         live.service.access.login_codes.run_all()
         live.service.mail.sender.run_all()
-        code = {"requestId": answer.json()["requestId"], "code": code_of(live, email.value)}
+        code = {"requestId": answer.json()["requestId"], "code": code_for(live, email.value)}
         problem(visitor.post("/api/session", json=code), 401, "unauthenticated")
         assert visitor.post("/api/access/verify", json=code).status_code == 200
 
@@ -105,10 +98,10 @@ def test_five_wrong_codes_lock_a_request_and_ten_an_address(live: LiveService, w
             for _ in range(5):
                 wrong = {"requestId": request, "code": "0000 0000"}
                 problem(visitor.post("/api/session", json=wrong), 401, "unauthenticated")
-            right = {"requestId": request, "code": code_of(live, email.value)}
+            right = {"requestId": request, "code": code_for(live, email.value)}
             problem(visitor.post("/api/session", json=right), 401, "unauthenticated")
         request = request_code(live, email.value)
-        right = {"requestId": request, "code": code_of(live, email.value)}
+        right = {"requestId": request, "code": code_for(live, email.value)}
         problem(visitor.post("/api/session", json=right), 401, "unauthenticated")
 
 

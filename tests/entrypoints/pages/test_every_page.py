@@ -23,7 +23,7 @@ from entrypoints.http.pages import STATIC
 from entrypoints.http.table import OPERATIONS
 from tests.browser import ON_DESK, CheckedTab, checked
 from tests.client import RECORDING, Client, LiveService, Ticket
-from tests.entrypoints.conftest import JobRunner, donate_in_sandbox, wait_until_delivered
+from tests.entrypoints.conftest import JobRunner, closed_intake, donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.test_login_codes import address
 from tests.entrypoints.http.test_proofs import newest
 from tests.fakes.drafting import DRAFT, SPOKEN
@@ -129,11 +129,16 @@ def test_no_colour_depends_on_the_width():
     ]
     assert len(rules_of_widths) > 5
     assert [rules for rules in rules_of_widths if re.search("color|background|opacity|filter", rules)] == []
-    shown = [each for rules in rules_of_widths for each in re.findall(r"([^{}]*){[^{}]*display: (?!none)", rules)]
+    rules_of_desks = [
+        rules
+        for sheet in STATIC.glob("*.css")
+        for rules in re.findall(r"@media[^{]*min-width[^{]*{((?:[^{}]*{[^{}]*})*)", sheet.read_text())
+    ]
+    shown = [each for rules in rules_of_desks for each in re.findall(r"([^{}]*){[^{}]*display: (?!none)", rules)]
     assert [each.strip() for each in shown] == [ON_DESK]
 
 
-def test_the_pages_of_a_visitor(look: Look, live: LiveService, monkeypatch: pytest.MonkeyPatch):
+def test_the_pages_of_a_visitor(look: Look, live: LiveService):
     look.at("/", "home")
     look.at("/imprint", "imprint")
     look.at("/privacy", "privacy")
@@ -162,8 +167,8 @@ def test_the_pages_of_a_visitor(look: Look, live: LiveService, monkeypatch: pyte
     look.now("forgotten")
     look.at("/tell/file", "tell-file")
     look.at("/tell/write", "tell-write")
-    monkeypatch.setattr(live.service, "settings", live.settings.model_copy(update={"intake": "closed"}))
-    look.at("/tell", "tell-closed")
+    with closed_intake(live):
+        look.at("/tell", "tell-closed")
 
 
 def test_the_page_on_which_a_story_is_recorded(look: Look, opened: Callable[..., Ticket]):

@@ -14,6 +14,7 @@ from adapters import consent_texts
 from entrypoints.http.handlers.tell_pages import SPOKEN_LANGUAGES
 from tests.browser import checked
 from tests.client import RECORDING, Client, LiveService, eventually
+from tests.entrypoints.conftest import closed_intake
 
 TEXT = ("textVersion", "textLanguage")
 PERSON = {"contact": "ada@example.com", "name": "Ada Lovelace", "consent": "yes"}
@@ -179,9 +180,8 @@ def test_the_words_that_are_read_aloud_are_those_of_the_page(live: LiveService, 
     assert sound.headers["content-type"] == "audio/mpeg"
 
 
-def test_a_closed_intake_is_explained(live: LiveService, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(live.service, "settings", live.settings.model_copy(update={"intake": "closed"}))
-    with live.client() as browser:
+def test_a_closed_intake_is_explained(live: LiveService):
+    with closed_intake(live), live.client() as browser:
         for path in ("/tell", "/tell/file", "/tell/write"):
             assert "New stories are not taken here at the moment" in browser.get(path).text
 
