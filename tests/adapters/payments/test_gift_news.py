@@ -229,14 +229,14 @@ def test_nobody_hears_of_gifts_for_an_erased_or_suspended_page(service: Service)
 
 def test_what_cannot_be_told_does_not_stop_the_others(service: Service, monkeypatch: pytest.MonkeyPatch):
     broken, other = Holder(service, MAIL), Holder(service, Contact(ContactType.EMAIL, "grace@example.com"))
-    get = service.aggregates.tickets.get
+    get = service.aggregates.tickets.store.get
 
     def get_or_break(ticket_id: UUID) -> Any:
         if ticket_id == broken.ticket:
             raise ValueError
         return get(ticket_id)
 
-    monkeypatch.setattr(service.aggregates.tickets, "get", get_or_break)
+    monkeypatch.setattr(service.aggregates.tickets.store, "get", get_or_break)
     broken.give(settle=False)
     other.give()
     assert broken.waiting() == 0

@@ -87,7 +87,8 @@ def test_the_donor_stays_in_the_books_when_the_person_of_the_story_is_erased(led
     assert "Hopper" in before[1]
     assert ledger.view(payment).donor == "Hopper"
     assert len(ledger.view(payment).donor_email_hash or "") == 64
-    receipt = ledger.service.commands.documents.receipt(payment.ticket_id, payment.donation_id, dated=datetime.now(UTC))
+    documents = ledger.service.commands.documents
+    receipt = documents.receipt(SYSTEM, payment.ticket_id, payment.donation_id, dated=datetime.now(UTC))
     assert receipt.startswith(b"%PDF")
 
 

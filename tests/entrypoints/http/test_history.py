@@ -36,7 +36,7 @@ COUNTS = {
     "height",
     "remaining",
 }
-PLACES = {"number", "start", "end", "startMs", "endMs"}
+PLACES = {"number", "year", "start", "end", "startMs", "endMs"}
 
 
 class KeylessCipher(FieldCipher):

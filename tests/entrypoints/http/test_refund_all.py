@@ -20,6 +20,12 @@ from tests.members import joined_member
 REASON = {"reason": "It was fraud."}
 
 
+@pytest.fixture(autouse=True)
+def _no_run_of_another_test_waits(live: LiveService) -> None:
+    """Complete the runs that other tests began, so that a test counts and stops its own run alone."""
+    live.service.jobs.refund_runs.run_all()
+
+
 @pytest.fixture
 def workspace() -> str:
     return f"w-{uuid7().hex[-12:]}"
