@@ -19,6 +19,8 @@ STAFF = frozenset(MemberRole)
 MONEY = STAFF - {MemberRole.CASEWORKER}
 CASEWORK_AND_AUDITORS = STAFF - {MemberRole.ACCOUNTANT}
 MANAGERS = frozenset({MemberRole.OWNER, MemberRole.ADMIN})
+# They pay gifts back, or ask for that.
+REFUNDERS = MANAGERS | {MemberRole.ACCOUNTANT}
 
 ROLES: Mapping[str, str] = {
     MemberRole.OWNER: N_("Owner"),

@@ -699,6 +699,16 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/desk/tickets/{ticket_id}/request-changes"): planter.as_admin(
             "POST", "/desk/tickets/{ticket}/request-changes", 403, data={"note": planter.canary("note")}
         ),
+        ("GET", "/desk/gifts/{donation_id}"): planter.as_admin("GET", "/desk/gifts/{canary}", 403),
+        ("POST", "/desk/gifts/{donation_id}/refund"): planter.as_admin(
+            "POST", "/desk/gifts/{canary}/refund", 403, data={"reason": planter.canary("reason")}
+        ),
+        ("POST", "/desk/gifts/{donation_id}/requests"): planter.as_admin(
+            "POST", "/desk/gifts/{canary}/requests", 403, data={"reason": planter.canary("reason")}
+        ),
+        ("POST", "/desk/gifts/{donation_id}/requests/{request_id}"): planter.as_admin(
+            "POST", "/desk/gifts/{canary}/requests/{canary}", 403, data={"do": "decline"}
+        ),
         ("GET", "/desk"): planter.as_admin("GET", "/desk?q={canary}", 403),
         ("GET", "/desk/tickets/{ticket_id}"): planter.as_admin("GET", "/desk/tickets/{canary}", 403),
         ("POST", "/desk/tickets/{ticket_id}/desk"): planter.as_admin(

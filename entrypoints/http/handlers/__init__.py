@@ -31,6 +31,7 @@ from entrypoints.http.handlers.desk import DeskHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
+from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.desk_support import DeskSupportHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
@@ -159,6 +160,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     notes = DeskHandlers(commands.desk, cipher)
     support = SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database)
     approvals = ApprovalHandlers(commands.approvals, ticket_reader, cipher)
+    refund_requests = RefundRequestHandlers(commands.refunds, database)
+    refunds = RefundHandlers(commands.refunds, cipher, database)
+    refund_previews = RefundPreviewHandlers(commands.refunds, database)
     desk = Desk(site, commands.workspaces, access.member_sessions, paths)
     gift_search = GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names)
     return [
@@ -264,10 +268,11 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeadMailHandlers(service.mail.dead),
         ProjectionHandlers(queries, service.rebuilds),
         AccessLogHandlers(access.log),
-        RefundRequestHandlers(commands.refunds, database),
+        refund_requests,
+        DeskRefundHandlers(refund_previews, refunds, refund_requests, desk),
         RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs),
-        RefundHandlers(commands.refunds, cipher, database),
-        RefundPreviewHandlers(commands.refunds, database),
+        refunds,
+        refund_previews,
         KnowledgeHandlers(database),
         CampaignPageHandlers(
             commands.checkouts,

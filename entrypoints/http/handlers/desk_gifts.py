@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 
 from adapters.localisation import format_date, format_money, supported_language
 from domain.values import CURRENCIES, DonationStatus, Money
-from entrypoints.http.desk import DESK, Desk
+from entrypoints.http.desk import DESK, REFUNDERS, Desk
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
@@ -58,6 +58,7 @@ class DeskGiftHandlers:
             chosen=chosen,
             faults=faults,
             statuses=tuple(DonationStatus),
+            may_refund=call.principal.member_role in REFUNDERS,
             currencies=sorted(CURRENCIES),
             next_url=_url({**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
         )

@@ -3,6 +3,7 @@
 from domain.members import MemberRole
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
+from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.desk_support import DeskSupportHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
@@ -18,9 +19,11 @@ DESK_SUPPORT = Access(frozenset(), members=CASEWORK)
 DESK_SUPPORT_READ = Access(frozenset(), members=CASEWORK | {MemberRole.AUDITOR})
 DESK_TICKET = Access(frozenset(), members=STAFF, names_ticket=True)
 DESK_WORK = Access(frozenset(), members=CASEWORK, names_ticket=True)
+DESK_REFUND = Access(frozenset(), members=MANAGERS | {MemberRole.ACCOUNTANT})
 DESK_MANAGE = Access(frozenset(), members=MANAGERS, names_ticket=True)
 DESK_MANAGERS = Access(frozenset(), members=MANAGERS)
 TAG = "Desk"
+GIFT = "/desk/gifts/{donation_id}"
 PAGE = "/desk/tickets/{ticket_id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -81,6 +84,23 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", f"{PAGE}/request-changes", "Say what is to be changed before the page of a story is approved",
         DeskTicketHandlers.request_changes, DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML,
         other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "GET", GIFT, "Show what a refund of a gift would do", DeskRefundHandlers.show, DESK_REFUND, media_types=HTML,
+        other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{GIFT}/refund", "Pay a gift back, or a part of it", DeskRefundHandlers.refund, DESK_MANAGERS,
+        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{GIFT}/requests", "Ask another person to pay a gift back", DeskRefundHandlers.ask, DESK_REFUND,
+        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", f"{GIFT}/requests/{{request_id}}", "Approve or decline a refund that another person asked for",
+        DeskRefundHandlers.decide, DESK_MANAGERS, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED,
+        tag=TAG,
     ),
     Operation(
         "GET", "/desk/sign-in", "Show the form for a member's address, or the workspaces of a member who is signed in",

@@ -338,6 +338,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
 }
 
 WORKSPACE = "/api/workspaces/{workspace}"
+DESK_GIFT = "/desk/gifts/{donation_id}"
 DESK_PAGE = "/desk/tickets/{ticket_id}"
 REFUSED = (401, 403, 403, 403, 403, 403)
 MANAGED = (401, 403, 403, 403, 404, 403)
@@ -390,6 +391,10 @@ OPEN_RULES |= {
     ("POST", "/desk/organisation"): (REFUSED, {"data": {"currency": "XXX", "intake": "open"}}, None),
     ("POST", f"{DESK_PAGE}/approve"): (REFUSED, {}, None),
     ("POST", f"{DESK_PAGE}/request-changes"): (REFUSED, {"data": {"note": "Shorter."}}, None),
+    ("GET", DESK_GIFT): (REFUSED, {}, None),
+    ("POST", f"{DESK_GIFT}/refund"): (REFUSED, {"data": {"reason": "Asked for."}}, None),
+    ("POST", f"{DESK_GIFT}/requests"): (REFUSED, {"data": {"reason": "Asked for."}}, None),
+    ("POST", f"{DESK_GIFT}/requests/{{request_id}}"): (REFUSED, {"data": {"do": "decline"}}, None),
     ("GET", "/desk"): (REFUSED, {}, None),
     ("GET", DESK_PAGE): (REFUSED, {}, None),
     ("POST", f"{DESK_PAGE}/desk"): (REFUSED, {"data": {"labels": "new"}}, None),
@@ -478,6 +483,10 @@ MEMBER_RULES: dict[tuple[str, str], tuple[int, ...]] = {
     ("POST", "/desk/organisation"): (422, 422, 403, 403, 403, 403),
     ("POST", f"{DESK_PAGE}/approve"): OF_MANAGERS,
     ("POST", f"{DESK_PAGE}/request-changes"): OF_MANAGERS,
+    ("GET", DESK_GIFT): (404, 404, 403, 404, 403, 403),
+    ("POST", f"{DESK_GIFT}/refund"): OF_MANAGERS,
+    ("POST", f"{DESK_GIFT}/requests"): (404, 404, 403, 404, 403, 403),
+    ("POST", f"{DESK_GIFT}/requests/{{request_id}}"): OF_MANAGERS,
     ("GET", "/desk"): (200, 200, 200, 200, 200, 303),
     ("GET", DESK_PAGE): OF_STAFF,
     ("POST", f"{DESK_PAGE}/desk"): (404, 404, 404, 403, 403, 403),

@@ -11,7 +11,8 @@ import pytest
 from adapters.ids import uuid7
 from domain.members import MemberRole
 from domain.values import Contact
-from tests.client import Client, LiveService
+from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.conftest import donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.test_login_codes import address, code_for, mails
 from tests.fakes.mailbox import text_of
 from tests.members import joined_member, new_address
@@ -283,3 +284,28 @@ def test_an_admin_asks_for_changes_and_approves_by_the_page(live: LiveService, o
         assert owner.post(f"{path}/{act}", data=form).status_code == 303
     assert "is approved" in owner.get(path).text
     assert owner.post(f"/api/tickets/{ticket}/publish", json={"consent": True}).status_code == 200
+
+
+def test_an_accountant_asks_for_a_refund_and_an_owner_approves_it_by_the_page(
+    live: LiveService, owner: Client, workspace: str
+):
+    ticket = Ticket(owner, {"id": told(owner, "Ada", "A roof"), "accessToken": owner.cookies["session"]})
+    path = f"/desk/gifts/{donate_in_sandbox(live, ticket, 50)}"
+    assert f'href="{path}"' in owner.get("/desk/gifts").text
+    email = new_address()
+    joined_member(live, workspace, MemberRole.ACCOUNTANT, email)
+    accountant = browser_of(live, email)
+    assert accountant.post(f"{path}/refund", data={"reason": "Asked for."}).status_code == 403
+    empty = accountant.post(f"{path}/requests", data={"reason": ""})
+    assert (empty.status_code, 'id="error-summary"' in empty.text) == (422, True)
+    asked = accountant.post(f"{path}/requests", data={"reason": "Asked for.", "amount": "20"})
+    assert asked.status_code == 303, asked.text
+    request = re.search(rf'action="({path}/requests/[^"]+)"', owner.get(path).text)
+    assert request is not None
+    assert owner.post(request[1], data={"do": "approve"}).status_code == 303
+    wait_until_delivered(live)
+    left = owner.get(f"{path}?amount=5")
+    assert (left.status_code, "$25.00" in left.text) == (200, True)
+    assert owner.post(f"{path}/refund", data={"reason": "The rest."}).status_code == 303
+    wait_until_delivered(live)
+    assert owner.get(f"/api/tickets/{ticket.id}/donations/total").json()["breakdown"]["refundedMinor"] == 5_000

@@ -388,6 +388,11 @@ def test_the_pages_of_the_desk(look: Look, live: LiveService):
         page.locator("form[aria-labelledby] button").click()
         expect(page.locator("#error-summary a")).to_have_attribute("href", "#currency")
         look.now("desk-organisation-error")
+        owner.post(ticket.path + "/reinstate", json={})
+        gift = donate_in_sandbox(live, ticket)
+        look.at(f"/desk/gifts/{gift}", "desk-gift").locator("form[action$='/refund'] button").click()
+        expect(look.page.locator("#error-summary")).to_be_focused()
+        look.now("desk-gift-error")
         look.at("/desk/support", "desk-support-empty")
         question = {"category": "TRANSCRIPTION", "message": STORY, "ticketId": ticket.id, "contact": "ada@example.com"}
         asked = owner.post("/api/support/ticket", json=question).json()["id"]

@@ -1,0 +1,97 @@
+"""Handlers for the page of one gift, on which it is paid back, or that is asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.datastructures import QueryParams
+
+from adapters.localisation import format_money, supported_language
+from domain.errors import DomainError
+from domain.refund_proposals import ProposalState
+from domain.values import Money
+from entrypoints.http.bodies import Empty, form_fields, validated
+from entrypoints.http.desk import DESK, MANAGERS, Desk, name_of
+from entrypoints.http.handlers.admin import RefundHandlers, RefundOrder
+from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
+from entrypoints.http.handlers.refund_requests import RefundRequestHandlers
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import see_other
+from entrypoints.http.problems import Problem, problem_of
+
+
+@dataclass(frozen=True)
+class DeskRefundHandlers:
+    previews: RefundPreviewHandlers
+    refunds: RefundHandlers
+    requests: RefundRequestHandlers
+    desk: Desk
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._page(call)
+
+    def refund(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Pay the gift back, or a part of it."""
+        form = form_fields(call.raw_body)
+        try:
+            self.refunds.refund(call, _order(form))
+        except (Problem, DomainError) as error:
+            return self._page(call, error, form)
+        return self._done(call, "refunded")
+
+    def ask(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Ask somebody else to pay the gift back."""
+        form = form_fields(call.raw_body)
+        try:
+            self.requests.ask(call, _order(form))
+        except (Problem, DomainError) as error:
+            return self._page(call, error, form)
+        return self._done(call, "asked")
+
+    def decide(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Approve or decline what another person asked for, as the pressed button says."""
+        approves = form_fields(call.raw_body).get("do") == "approve"
+        try:
+            (self.requests.approve if approves else self.requests.decline)(call, Empty())
+        except DomainError as error:
+            return self._page(call, error)
+        return self._done(call, "refunded" if approves else "declined")
+
+    @staticmethod
+    def _done(call: Call, done: str) -> Answer[None]:
+        return see_other(f"{DESK}/gifts/{call.path_params['donation_id']}?done={done}")
+
+    def _page(self, call: Call, error: Exception | None = None, form: Mapping[str, str] | None = None) -> Answer[bytes]:
+        done, amount = call.query.get("done"), call.query.get("amount", "").strip()
+        call.query = QueryParams({"amount": amount} if amount else {})
+        fault: Exception | None = error
+        try:
+            preview = self.previews.preview(call)
+        except Problem as problem:
+            fault, call.query = problem, QueryParams({})
+            preview = self.previews.preview(call)
+        call.query = QueryParams({"limit": "100"})
+        asked = self.requests.list_requests(call).body.refund_requests
+        language, problem_shown = supported_language(page_language(call)), problem_of(fault) if fault else None
+        assert call.principal.workspace is not None
+        workspace = self.desk.workspaces.workspaces.get(call.principal.workspace)
+        return self.desk.page(
+            call,
+            "gift.html",
+            problem_shown.status if problem_shown else 200,
+            preview=preview,
+            money=lambda minor, currency=preview.currency: format_money(Money(minor, currency), language),
+            asked=[(each, name_of(each.asked_by, workspace)) for each in asked],
+            open_state=ProposalState.OPEN,
+            may_refund=call.principal.member_role in MANAGERS,
+            own_actor=str(call.principal.actor),
+            amount=amount,
+            form=form or {},
+            problem=problem_shown,
+            done=done,
+        )
+
+
+def _order(form: Mapping[str, str]) -> RefundOrder:
+    amount = form.get("amount", "").strip()
+    return validated(RefundOrder, {"reason": form.get("reason", "").strip(), **({"amount": amount} if amount else {})})
