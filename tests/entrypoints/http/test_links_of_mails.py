@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from adapters.contacts import normalize_contact
 from adapters.mail import messages
+from adapters.mail.due_reminders import DueReminders
 from domain.commands.retention import NOTICE_PERIOD
 from domain.errors import StepFailed
-from domain.values import SYSTEM, Draft, Role
+from domain.members import MemberRole
+from domain.values import SYSTEM, ContactType, Draft, Role
 from tests.client import RECORDING, Client, LiveService, Ticket, eventually
 from tests.entrypoints.conftest import JobRunner, donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.test_login_codes import address, mails, request_code
+from tests.entrypoints.http.test_support import open_support_ticket
 from tests.fakes.drafting import DRAFT
 from tests.fakes.mailbox import files, text_of
+from tests.members import joined_member
 
 LINK = re.compile(r"https?://[^\s\"<>]+")
 
@@ -150,6 +155,87 @@ def test_thanks_reach_each_donor_once_for_each_text_and_show_nobody_an_address(l
     assert set(follow(live, thanks[0]).values()) == {200}
 
 
+def test_the_links_of_news_about_gifts_open_the_gifts_of_the_holder(live: LiveService, holder: tuple[str, Ticket]):
+    email, ticket = holder
+    ticket.publish()
+    # As much as the goal.
+    donate_in_sandbox(live, ticket, 1500)
+    news, database = live.service.jobs.gift_news, live.service.database
+    [gift] = ticket.get("/donations").json()["donations"]
+    paid_on = datetime.fromisoformat(gift["paidAt"]).astimezone(UTC).replace(hour=12)
+    database.execute("DELETE FROM told_weeks")
+    news.note_week(paid_on + timedelta(days=7 - paid_on.weekday()))
+    # Holders of other tests are not told, because mails to their addresses are limited and counted.
+    database.execute("DELETE FROM gift_news WHERE ticket_id <> %s", (ticket.id,))
+    news.run_all()
+    sent = {str(mail["Subject"]): mail for mail in mails(live, email)}
+    for subject in ("Your first gift has arrived", "You have reached your goal", "A gift came in last week"):
+        statuses = follow(live, sent[f"TEST: {subject}"], ticket.token)
+        assert set(statuses.values()) == {200}, (subject, statuses)
+        assert f"{live.base_url}/t/{ticket.id}/manage" in statuses
+
+
+def test_the_links_of_mails_about_the_approval_of_a_page_open_the_page_of_the_holder(live: LiveService, workspace: str):
+    email, note = address(), {"note": "A shorter title."}
+    with (
+        joined_member(live, workspace, MemberRole.OWNER) as owner,
+        live.client_with_key(Role.CLIENT, "tickets:write", workspace=workspace) as opener,
+    ):
+        assert owner.patch(f"/api/workspaces/{workspace}", json={"publishing": "approval"}).status_code == 200
+        ticket = opener.open_ticket(contactValue=email)
+        ticket.write_draft()
+        for decision, body in (("request-changes", note), ("approve", {})):
+            assert ticket.post("/request-publication", {"consent": True}).status_code == 200
+            assert owner.post(f"{ticket.path}/{decision}", json=body).status_code == 200
+    sent = {str(mail["Subject"]): mail for mail in mails(live, email)}
+    for subject in ("Please change something on your page", "Your page is approved"):
+        statuses = follow(live, sent[subject], ticket.token)
+        assert set(statuses.values()) == {200}, (subject, statuses)
+        assert f"{live.base_url}/t/{ticket.id}/manage" in statuses
+
+
+def test_the_links_of_an_invitation_and_of_a_code_lead_a_member_to_the_desk(
+    live: LiveService, client: Client, workspace: str
+):
+    email = address()
+    with joined_member(live, workspace, MemberRole.OWNER) as owner:
+        invitation = {"email": email, "role": "caseworker"}
+        assert owner.post(f"/api/workspaces/{workspace}/invitations", json=invitation).status_code == 201
+    assert client.post("/api/session/code", json={"email": email}).status_code == 202
+    sent = mails(live, email)
+    assert len(sent) == 2
+    for mail in sent:
+        statuses = follow(live, mail)
+        assert set(statuses.values()) == {200}, (mail["Subject"], statuses)
+        assert any(link.startswith(f"{live.base_url}/desk") for link in statuses)
+
+
+def test_the_link_of_a_reminder_opens_the_story_at_the_desk(live: LiveService, workspace: str):
+    email = address()
+    contact = normalize_contact(ContactType.EMAIL, email)
+    with joined_member(live, workspace, MemberRole.CASEWORKER, contact) as member:
+        ticket = member.open_ticket(contactValue=address())
+        due = {"assignee": member.get("/api/me").json()["member"]["id"], "dueAt": "2026-01-01T00:00:00Z"}
+        assert member.patch(f"{ticket.path}/desk", json=due).status_code == 200
+        DueReminders(live.service.database, live.service.commands.desk).run()
+        [reminder] = [mail for mail in mails(live, email) if mail["Subject"] == "A story that you take care of is due"]
+        session = member.headers["Authorization"].removeprefix("Bearer ")
+        assert follow(live, reminder, session) == {f"{live.base_url}/desk/tickets/{ticket.id}": 200}
+    # Without a session, the link leads to the page where members sign in.
+    assert set(follow(live, reminder).values()) == {200}
+
+
+def test_an_answer_to_a_request_for_help_has_no_link(live: LiveService, workspace: str):
+    email = address()
+    with joined_member(live, workspace, MemberRole.CASEWORKER) as member:
+        ticket = member.open_ticket(contactValue=email)
+        asked = open_support_ticket(ticket.http, ticketId=ticket.id)
+        reply = {"text": "We have mended your recording."}
+        assert member.post(f"/api/support/{asked['id']}/replies", json=reply).status_code == 201
+    [answer] = mails(live, email)
+    assert links_of(answer) == set()
+
+
 def slug_of(ticket: Ticket) -> str:
     slug: str = ticket.get("/qr-code").json()["targetUrl"].rpartition("/")[2]
     return slug
@@ -171,6 +257,14 @@ def test_no_kind_of_mail_is_forgotten():
         "receipt",
         "refund",
         "thanks",
+        "first_gift",
+        "goal_reached",
+        "weekly_gifts",
+        "changes_requested",
+        "approved",
+        "invitation",
+        "member_code",
+        "ticket_due",
     }
-    without_links = {"contact_code"}
+    without_links = {"contact_code", "support_reply"}
     assert {kind for kind in kinds if not kind.startswith("_")} == followed | without_links
