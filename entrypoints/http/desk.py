@@ -47,6 +47,7 @@ PARTS = (
     Part("/desk/support", N_("Requests for help"), CASEWORK_AND_AUDITORS),
     Part("/desk/members", N_("Members"), STAFF),
     Part("/desk/organisation", N_("Organisation"), STAFF),
+    Part("/desk/keys", N_("Keys"), MANAGERS),
     Part("/desk/account", N_("My account"), STAFF),
 )
 

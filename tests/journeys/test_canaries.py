@@ -709,6 +709,11 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/desk/gifts/{donation_id}/requests/{request_id}"): planter.as_admin(
             "POST", "/desk/gifts/{canary}/requests/{canary}", 403, data={"do": "decline"}
         ),
+        ("GET", "/desk/keys"): planter.as_admin("GET", "/desk/keys?done={canary}", 403),
+        ("POST", "/desk/keys"): planter.as_admin(
+            "POST", "/desk/keys", 403, data={"expires": planter.canary("expires")}
+        ),
+        ("POST", "/desk/keys/{key_id}/revoke"): planter.as_admin("POST", "/desk/keys/{canary}/revoke", 403),
         ("GET", "/desk"): planter.as_admin("GET", "/desk?q={canary}", 403),
         ("GET", "/desk/tickets/{ticket_id}"): planter.as_admin("GET", "/desk/tickets/{canary}", 403),
         ("POST", "/desk/tickets/{ticket_id}/desk"): planter.as_admin(

@@ -29,6 +29,7 @@ from entrypoints.http.handlers.consent_page import ConsentPageHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.desk import DeskHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
+from entrypoints.http.handlers.desk_keys import DeskKeyHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
 from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
@@ -163,6 +164,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     refund_requests = RefundRequestHandlers(commands.refunds, database)
     refunds = RefundHandlers(commands.refunds, cipher, database)
     refund_previews = RefundPreviewHandlers(commands.refunds, database)
+    keys = KeyHandlers(access.credentials, queries, general_limits(service.settings))
     desk = Desk(site, commands.workspaces, access.member_sessions, paths)
     gift_search = GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names)
     return [
@@ -238,7 +240,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeskMemberHandlers(workspaces, sessions, desk),
         SecurityEventHandlers(access.security_events, access.addresses, queries),
         AuditLogHandlers(access.log, access.addresses, commands.workspaces.workspaces, queries),
-        KeyHandlers(access.credentials, queries, general_limits(service.settings)),
+        keys,
+        DeskKeyHandlers(keys, desk),
         ManagePageHandlers(
             commands.tickets,
             commands.support,

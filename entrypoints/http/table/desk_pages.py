@@ -1,6 +1,7 @@
 """The pages of the desk, on which staff sign in and work."""
 
 from domain.members import MemberRole
+from entrypoints.http.handlers.desk_keys import DeskKeyHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
 from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
@@ -101,6 +102,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", f"{GIFT}/requests/{{request_id}}", "Approve or decline a refund that another person asked for",
         DeskRefundHandlers.decide, DESK_MANAGERS, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED,
         tag=TAG,
+    ),
+    Operation(
+        "GET", "/desk/keys", "Show the API keys of the workspace", DeskKeyHandlers.show, DESK_MANAGERS,
+        media_types=HTML, query=(CURSOR,), tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/keys", "Create an API key, whose secret is shown once", DeskKeyHandlers.create, DESK_MANAGERS,
+        BodyKind.FORM, None, media_types=HTML, rate_limit=RateLimit.CREATE, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/keys/{key_id}/revoke", "Revoke an API key", DeskKeyHandlers.revoke, DESK_MANAGERS, status=303,
+        media_types=HTML, other_responses=GONE, tag=TAG,
     ),
     Operation(
         "GET", "/desk/sign-in", "Show the form for a member's address, or the workspaces of a member who is signed in",

@@ -309,3 +309,19 @@ def test_an_accountant_asks_for_a_refund_and_an_owner_approves_it_by_the_page(
     assert owner.post(f"{path}/refund", data={"reason": "The rest."}).status_code == 303
     wait_until_delivered(live)
     assert owner.get(f"/api/tickets/{ticket.id}/donations/total").json()["breakdown"]["refundedMinor"] == 5_000
+
+
+def test_an_owner_creates_a_key_that_is_shown_once_and_revokes_it_by_the_page(live: LiveService, owner: Client):
+    wrong = owner.post("/desk/keys", data={"expires": "2020-01-01"})
+    assert (wrong.status_code, 'href="#scopes"' in wrong.text) == (422, True)
+    created = owner.post("/desk/keys", data={"tickets:read": "yes", "expires": ""})
+    key = re.search(r"slk_[\w-]+", created.text)
+    assert (created.status_code, key is not None) == (200, True)
+    assert key is not None
+    assert key[0] not in owner.get("/desk/keys").text
+    with live.client(key[0]) as program:
+        assert program.get("/api/tickets").status_code == 200
+        revoke = re.search(r'action="(/desk/keys/[^"]+/revoke)"', owner.get("/desk/keys").text)
+        assert revoke is not None
+        assert owner.post(revoke[1]).status_code == 303
+        assert program.get("/api/tickets").status_code == 401

@@ -393,6 +393,13 @@ def test_the_pages_of_the_desk(look: Look, live: LiveService):
         look.at(f"/desk/gifts/{gift}", "desk-gift").locator("form[action$='/refund'] button").click()
         expect(look.page.locator("#error-summary")).to_be_focused()
         look.now("desk-gift-error")
+        page = look.at("/desk/keys", "desk-keys")
+        page.locator("form[aria-labelledby] button").click()
+        expect(page.locator("#error-summary a")).to_have_attribute("href", "#scopes")
+        page.locator("input[type=checkbox]").first.check()
+        page.locator("form[aria-labelledby] button").click()
+        expect(page.locator(".notice code")).to_contain_text("slk_")
+        look.now("desk-keys-created")
         look.at("/desk/support", "desk-support-empty")
         question = {"category": "TRANSCRIPTION", "message": STORY, "ticketId": ticket.id, "contact": "ada@example.com"}
         asked = owner.post("/api/support/ticket", json=question).json()["id"]

@@ -1,0 +1,80 @@
+"""Handlers for the page of a workspace's API keys, which its programs use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from adapters.identity.credentials import SCOPES
+from adapters.localisation import format_date, supported_language
+from domain.errors import DomainError
+from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.desk import DESK, Desk, name_of
+from entrypoints.http.handlers.keys import KeyHandlers, KeyOrder
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import see_other
+from entrypoints.http.problems import Problem, problem_of
+from entrypoints.presentation.keys import CreatedKey, KeyView
+
+KEYS = f"{DESK}/keys"
+
+
+@dataclass(frozen=True)
+class DeskKeyHandlers:
+    keys: KeyHandlers
+    desk: Desk
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._page(call)
+
+    def create(self, call: Call) -> Answer[bytes]:
+        """Create a key with the chosen scopes, and show its secret on this page alone."""
+        form, day = form_fields(call.raw_body), form_fields(call.raw_body).get("expires", "").strip()
+        order = {"scopes": [scope for scope in SCOPES if form.get(scope)]}
+        self._name_workspace(call)
+        try:
+            body = validated(KeyOrder, order | ({"expiresAt": f"{day}T23:59:59Z"} if day else {}))
+            created = self.keys.create(call, body).body
+        except (Problem, DomainError) as error:
+            return self._page(call, form, error)
+        return self._page(call, created=created)
+
+    def revoke(self, call: Call) -> Answer[None]:
+        self._name_workspace(call)
+        self.keys.revoke(call)
+        return see_other(f"{KEYS}?done=revoked")
+
+    def _page(
+        self,
+        call: Call,
+        form: Mapping[str, str] | None = None,
+        error: Exception | None = None,
+        created: CreatedKey | None = None,
+    ) -> Answer[bytes]:
+        self._name_workspace(call)
+        found, now = self.keys.list_keys(call).body, datetime.now(UTC)
+        workspace = self.desk.workspaces.workspaces.get(call.path_params["workspace"])
+        language, problem = supported_language(page_language(call)), problem_of(error) if error else None
+        return self.desk.page(
+            call,
+            "keys.html",
+            problem.status if problem else 200,
+            keys=[(key, name_of(key.created_by, workspace) if key.created_by else None) for key in found.keys],
+            is_valid=lambda key: _is_valid(key, now),
+            scopes=SCOPES,
+            form=form or {},
+            faults=[fault.pointer.split("/")[1] for fault in problem.errors or ()] if problem else [],
+            created=created,
+            done=call.query.get("done"),
+            day=lambda moment: format_date(moment, language),
+            next_url=f"{KEYS}?cursor={found.next_cursor}" if found.next_cursor else None,
+        )
+
+    @staticmethod
+    def _name_workspace(call: Call) -> None:
+        assert call.principal.workspace is not None
+        call.path_params = {**call.path_params, "workspace": call.principal.workspace}
+
+
+def _is_valid(key: KeyView, now: datetime) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
