@@ -12,7 +12,7 @@ from domain.errors import NotFoundError, RefusedError
 
 KEPT_DAYS = 30
 # Mails whose content is valid for minutes only; they cannot be retried.
-PERISHABLE = ("access_code", "contact_code")
+PERISHABLE = ("access_code", "contact_code", "member_code")
 
 _LIST = """
 SELECT id, kind, ticket_id, attempts, error, created_at, sealed <> '' FROM outbox
