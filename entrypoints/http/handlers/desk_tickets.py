@@ -127,6 +127,9 @@ class DeskTicketHandlers:
         return self._done(call, "reinstated")
 
     def approve(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Approve the page as the member saw it: the form names the version that was shown."""
+        if version := form_fields(call.raw_body).get("version"):
+            call.headers = {**call.headers, "if-match": f'"{version}"'}
         try:
             self.approvals.approve(call, Empty())
         except DomainError as error:
@@ -186,6 +189,7 @@ class DeskTicketHandlers:
             problem=problem,
             form=form or {},
             **approval_values(row, personal, self.needs_approval),
+            version=row["version"],
             longest_note=LONGEST_NOTE,
             longest_wish=LONGEST_WISH,
             longest_reason=LONGEST_SUSPENSION_REASON,

@@ -78,8 +78,8 @@ OPERATIONS: tuple[Operation, ...] = (
         other_responses=REFUSED, tag=TAG,
     ),
     Operation(
-        "POST", f"{PAGE}/approve", "Approve the page of a story", DeskTicketHandlers.approve, DESK_MANAGE, status=303,
-        media_types=HTML, other_responses=REFUSED, tag=TAG,
+        "POST", f"{PAGE}/approve", "Approve the page of a story as it was shown", DeskTicketHandlers.approve,
+        DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses={**REFUSED, 412: "text/html"}, tag=TAG,
     ),
     Operation(
         "POST", f"{PAGE}/request-changes", "Say what is to be changed before the page of a story is approved",

@@ -389,7 +389,7 @@ OPEN_RULES |= {
     ("POST", "/desk/support/{id}/resolve"): (REFUSED, {}, None),
     ("GET", "/desk/organisation"): (REFUSED, {}, None),
     ("POST", "/desk/organisation"): (REFUSED, {"data": {"currency": "XXX", "intake": "open"}}, None),
-    ("POST", f"{DESK_PAGE}/approve"): (REFUSED, {}, None),
+    ("POST", f"{DESK_PAGE}/approve"): (REFUSED, {"data": {"version": "1"}}, None),
     ("POST", f"{DESK_PAGE}/request-changes"): (REFUSED, {"data": {"note": "Shorter."}}, None),
     ("GET", DESK_GIFT): (REFUSED, {}, None),
     ("POST", f"{DESK_GIFT}/refund"): (REFUSED, {"data": {"reason": "Asked for."}}, None),

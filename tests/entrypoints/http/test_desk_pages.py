@@ -276,11 +276,13 @@ def test_an_admin_asks_for_changes_and_approves_by_the_page(live: LiveService, o
     ticket = told(owner, "Ada", "A roof")
     path, draft = f"/desk/tickets/{ticket}", {"goalAmount": 900, "beneficiary": "Ada"}
     assert owner.patch(f"/api/tickets/{ticket}/draft", json=draft).status_code == 200
-    assert owner.post(f"{path}/approve").status_code == 409
-    for act, form in (("request-changes", {"note": "Make it shorter."}), ("approve", {})):
+    assert owner.post(f"{path}/approve", data={"version": ""}).status_code == 409
+    for act, form in (("request-changes", {"note": "Make it shorter."}), ("approve", {"version": ""})):
         asked = owner.post(f"/api/tickets/{ticket}/request-publication", json={"consent": True})
         assert asked.status_code == 200, asked.text
         assert owner.post(f"{path}/request-changes", data={"note": ""}).status_code == 422
+        # Nobody approves what changed since it was shown.
+        assert owner.post(f"{path}/approve", data={"version": "1"}).status_code == 412
         assert owner.post(f"{path}/{act}", data=form).status_code == 303
     assert "is approved" in owner.get(path).text
     assert owner.post(f"/api/tickets/{ticket}/publish", json={"consent": True}).status_code == 200

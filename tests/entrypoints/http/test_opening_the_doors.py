@@ -53,7 +53,7 @@ def test_an_organisation_works_with_its_own_people(live: LiveService, work: JobR
 
     # An admin asks for a change, and approves what is asked for again.
     assert caseworker.post(f"{path}/publish", json={"consent": True}).status_code == 409
-    for act, form in (("request-changes", {"note": "A shorter title."}), ("approve", {})):
+    for act, form in (("request-changes", {"note": "A shorter title."}), ("approve", {"version": ""})):
         asked = caseworker.post(f"{path}/request-publication", json={"consent": True})
         assert asked.status_code == 200, asked.text
         assert admin.post(f"{desk}/{act}", data=form).status_code == 303
