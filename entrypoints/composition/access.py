@@ -40,7 +40,6 @@ class Access:
         self.contact_changes = ContactChanges(database, mails.outbox, mails.limits, self.contact_index, peppers)
 
     def admit(self) -> None:
-        """Register the admin key of the data folder, if there is one, and load what refused requests need."""
-        self.addresses.load()
+        """Register the admin key of the data folder, if there is one."""
         if self._admin_key is not None:
             self.credentials.create(Role.ADMIN, key=self._admin_key)

@@ -94,6 +94,9 @@ class Service:
         # Beginning the first epoch takes a second connection, which many first requests at once would wait for.
         self.epochs.current()
         self.access.admit()
+        if Parts.WEB in self.parts:
+            # So that the first refused request costs no more than later ones. Other parts start without this key.
+            self.access.addresses.load()
         for component in self._running():
             component.start()
         if self.payments.sandbox is not None and Parts.WEB in self.parts:

@@ -18,7 +18,7 @@ from tests.fakes.line import Line
 from tests.postgres import OwnServer, migrated_server
 from tests.processes import STOP_SECONDS, Serving, serving_without_port
 
-# The same master key for all processes on the database, because their data folders differ.
+# The same master key and place of epoch keys for all processes on the database, because their data folders differ.
 MASTER_KEY = "hangs-0123456789-abcdefghijklmnopqrstuvwxyz"
 # Long enough that no delay of a busy machine counts as an outage that the process must not survive.
 OUTAGE_EXIT_SECONDS = 5
@@ -32,24 +32,28 @@ def postgres() -> Iterator[OwnServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The settings of the keys of every process on the database."""
+    return {"master_key": MASTER_KEY, "epoch_key_url": f"file://{tmp_path_factory.mktemp('epoch')}"}
+
+
 class Apart:
     """Web, worker and projections, each with its own connection to the database through a proxy."""
 
-    def __init__(self, postgres: OwnServer, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, postgres: OwnServer, folder: Path, keys: dict[str, str], stack: ExitStack) -> None:
         self.postgres = postgres
         self.lines: list[Line] = []
-        settings_of_other_parts: dict[str, Any] = {}
+        settings: dict[str, Any] = dict(keys)
         for part in (Parts.WEB, Parts.WORKER, Parts.PROJECTIONS):
             line = stack.enter_context(Line(postgres.url))
             self.lines.append(line)
-            live = LiveService(
-                line.url, folder / "var", frozenset({part}), master_key=MASTER_KEY, **settings_of_other_parts
-            )
+            live = LiveService(line.url, folder / "var", frozenset({part}), **settings)
             stack.enter_context(live)
             if part == Parts.WEB:
                 self.web = live
             # The other parts find the sandbox at the web part.
-            settings_of_other_parts["base_url"] = self.web.base_url
+            settings["base_url"] = self.web.base_url
 
     def status(self, path: str) -> int:
         with self.web.client() as supervisor:
@@ -78,9 +82,9 @@ def is_answered(ticket: Ticket) -> bool:
 
 
 @pytest.fixture(scope="module")
-def apart(postgres: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]:
+def apart(postgres: OwnServer, keys: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]:
     with ExitStack() as stack:
-        yield Apart(postgres, tmp_path_factory.mktemp("apart"), stack)
+        yield Apart(postgres, tmp_path_factory.mktemp("apart"), keys, stack)
 
 
 def test_connections_that_fall_silent_do_not_block_any_part(apart: Apart):
@@ -103,8 +107,10 @@ def test_a_frozen_server_is_left_for_the_one_that_replaces_it(apart: Apart):
         apart.everything_continues(ticket)
 
 
-def test_a_process_that_is_stopped_while_the_server_is_frozen_exits(postgres: OwnServer, tmp_path: Path):
-    with Serving(database_url=postgres.url, data_dir=tmp_path, master_key=MASTER_KEY) as running:
+def test_a_process_that_is_stopped_while_the_server_is_frozen_exits(
+    postgres: OwnServer, keys: dict[str, str], tmp_path: Path
+):
+    with Serving(log=tmp_path / "log", database_url=postgres.url, data_dir=tmp_path, **keys) as running:
         postgres.freeze()
         try:
             running.process.send_signal(signal.SIGTERM)
@@ -113,11 +119,13 @@ def test_a_process_that_is_stopped_while_the_server_is_frozen_exits(postgres: Ow
             postgres.thaw()
 
 
-def test_processes_without_their_database_for_too_long_exit_for_their_supervisor(postgres: OwnServer, tmp_path: Path):
+def test_processes_without_their_database_for_too_long_exit_for_their_supervisor(
+    postgres: OwnServer, keys: dict[str, str], tmp_path: Path
+):
     env = {
+        **keys,
         "database_url": postgres.url,
         "data_dir": tmp_path,
-        "master_key": MASTER_KEY,
         "db_outage_exit_seconds": OUTAGE_EXIT_SECONDS,
     }
     with (
