@@ -184,7 +184,7 @@ _DROP = (
     b"UPDATE stripe_inbox SET body = '' WHERE epoch IS NOT NULL AND epoch <> %s",
     b"DELETE FROM outbox WHERE epoch IS NOT NULL AND epoch <> %s",
     b"DELETE FROM access_requests WHERE epoch IS NOT NULL AND epoch <> %s",
-    # The only service key seals answers that are kept for a day.
+    # Service keys seal answers that are kept for a day, and network addresses, which are then shown no more.
     b"WITH lost AS (DELETE FROM service_keys WHERE epoch IS NOT NULL AND epoch <> %s RETURNING name)"
     b" DELETE FROM idempotency_keys WHERE EXISTS (SELECT FROM lost)",
 )

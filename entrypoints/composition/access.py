@@ -1,5 +1,8 @@
 """Credentials, login codes, contact index, idempotency keys and access log."""
 
+import structlog
+
+from adapters.encryption.keyring import DecryptionError
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.identity.access_log import AccessLog
 from adapters.identity.contact_changes import ContactChanges
@@ -8,10 +11,13 @@ from adapters.identity.idempotency import IdempotencyKeys
 from adapters.identity.login_codes import REQUEST_KEYRING, LoginCodes
 from adapters.identity.members import MemberSessions
 from adapters.identity.recovery_links import RecoveryLinks
+from domain.errors import UnavailableError
 from domain.values import Role
 from entrypoints.composition.foundation import Foundation
 from entrypoints.composition.history import History
 from entrypoints.composition.mail import MailDelivery
+
+logger = structlog.get_logger()
 
 
 class Access:
@@ -43,3 +49,11 @@ class Access:
         """Register the admin key of the data folder, if there is one."""
         if self._admin_key is not None:
             self.credentials.create(Role.ADMIN, key=self._admin_key)
+
+    def load(self) -> None:
+        """Read the key of network addresses, so that the first refused request costs no more than later ones."""
+        try:
+            self.addresses.load()
+        except (DecryptionError, UnavailableError) as error:
+            # Nothing that people need is sealed with this key, so it keeps no process from starting.
+            logger.error("the key of network addresses is not loaded", error=type(error).__name__)

@@ -95,8 +95,7 @@ class Service:
         self.epochs.current()
         self.access.admit()
         if Parts.WEB in self.parts:
-            # So that the first refused request costs no more than later ones. Other parts start without this key.
-            self.access.addresses.load()
+            self.access.load()
         for component in self._running():
             component.start()
         if self.payments.sandbox is not None and Parts.WEB in self.parts:
