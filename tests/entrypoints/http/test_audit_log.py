@@ -31,11 +31,6 @@ TICKET = "/api/tickets/{ticket_id}"
 
 
 @pytest.fixture
-def live(shared_live: LiveService) -> LiveService:
-    return shared_live
-
-
-@pytest.fixture
 def workspace() -> str:
     return f"w-{uuid7().hex[-12:]}"
 

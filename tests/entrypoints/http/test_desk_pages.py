@@ -21,11 +21,6 @@ OWN_PAGE = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
 
 
 @pytest.fixture
-def live(shared_live: LiveService) -> LiveService:
-    return shared_live
-
-
-@pytest.fixture
 def workspace() -> str:
     return f"w-{uuid7().hex[-12:]}"
 

@@ -16,11 +16,6 @@ from tests.members import joined_member, new_address, signed_in
 
 
 @pytest.fixture
-def live(shared_live: LiveService) -> LiveService:
-    return shared_live
-
-
-@pytest.fixture
 def workspace() -> str:
     return f"w-{uuid7().hex[-12:]}"
 

@@ -20,11 +20,6 @@ ANSWER = "We have mended your recording."
 
 
 @pytest.fixture
-def live(shared_live: LiveService) -> LiveService:
-    return shared_live
-
-
-@pytest.fixture
 def workspace() -> str:
     return f"w-{uuid7().hex[-12:]}"
 

@@ -26,11 +26,6 @@ ORGANISATION = {
 
 
 @pytest.fixture
-def live(shared_live: LiveService) -> LiveService:
-    return shared_live
-
-
-@pytest.fixture
 def workspace() -> str:
     return f"w-{uuid7().hex[-12:]}"
 
