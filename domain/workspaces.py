@@ -27,7 +27,7 @@ def workspace_stream(workspace: str) -> UUID:
 
 @dataclass(frozen=True)
 class Member:
-    """A member, or somebody who is invited: then `joined_at` is None and the invitation ends at `expires_at`."""
+    """A member or an invited person. An invited person has no `joined_at`, and the invitation ends at `expires_at`."""
 
     id: UUID
     email: str

@@ -60,7 +60,7 @@ class TicketKeys:
         return key
 
     def get_both(self, ticket: UUID, stream: UUID, *, create: bool = False) -> bytes:
-        """Return the key of what goes with the ticket's person or with the donor, whoever is erased first."""
+        """Return the key of texts that are unreadable once the ticket's person or the donor is erased."""
         keys = self.get(ticket), self.get(stream, create=create)
         return hashlib.sha256(b"both keys" + b"".join(keys)).digest()
 

@@ -101,7 +101,7 @@ class GiftNews(StepLoop):
         except Exception as error:
             if ticket_id is None:
                 raise
-            # What cannot be told now will not be later; the gifts are on the holder's page.
+            # A message that cannot be made is not tried again: the holder sees the gifts on the page.
             logger.error("gift news dropped", ticket=str(ticket_id), error=type(error).__name__)
             with self._database.transaction() as cursor:
                 self._delete(cursor, ticket_id, week)

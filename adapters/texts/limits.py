@@ -1,4 +1,4 @@
-"""Limits of text messages: each costs money, and a number may be that of somebody who never asked for one.
+"""Limits of text messages: each costs money, and a number may belong to a stranger.
 
 A number is verified once a code that was sent to it opened a session.
 """

@@ -79,7 +79,7 @@ class WorkspaceClosed(WorkspaceEvent):
 
 
 class MemberEvent(WorkspaceEvent):
-    """One fact about one member, or about somebody who is invited to become one."""
+    """One fact about one member or one invited person."""
 
     member_id: UUID
 
