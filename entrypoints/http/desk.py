@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from adapters.identity.credentials import Principal
 from adapters.identity.members import MemberSessions
 from domain.commands.workspaces import WorkspaceCommands
 from domain.members import MemberRole
-from domain.values import Actor
+from domain.values import Actor, Role
 from domain.workspaces import Workspace
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site
@@ -21,6 +22,9 @@ CASEWORK_AND_AUDITORS = STAFF - {MemberRole.ACCOUNTANT}
 MANAGERS = frozenset({MemberRole.OWNER, MemberRole.ADMIN})
 # They pay gifts back, or ask for that.
 REFUNDERS = MANAGERS | {MemberRole.ACCOUNTANT}
+# The keys of the installation, with which its operators sign a browser in.
+ADMINISTRATORS = frozenset({Role.ADMIN})
+OPERATORS = ADMINISTRATORS | {Role.AUDITOR}
 
 ROLES: Mapping[str, str] = {
     MemberRole.OWNER: N_("Owner"),
@@ -32,22 +36,60 @@ ROLES: Mapping[str, str] = {
 
 
 class Part(NamedTuple):
-    """A part of the desk in the navigation, and the roles that use it."""
+    """A part of the desk in the navigation, and who uses it: members by their role, and keys of the installation."""
 
     path: str
     label: str
-    roles: frozenset[MemberRole]
+    roles: frozenset[MemberRole] = frozenset()
+    keys: frozenset[Role] = frozenset()
+    # The pages of a part that has several. The part leads to the first one that the reader may use.
+    pages: tuple["Part", ...] = ()
 
 
-# In the order of the navigation. A part is shown if this process answers its path.
-PARTS = (
+# In the order of the navigation. A part or page is shown if this process answers its path.
+PARTS: tuple[Part, ...] = (
     Part(DESK, N_("Stories"), STAFF),
-    Part("/desk/gifts", N_("Gifts"), STAFF),
+    Part(
+        "/desk/gifts",
+        N_("Gifts"),
+        pages=(
+            Part("/desk/gifts", N_("Gifts"), STAFF),
+            Part("/desk/refund-requests", N_("Refund requests"), REFUNDERS),
+            Part("/desk/disputes", N_("Disputes"), STAFF),
+        ),
+    ),
     Part("/desk/figures", N_("Figures"), MONEY),
     Part("/desk/support", N_("Requests for help"), CASEWORK_AND_AUDITORS),
     Part("/desk/members", N_("Members"), STAFF),
-    Part("/desk/organisation", N_("Organisation"), STAFF),
+    Part(
+        "/desk/organisation",
+        N_("Organisation"),
+        pages=(
+            Part("/desk/organisation", N_("Organisation"), STAFF),
+            Part("/desk/retention", N_("Retention"), STAFF),
+            Part("/desk/close", N_("Close the workspace"), frozenset({MemberRole.OWNER})),
+        ),
+    ),
     Part("/desk/keys", N_("Keys"), MANAGERS),
+    Part(
+        "/desk/audit-log",
+        N_("Audit log"),
+        pages=(
+            Part("/desk/audit-log", N_("Audit log"), MANAGERS | {MemberRole.AUDITOR}),
+            Part("/desk/security-events", N_("Security events"), MANAGERS | {MemberRole.AUDITOR}),
+        ),
+    ),
+    Part(
+        "/desk/health",
+        N_("Operation"),
+        pages=(
+            Part("/desk/health", N_("Health"), MANAGERS, OPERATORS),
+            Part("/desk/jobs", N_("Failed jobs"), CASEWORK_AND_AUDITORS, OPERATORS),
+            Part("/desk/mails", N_("Unsent messages"), MANAGERS, ADMINISTRATORS),
+            Part("/desk/dead-letters", N_("Dead letters"), keys=ADMINISTRATORS),
+        ),
+    ),
+    Part("/desk/knowledge", N_("Knowledge base"), keys=ADMINISTRATORS),
     Part("/desk/account", N_("My account"), STAFF),
 )
 
@@ -65,18 +107,44 @@ class Desk:
     ) -> Answer[bytes]:
         """Return a page of the desk for the member who makes the call."""
         role, name = call.principal.member_role, call.principal.workspace
+        parts = self._parts(call)
+        # The path of the part "Stories" is a prefix of all others.
+        part = max((part for part in parts if _is_within(call.url_path, part)), key=_length, default=None)
         return self.site.page(
             call,
             f"desk/{template}",
             status,
             headers=headers,
-            parts=[part for part in PARTS if role in part.roles and part.path in self.paths],
+            parts=parts,
+            part=part,
             here=call.url_path,
             workspace=self.workspaces.workspaces.get(name).title if name else None,
             role=ROLES[role] if role else None,
             is_manager=role in MANAGERS,
             **values,
         )
+
+    def _parts(self, call: Call) -> list[Part]:
+        """Return the parts that the caller may use, each with its pages of which the same is true."""
+        parts = []
+        for part in PARTS:
+            if pages := tuple(page for page in part.pages or (part,) if self._is_for(page, call.principal)):
+                parts.append(part._replace(path=pages[0].path, pages=pages))
+        return parts
+
+    def _is_for(self, page: Part, principal: Principal) -> bool:
+        is_member = principal.role is Role.MEMBER
+        return page.path in self.paths and (
+            principal.member_role in page.roles if is_member else principal.role in page.keys
+        )
+
+
+def _is_within(path: str, part: Part) -> bool:
+    return any(path == page.path or path.startswith(f"{page.path}/") for page in part.pages)
+
+
+def _length(part: Part) -> int:
+    return len(part.path)
 
 
 def name_of(actor_text: str, workspace: Workspace) -> str:
