@@ -125,7 +125,7 @@ class Verdict:
 class AccessLog:
     """Appends and lists records. Concurrent callers share one transaction."""
 
-    def __init__(self, database: Database, seal_address: Callable[[str], bytes] | None = None) -> None:
+    def __init__(self, database: Database, seal_address: Callable[[str], bytes | None] | None = None) -> None:
         self._database = database
         self._seal_address = seal_address
         self._appends: GroupCommit[tuple[object, ...], None] = GroupCommit(self._append_all, MOST_PER_COMMIT)

@@ -67,6 +67,10 @@ drafting_dropped = _counter(
 checkpoint_refusals = _counter(
     "checkpoint_refusals", "Checkpoints that were not signed, because the history does not continue the signed one."
 )
+unsealed_addresses = _counter(
+    "unsealed_addresses",
+    "Network addresses that were left out of a record, because the key that seals them could not be opened.",
+)
 reads = _counter(
     "reads", "Reads while a replica is configured, by the server that answered: the replica or the primary.", "by"
 )

@@ -2,7 +2,6 @@
 
 import structlog
 
-from adapters.encryption.keyring import DecryptionError
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.identity.access_log import AccessLog
 from adapters.identity.contact_changes import ContactChanges
@@ -54,6 +53,6 @@ class Access:
         """Read the key of network addresses, so that the first refused request costs no more than later ones."""
         try:
             self.addresses.load()
-        except (DecryptionError, UnavailableError) as error:
+        except UnavailableError as error:
             # Nothing that people need is sealed with this key, so it keeps no process from starting.
             logger.error("the key of network addresses is not loaded", error=type(error).__name__)
