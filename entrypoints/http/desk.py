@@ -7,12 +7,13 @@ from uuid import UUID
 
 from adapters.identity.credentials import Principal
 from adapters.identity.members import MemberSessions
+from adapters.languages import translations
 from domain.commands.workspaces import WorkspaceCommands
 from domain.members import MemberRole
 from domain.values import Actor, Role
 from domain.workspaces import Workspace
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site
+from entrypoints.http.pages import Site, reader_language
 from entrypoints.presentation.event_sentences import ACTORS, N_
 
 DESK = "/desk"
@@ -33,6 +34,10 @@ ROLES: Mapping[str, str] = {
     MemberRole.ACCOUNTANT: N_("Accountant"),
     MemberRole.AUDITOR: N_("Auditor"),
 }
+
+OPERATOR_ROLES: Mapping[Role, str] = {Role.ADMIN: N_("Administrator"), Role.AUDITOR: N_("Auditor")}
+# What operators work on, in place of a workspace.
+INSTALLATION = N_("Installation")
 
 
 class Part(NamedTuple):
@@ -105,9 +110,9 @@ class Desk:
     def page(
         self, call: Call, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
     ) -> Answer[bytes]:
-        """Return a page of the desk for the member who makes the call."""
-        role, name = call.principal.member_role, call.principal.workspace
-        parts = self._parts(call)
+        """Return a page of the desk for the member or operator who makes the call."""
+        role = call.principal.member_role
+        parts = self.parts(call)
         # The path of the part "Stories" is a prefix of all others.
         part = max((part for part in parts if _is_within(call.url_path, part)), key=_length, default=None)
         return self.site.page(
@@ -118,13 +123,21 @@ class Desk:
             parts=parts,
             part=part,
             here=call.url_path,
-            workspace=self.workspaces.workspaces.get(name).title if name else None,
-            role=ROLES[role] if role else None,
+            workspace=self._area(call),
+            is_operator=call.principal.role in OPERATORS,
+            role=ROLES[role] if role else OPERATOR_ROLES.get(call.principal.role),
             is_manager=role in MANAGERS,
             **values,
         )
 
-    def _parts(self, call: Call) -> list[Part]:
+    def _area(self, call: Call) -> str | None:
+        """Return the name of what the caller works on: a workspace, or the whole installation."""
+        if call.principal.role in OPERATORS:
+            return translations(reader_language(call.headers, call.query.get("lang"))).gettext(INSTALLATION)
+        name = call.principal.workspace
+        return self.workspaces.workspaces.get(name).title if name else None
+
+    def parts(self, call: Call) -> list[Part]:
         """Return the parts that the caller may use, each with its pages of which the same is true."""
         parts = []
         for part in PARTS:

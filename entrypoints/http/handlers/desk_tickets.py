@@ -20,8 +20,9 @@ from domain.values import Money
 from domain.workspaces import Workspace
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import Empty, Suspension, form_fields, validated
-from entrypoints.http.desk import DESK, MANAGERS, Desk, name_of
+from entrypoints.http.desk import DESK, MANAGERS, OPERATORS, Desk, name_of
 from entrypoints.http.handlers.approvals import ApprovalHandlers, RequestedChanges
+from entrypoints.http.handlers.audit_pages import AUDIT
 from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.desk import DeskChange, DeskHandlers, NewNote, stored_notes
 from entrypoints.http.handlers.publish_page import approval_values
@@ -63,7 +64,12 @@ class DeskTicketHandlers:
     desk: Desk
 
     def show_list(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Show the tickets that the filters leave, or the workspaces to somebody who works in none yet."""
+        """Show the tickets that the filters leave, or the workspaces to somebody who works in none yet.
+
+        Operators of the installation are led to the first part of the desk that they use.
+        """
+        if call.principal.role in OPERATORS:
+            return see_other(next((part.path for part in self.desk.parts(call)), AUDIT))
         if call.principal.workspace is None:
             return see_other(f"{DESK}/sign-in")
         chosen = {name: text for name in FILTERS if (text := call.query.get(name, "").strip())}

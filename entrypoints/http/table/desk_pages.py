@@ -8,13 +8,26 @@ from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.desk_support import DeskSupportHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
-from entrypoints.http.operations import Access, BodyKind, Operation, RateLimit
-from entrypoints.http.table.access import CASEWORK, CURSOR, LIMIT, MANAGERS, OPEN, SIGN_IN, SIGNED_IN, STAFF
+from entrypoints.http.operations import EVERY_MEMBER, Access, BodyKind, Operation, RateLimit
+from entrypoints.http.table.access import (
+    ADMIN,
+    AUDITOR,
+    CASEWORK,
+    CURSOR,
+    LIMIT,
+    MANAGERS,
+    OPEN,
+    SIGN_IN,
+    SIGNED_IN,
+    STAFF,
+)
 
 HTML = ("text/html",)
 AGAIN = {422: "text/html"}
 GONE = {404: "text/html"}
 REFUSED = {403: "text/html", 404: "text/html", 409: "text/html", 422: "text/html"}
+# Operators of the installation are led on from here.
+DESK_ENTRANCE = Access(frozenset({ADMIN, AUDITOR}), members=EVERY_MEMBER)
 DESK_STAFF = Access(frozenset(), members=STAFF)
 DESK_SUPPORT = Access(frozenset(), members=CASEWORK)
 DESK_SUPPORT_READ = Access(frozenset(), members=CASEWORK | {MemberRole.AUDITOR})
@@ -29,7 +42,7 @@ PAGE = "/desk/tickets/{ticket_id}"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        "GET", "/desk", "Show the day's list of stories", DeskTicketHandlers.show_list, SIGNED_IN, media_types=HTML,
+        "GET", "/desk", "Show the day's list of stories", DeskTicketHandlers.show_list, DESK_ENTRANCE, media_types=HTML,
         query=(CURSOR,), other_responses={303: "text/html"}, tag=TAG,
     ),
     Operation(

@@ -398,7 +398,7 @@ OPEN_RULES |= {
     ("GET", "/desk/keys"): (REFUSED, {}, None),
     ("POST", "/desk/keys"): (REFUSED, {"data": {"expires": ""}}, None),
     ("POST", "/desk/keys/{key_id}/revoke"): (REFUSED, {}, None),
-    ("GET", "/desk"): (REFUSED, {}, None),
+    ("GET", "/desk"): ((401, 403, 403, 403, 303, 303), {}, None),
     ("GET", DESK_PAGE): (REFUSED, {}, None),
     ("POST", f"{DESK_PAGE}/desk"): (REFUSED, {"data": {"labels": "new"}}, None),
     ("POST", f"{DESK_PAGE}/notes"): (REFUSED, {"data": {"text": "Call."}}, None),
