@@ -70,6 +70,23 @@ class ReceiptNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionPeriods:
+    """How long a workspace keeps what it has; None for a period that was not set.
+
+    A ticket is erased after `ticket_days` without use, otherwise never. The name of a donor who asks to be forgotten is
+    kept until `donor_days` after the gift, otherwise not at all.
+    """
+
+    ticket_days: int | None = None
+    donor_days: int | None = None
+
+
+NO_RETENTION = RetentionPeriods()
+# The longest period that a workspace may set.
+LONGEST_RETENTION_DAYS = 36_500
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
     """All settings of a workspace; of one that changed none, the defaults.
 

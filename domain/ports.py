@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol, TypeVar
 from uuid import UUID
 
 from domain.donations import Donation
-from domain.organisations import Logo, ReceiptNumber, WorkspaceSettings
+from domain.organisations import Logo, ReceiptNumber, RetentionPeriods, WorkspaceSettings
 from domain.safety import SafetyReview
 from domain.sheets import CampaignSheet as CampaignSheet
 from domain.sheets import LogoPicture as LogoPicture
@@ -151,6 +151,11 @@ class Workspaces(Protocol):
 class SettingsReader(Protocol):
     def settings(self, workspace: str) -> WorkspaceSettings:
         """Return the settings of the workspace."""
+
+
+class RetentionReader(Protocol):
+    def retention(self, workspace: str) -> RetentionPeriods:
+        """Return how long the workspace keeps tickets and donors' names at present."""
 
 
 class Logos(Protocol):

@@ -10,9 +10,15 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import BaseAggregate
 
 from domain import events
-from domain.errors import ForbiddenError, NotFoundError, RefusedError
+from domain.errors import ForbiddenError, InvalidError, NotFoundError, RefusedError
 from domain.members import MemberRole
-from domain.organisations import PUBLIC_WORKSPACE, Logo, WorkspaceSettings
+from domain.organisations import (
+    LONGEST_RETENTION_DAYS,
+    PUBLIC_WORKSPACE,
+    Logo,
+    RetentionPeriods,
+    WorkspaceSettings,
+)
 from domain.values import Actor, Role
 
 MOST_MEMBERS = 1_000
@@ -84,6 +90,18 @@ class Workspace(BaseAggregate[UUID]):
         if (settings.language, settings.currency) != (old.language, old.currency):
             language, currency = settings.language, settings.currency
             self.trigger_event(events.WorkspaceDefaultsChanged, actor=actor, language=language, currency=currency)
+
+    def change_retention(self, actor: Actor, present: RetentionPeriods, periods: RetentionPeriods) -> None:
+        """Let the workspace have these periods in place of the present ones.
+
+        Earlier versions stored the present ones without an event, so the history alone does not know them.
+        """
+        for pointer, days in (("ticketDays", periods.ticket_days), ("donorDays", periods.donor_days)):
+            if days is not None and not 1 <= days <= LONGEST_RETENTION_DAYS:
+                raise InvalidError(f"must be from 1 to {LONGEST_RETENTION_DAYS}", f"/retention/{pointer}")
+        if periods != present:
+            ticket_days, donor_days = periods.ticket_days, periods.donor_days
+            self.trigger_event(events.RetentionChanged, actor=actor, ticket_days=ticket_days, donor_days=donor_days)
 
     def close(self, actor: Actor) -> None:
         """Let nobody open tickets or join any more; only an owner may do this. Open invitations are revoked."""

@@ -1,4 +1,4 @@
-"""Retention periods of workspaces, and the review that announces and executes automatic erasure."""
+"""The review that announces and executes the erasure of tickets that nobody used for the time of their workspace."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -8,12 +8,12 @@ from uuid import UUID
 import structlog
 
 from adapters.postgres.database import Database
+from adapters.privacy.retention_periods import StoredRetention
 from domain.commands.retention import RetentionCommands, Verdict, inactivity_before_notice
-from domain.errors import DomainError, InvalidError, UnavailableError
+from domain.errors import DomainError, UnavailableError
 from domain.events import DeskEvent
 from projections.model import topics
 
-LONGEST_DAYS = 36_500
 BATCH = 200
 
 logger = structlog.get_logger()
@@ -45,48 +45,21 @@ def utc_now() -> datetime:
 class Retention:
     """Reviews the tickets of workspaces with a retention period; called by a chore of the worker or by hand."""
 
-    def __init__(self, database: Database, commands: RetentionCommands, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        periods: StoredRetention,
+        commands: RetentionCommands,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._database = database
+        self._periods = periods
         self._commands = commands
         self._now = now
 
-    def periods(self) -> dict[str, int]:
-        """Return the workspaces that have a retention period, with its days."""
-        return self._days("workspace_retention")
-
-    def donor_periods(self) -> dict[str, int]:
-        """Return the workspaces that keep the names of donors who ask to be forgotten, with the days after a gift."""
-        return self._days("donor_retention")
-
-    def keep_for(self, workspace: str, days: int | None) -> None:
-        """Set after how many days without use a workspace's tickets are erased; None keeps them for ever."""
-        self._set_days("workspace_retention", workspace, days)
-
-    def keep_donors_for(self, workspace: str, days: int | None) -> None:
-        """Set for how many days after a gift the name of a donor who asks to be forgotten is kept; None is not at all.
-
-        Requests that were made before keep the time that they were told.
-        """
-        self._set_days("donor_retention", workspace, days)
-
-    def _days(self, table: str) -> dict[str, int]:
-        return dict(self._database.rows(f"SELECT workspace, days FROM {table} ORDER BY workspace".encode()))  # noqa: S608
-
-    def _set_days(self, table: str, workspace: str, days: int | None) -> None:
-        if days is not None and not 1 <= days <= LONGEST_DAYS:
-            raise InvalidError(f"must be from 1 to {LONGEST_DAYS}", "/days")
-        if days is None:
-            self._database.execute(f"DELETE FROM {table} WHERE workspace = %s".encode(), (workspace,))  # noqa: S608
-        else:
-            self._database.execute(
-                f"INSERT INTO {table} (workspace, days) VALUES (%s, %s)"  # noqa: S608
-                " ON CONFLICT (workspace) DO UPDATE SET days = EXCLUDED.days, set_at = now()".encode(),
-                (workspace, days),
-            )
-
     def run(self) -> None:
         """Announce and execute the erasures that are due."""
-        for workspace, days in self.periods().items():
+        for workspace, days in self._periods.ticket_periods().items():
             verdicts = Counter(self._reviewed(workspace, days))
             if verdicts[Verdict.ANNOUNCE] or verdicts[Verdict.ERASE]:
                 logger.info(

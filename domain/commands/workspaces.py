@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from domain.members import MemberRole
-from domain.organisations import NOT_DESCRIBED
-from domain.ports import Mail, Workspaces
+from domain.organisations import NO_RETENTION, NOT_DESCRIBED
+from domain.ports import Mail, RetentionReader, Workspaces
 from domain.values import Actor, Contact
 from domain.workspaces import Workspace
 
@@ -33,21 +33,27 @@ class WorkspaceCommands:
     """`desk_url` is where an invited person signs in, which the mail names."""
 
     workspaces: Workspaces
+    periods: RetentionReader
     desk_url: str
 
     def change_settings(self, actor: Actor, workspace: str, changes: Mapping[str, Any]) -> None:
         """Change the settings of these names, all others stay.
 
-        `organisation` maps the names of its fields that change, or is None for one that is not described.
-        A workspace with another title keeps its name in paths and keys.
+        `organisation` and `retention` map the names of their fields that change. None is an organisation that is not
+        described, and a retention without periods. A workspace with another title keeps its name in paths and keys.
         """
 
         def decide(loaded: Workspace) -> None:
-            organisation = loaded.settings.organisation
+            settings = {name: value for name, value in changes.items() if name != "retention"}
             if "organisation" in changes:
                 described = changes["organisation"]
-                organisation = NOT_DESCRIBED if described is None else replace(organisation, **described)
-            loaded.change_settings(actor, replace(loaded.settings, **{**changes, "organisation": organisation}))
+                organisation = loaded.settings.organisation
+                settings["organisation"] = NOT_DESCRIBED if described is None else replace(organisation, **described)
+            loaded.change_settings(actor, replace(loaded.settings, **settings))
+            if "retention" in changes:
+                present, changed = self.periods.retention(workspace), changes["retention"]
+                periods = NO_RETENTION if changed is None else replace(present, **changed)
+                loaded.change_retention(actor, present, periods)
 
         self.workspaces.change(workspace, decide)
 

@@ -45,6 +45,7 @@ from domain.events.workspaces import MemberRemoved as MemberRemoved
 from domain.events.workspaces import MemberRoleChanged as MemberRoleChanged
 from domain.events.workspaces import OrganisationDescribed as OrganisationDescribed
 from domain.events.workspaces import PublishingChanged as PublishingChanged
+from domain.events.workspaces import RetentionChanged as RetentionChanged
 from domain.events.workspaces import WorkspaceClosed as WorkspaceClosed
 from domain.events.workspaces import WorkspaceDefaultsChanged as WorkspaceDefaultsChanged
 from domain.events.workspaces import WorkspaceEvent as WorkspaceEvent

@@ -72,6 +72,14 @@ class WorkspaceDefaultsChanged(WorkspaceEvent):
     currency: str | None
 
 
+class RetentionChanged(WorkspaceEvent):
+    """The workspace keeps tickets and donors' names for these periods from now on, in days; None for no period."""
+
+    TOPIC = "retention_changed"
+    ticket_days: int | None
+    donor_days: int | None
+
+
 class WorkspaceClosed(WorkspaceEvent):
     """Nobody opens tickets or is invited any more. What exists stays, and the ledger goes on."""
 

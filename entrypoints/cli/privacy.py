@@ -3,7 +3,7 @@
 from adapters.encryption.epoch_store import EpochStore
 from adapters.privacy.key_recovery import EpochKeys, recover
 from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line, print_table
-from entrypoints.cli.context import logged_act, open_service
+from entrypoints.cli.context import OPERATOR, logged_act, open_service
 
 
 def rewrap_keys(json: bool) -> None:
@@ -66,15 +66,13 @@ def set_retention(workspace: str, days: str | None, donors: str | None, json: bo
         raise UsageError("DAYS or --donors is missing")
     period, donor_period = _period(days), _period(donors)
     with open_service() as service:
-        retention = service.jobs.retention
-        periods = {*retention.periods(), *retention.donor_periods()}
-        if workspace not in {*service.queries.workspaces(), *periods}:
+        stored, commands = service.aggregates.retention_periods, service.commands.workspaces
+        if workspace not in {*service.queries.workspaces(), *stored.ticket_periods(), *stored.donor_periods()}:
             raise CommandFailed("the workspace does not exist")
+        given = {"ticket_days": (days, period), "donor_days": (donors, donor_period)}
+        changes = {name: value for name, (text, value) in given.items() if text is not None}
         with logged_act(service.access.log, "workspaces retention", workspace, workspace):
-            if days is not None:
-                retention.keep_for(workspace, period)
-            if donors is not None:
-                retention.keep_donors_for(workspace, donor_period)
+            commands.change_settings(OPERATOR, workspace, {"retention": changes})
     if json:
         set_days = {"retentionDays": (days, period), "donorRetentionDays": (donors, donor_period)}
         changed = {name: value for name, (given, value) in set_days.items() if given is not None}
@@ -105,8 +103,8 @@ def _period(days: str | None) -> int | None:
 
 def list_workspaces(json: bool) -> None:
     with open_service() as service:
-        names, retention = service.queries.workspaces(), service.jobs.retention
-        periods, donor_periods = retention.periods(), retention.donor_periods()
+        names, stored = service.queries.workspaces(), service.aggregates.retention_periods
+        periods, donor_periods = stored.ticket_periods(), stored.donor_periods()
     columns = ("workspace", "retentionDays", "donorRetentionDays")
     all_names = sorted({*names, *periods, *donor_periods})
     rows = [(name, periods.get(name), donor_periods.get(name)) for name in all_names]

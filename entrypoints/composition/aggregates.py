@@ -14,7 +14,8 @@ from adapters.payments import donor_emails, open_checkouts, refund_runs
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
 from adapters.pictures.logos import StoredLogos
-from adapters.privacy import erasure, forgotten_donors
+from adapters.privacy import erasure, forgotten_donors, retention_periods
+from adapters.privacy.retention_periods import StoredRetention
 from adapters.read_models.workspaces import StoredSettings
 from adapters.search.ticket_search import SearchHashes, TicketSearch
 from domain.commands.approvals import ApprovedTickets
@@ -79,6 +80,7 @@ class Aggregates:
                 members.EFFECTS,
                 forgotten_donors.EFFECTS,
                 receipt_numbers.EFFECTS,
+                retention_periods.EFFECTS,
                 event_effects,
                 self.search.effects,
             ),
@@ -92,6 +94,7 @@ class Aggregates:
             self.donations, StoredSettings(ground.database), StoredReceiptNumbers(ground.database)
         )
         self.workspaces = StoredWorkspaces(streams)
+        self.retention_periods = StoredRetention(ground.database)
         self.desks = StoredDesks(streams)
         self.support = StoredSupportTickets(streams, ground.database, history.log)
 

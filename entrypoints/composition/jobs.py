@@ -119,7 +119,9 @@ class Jobs:
             refunds=payments.refunds,
             refund_runs=RefundRunCommands(aggregates.tickets, aggregates.donations, payments.refunds),
             support=support,
-            workspaces=WorkspaceCommands(aggregates.workspaces, f"{settings.public_url}/desk"),
+            workspaces=WorkspaceCommands(
+                aggregates.workspaces, aggregates.retention_periods, f"{settings.public_url}/desk"
+            ),
             desk=DeskCommands(
                 aggregates.tickets, aggregates.desks, aggregates.workspaces, f"{settings.public_url}/desk"
             ),
@@ -140,7 +142,7 @@ class Jobs:
             self.search_indexing,
         )
         self.epoch_rotation = EpochRotation(database, foundation.epochs, settings.epoch_hours)
-        self.retention = Retention(database, RetentionCommands(tickets))
+        self.retention = Retention(database, aggregates.retention_periods, RetentionCommands(tickets))
         self.gift_news = GiftNews(
             database, aggregates.tickets, mail.holders, settings.public_url, livemode=settings.livemode
         )

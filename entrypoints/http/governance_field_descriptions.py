@@ -23,6 +23,9 @@ GOVERNANCE_FIELDS: Mapping[str, str] = {
     "nowMinor": "What is left now, in the minor unit.",
     "refused": "The number of gifts whose refund the payment service refused.",
     "requested": "The number of gifts whose refund was requested.",
+    "donorDays": "For how many days after a gift the name of a donor who asks to be forgotten is kept; null for none.",
+    "retention": "How long the workspace keeps tickets, and names of donors who ask to be forgotten.",
+    "ticketDays": "After how many days without use a ticket is erased, 14 days after a notice; null for never.",
     "requestedAt": "When it was asked for.",
     "skipped": "The gifts that were not refunded, in the order of their ids.",
 }

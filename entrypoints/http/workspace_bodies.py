@@ -4,12 +4,12 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
 from adapters import contacts, languages
 from domain.errors import FaultCode, InvalidError
-from domain.organisations import Intake, Publishing
+from domain.organisations import LONGEST_RETENTION_DAYS, Intake, Publishing
 from domain.values import ContactType
 from entrypoints.http.bodies import Body, Currency, Line, Text
 
@@ -70,8 +70,21 @@ class OrganisationChange(Body):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
+Days = Annotated[StrictInt, Field(ge=1, le=LONGEST_RETENTION_DAYS)]
+
+
+class RetentionChange(Body):
+    """A JSON Merge Patch of the retention: an absent period stays as it is, null removes it."""
+
+    ticket_days: Days | None = None
+    donor_days: Days | None = None
+
+    def changes(self) -> dict[str, int | None]:
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
 class WorkspaceChange(Body):
-    """A JSON Merge Patch of a workspace's settings: absent fields stay, null clears the organisation or a default."""
+    """A JSON Merge Patch of a workspace's settings: absent fields stay, null clears what has no value of its own."""
 
     name: Annotated[Line, Field(max_length=LONGEST_NAME)] = ""
     organisation: OrganisationChange | None = None
@@ -79,6 +92,7 @@ class WorkspaceChange(Body):
     publishing: Publishing = Publishing.FREE
     language: Annotated[Line, Field(max_length=35), AfterValidator(_check_language)] | None = None
     currency: Currency | None = None
+    retention: RetentionChange | None = None
 
     def changes(self) -> dict[str, Any]:
         """Return what changes, by the names of the domain."""
@@ -87,4 +101,6 @@ class WorkspaceChange(Body):
             changes["title"] = changes.pop("name")
         if "organisation" in changes:
             changes["organisation"] = self.organisation.changes() if self.organisation else None
+        if "retention" in changes:
+            changes["retention"] = self.retention.changes() if self.retention else None
         return changes

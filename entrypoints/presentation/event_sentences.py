@@ -88,6 +88,7 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "IntakeChanged": N_("It was changed who may open stories."),
     "PublishingChanged": N_("It was changed whether pages need an approval."),
     "WorkspaceDefaultsChanged": N_("The language or the currency of new stories was changed."),
+    "RetentionChanged": N_("It was changed how long stories and names of donors are kept."),
     "MemberInvited": N_("Somebody was invited."),
     "InvitationRevoked": N_("An invitation was revoked."),
     "MemberJoined": N_("Somebody accepted the invitation."),

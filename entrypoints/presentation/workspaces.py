@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from adapters.identity.members import MemberSession, Membership
 from domain.members import MemberRole
-from domain.organisations import Intake, Organisation, Publishing
+from domain.organisations import Intake, Organisation, Publishing, RetentionPeriods
 from domain.workspaces import Member, Workspace
 from entrypoints.presentation.personal_data import shortened_address
 from entrypoints.presentation.responses import ResponseBody, Time, utc
@@ -132,6 +132,17 @@ class OrganisationView(ResponseBody):
         return cls(**asdict(organisation))
 
 
+class RetentionView(ResponseBody):
+    """How long a workspace keeps tickets without use, and names of donors who ask to be forgotten, in days."""
+
+    ticket_days: int | None
+    donor_days: int | None
+
+    @classmethod
+    def of(cls, periods: RetentionPeriods) -> RetentionView:
+        return cls(periods.ticket_days, periods.donor_days)
+
+
 class WorkspaceView(ResponseBody):
     """One workspace with its settings."""
 
@@ -143,11 +154,12 @@ class WorkspaceView(ResponseBody):
     language: str | None
     currency: str | None
     has_logo: bool
+    retention: RetentionView
     # Only a closed workspace has this field.
     closed: Literal[True] | UnsetType = UNSET
 
     @classmethod
-    def of(cls, workspace: Workspace) -> WorkspaceView:
+    def of(cls, workspace: Workspace, periods: RetentionPeriods) -> WorkspaceView:
         settings = workspace.settings
         return cls(
             workspace.workspace,
@@ -158,5 +170,6 @@ class WorkspaceView(ResponseBody):
             settings.language,
             settings.currency,
             settings.logo is not None,
+            RetentionView.of(periods),
             True if settings.closed else UNSET,
         )

@@ -10,12 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.commands.workspaces import Invitation, WorkspaceCommands
-from domain.errors import DomainError, ForbiddenError, NotFoundError, RefusedError
+from domain.errors import DomainError, ForbiddenError, InvalidError, NotFoundError, RefusedError
 from domain.members import MemberRole
-from domain.organisations import Intake, Organisation, Publishing, WorkspaceSettings
+from domain.organisations import (
+    NO_RETENTION,
+    Intake,
+    Organisation,
+    Publishing,
+    RetentionPeriods,
+    WorkspaceSettings,
+)
 from domain.values import SYSTEM, Actor, Contact, ContactType, Role
 from domain.workspaces import Workspace
-from tests.fakes.stores import MemoryWorkspaces
+from tests.fakes.stores import MemoryRetention, MemoryWorkspaces
 
 NOW = datetime.now(UTC)
 OWNER, ADMIN, CASEWORKER, NEWCOMER = (UUID(int=number) for number in range(1, 5))
@@ -32,6 +39,10 @@ def address(member_id: UUID) -> str:
 def joined(workspace: Workspace, member_id: UUID, role: MemberRole) -> None:
     workspace.invite(SYSTEM, member_id, address(member_id), f"hash {member_id.int}", role, NOW)
     workspace.accept(member_id, [f"hash {member_id.int}"], NOW)
+
+
+def commands_over(stores: MemoryWorkspaces) -> WorkspaceCommands:
+    return WorkspaceCommands(stores, MemoryRetention(stores), "https://stories.example/desk")
 
 
 @pytest.fixture
@@ -153,7 +164,7 @@ def test_a_workspace_of_which_nothing_was_recorded_has_the_defaults():
 
 
 def test_changed_settings_leave_the_others_as_they_are():
-    commands = WorkspaceCommands(MemoryWorkspaces(), "https://stories.example/desk")
+    commands = commands_over(MemoryWorkspaces())
     commands.change_settings(SYSTEM, "shelter", {"organisation": {"legal_name": "Shelter e.V."}, "currency": "EUR"})
     commands.change_settings(SYSTEM, "shelter", {"title": "Shelter", "organisation": {"address": "Uferweg 3"}})
     assert commands.workspaces.get("shelter").settings == WorkspaceSettings(
@@ -162,7 +173,7 @@ def test_changed_settings_leave_the_others_as_they_are():
 
 
 def test_an_organisation_may_be_taken_away():
-    commands = WorkspaceCommands(MemoryWorkspaces(), "https://stories.example/desk")
+    commands = commands_over(MemoryWorkspaces())
     commands.change_settings(SYSTEM, "shelter", {"organisation": {"legal_name": "Shelter e.V."}, "language": "es"})
     commands.change_settings(SYSTEM, "shelter", {"organisation": None, "language": None})
     assert commands.workspaces.get("shelter").settings == WorkspaceSettings("shelter")
@@ -176,9 +187,30 @@ def test_settings_that_stay_the_same_are_not_recorded_again(workspace: Workspace
     assert workspace.version == version
 
 
+def test_a_retention_period_is_changed_alone_and_recorded_once():
+    commands = commands_over(MemoryWorkspaces())
+    for change, periods in (
+        ({"ticket_days": 365}, RetentionPeriods(365, None)),
+        ({"donor_days": 3_650}, RetentionPeriods(365, 3_650)),
+        ({"donor_days": 3_650}, RetentionPeriods(365, 3_650)),
+        ({"ticket_days": None}, RetentionPeriods(None, 3_650)),
+        (None, NO_RETENTION),
+    ):
+        commands.change_settings(SYSTEM, "shelter", {"retention": change})
+        assert commands.periods.retention("shelter") == periods
+    assert commands.workspaces.get("shelter").version == 5
+
+
+@pytest.mark.parametrize("days", [0, -1, 36_501])
+def test_a_retention_period_is_within_a_century(workspace: Workspace, days: int):
+    for periods in (RetentionPeriods(ticket_days=days), RetentionPeriods(donor_days=days)):
+        with pytest.raises(InvalidError):
+            workspace.change_retention(member(ADMIN), NO_RETENTION, periods)
+
+
 def test_an_invitation_is_mailed_once_however_often_it_is_asked_for():
     stores = MemoryWorkspaces()
-    commands = WorkspaceCommands(stores, "https://stories.example/desk")
+    commands = commands_over(stores)
     invitation = Invitation(NEWCOMER, Contact(ContactType.EMAIL, "new@example.com"), "hash", [], MemberRole.OWNER)
     for _ in range(2):
         commands.invite(SYSTEM, "shelter", invitation, now=NOW)

@@ -43,6 +43,7 @@ from tests.fakes.stores import (
     MemoryErasure,
     MemoryLogos,
     MemoryReceiptNumbers,
+    MemoryRetention,
     MemorySupportTickets,
     MemoryTickets,
     MemoryWorkspaces,
@@ -196,5 +197,7 @@ def fake_commands(**parts: Any) -> Commands:
             "https://stories.example",
             lambda _: {},
         ),
-        workspaces=WorkspaceCommands(ports["workspaces"], "https://stories.example/desk"),
+        workspaces=WorkspaceCommands(
+            ports["workspaces"], MemoryRetention(ports["workspaces"]), "https://stories.example/desk"
+        ),
     )

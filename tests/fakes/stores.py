@@ -15,8 +15,8 @@ from eventsourcing.domain import BaseAggregate
 from domain.desk import Desk, desk_stream
 from domain.donations import Donation, donation_stream
 from domain.errors import FaultCode, InvalidError, NotFoundError, StaleVersionError
-from domain.events import ReceiptNumbered, SupportTicketOpened
-from domain.organisations import Logo, ReceiptNumber
+from domain.events import ReceiptNumbered, RetentionChanged, SupportTicketOpened
+from domain.organisations import NO_RETENTION, Logo, ReceiptNumber, RetentionPeriods
 from domain.ports import Message
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
@@ -161,6 +161,20 @@ class MemorySupportTickets:
             or (event.ticket_id == event.originator_id and event.contact_index in set(contact_indexes))
             if not self.get(event.originator_id).erased
         ]
+
+
+@dataclass
+class MemoryRetention:
+    """The periods of workspaces, as their events say."""
+
+    workspaces: MemoryWorkspaces
+
+    def retention(self, workspace: str) -> RetentionPeriods:
+        periods = NO_RETENTION
+        for event in self.workspaces.streams.events[workspace_stream(workspace)]:
+            if isinstance(event, RetentionChanged):
+                periods = RetentionPeriods(event.ticket_days, event.donor_days)
+        return periods
 
 
 @dataclass

@@ -208,6 +208,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         PictureHandlers(database, draft_safety, contents),
         LogoHandlers(
             LogoCommands(service.aggregates.workspaces, service.aggregates.logos),
+            service.aggregates.retention_periods,
             content.attachment_inspector,
             content.inspection_slots,
             database,

@@ -12,7 +12,6 @@ from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.http.workspace_bodies import WorkspaceChange
-from entrypoints.presentation.workspaces import WorkspaceView
 
 ORGANISATION = f"{DESK}/organisation"
 # The fields of the form, by their names in the body of the API.
@@ -45,7 +44,7 @@ class DeskOrganisationHandlers:
 
     def _page(self, call: Call, form: Mapping[str, str] | None = None, error: Exception | None = None) -> Answer[bytes]:
         assert call.principal.workspace is not None
-        view = WorkspaceView.of(self.workspaces.commands.workspaces.get(call.principal.workspace))
+        view = self.workspaces.view(call.principal.workspace)
         stored = dict(zip(FIELDS, (getattr(view.organisation, name) for name in Organisation.names()), strict=True))
         stored |= {"name": view.name, "intake": view.intake, "publishing": view.publishing}
         stored |= {"language": view.language, "currency": view.currency}

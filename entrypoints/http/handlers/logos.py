@@ -7,7 +7,7 @@ from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.logos import LogoCommands
 from domain.errors import FaultCode, NotFoundError
 from domain.organisations import Logo, WorkspaceSettings
-from domain.ports import AttachmentInspector
+from domain.ports import AttachmentInspector, RetentionReader
 from domain.workspaces import workspace_stream
 from entrypoints.composition.queries import Queries
 from entrypoints.http.handlers.attachments import KEPT_BY_BROWSER, PHOTO_MEDIA_TYPE
@@ -26,6 +26,7 @@ NO_LOGO = "There is no logo."
 @dataclass(frozen=True)
 class LogoHandlers:
     commands: LogoCommands
+    periods: RetentionReader
     inspector: AttachmentInspector
     inspection_slots: InspectionSlots
     database: Database
@@ -39,7 +40,7 @@ class LogoHandlers:
         with self.inspection_slots.taken(workspace_stream(workspace), client_network(call.client_address)):
             inspected = self.inspector.inspect(call.upload.file)
         self.commands.choose(call.principal.actor, workspace, inspected)
-        return WorkspaceView.of(self.commands.workspaces.get(workspace))
+        return WorkspaceView.of(self.commands.workspaces.get(workspace), self.periods.retention(workspace))
 
     def remove(self, call: Call) -> Answer[None]:
         self.commands.remove(call.principal.actor, named_workspace(call, self.queries))

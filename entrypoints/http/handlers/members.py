@@ -172,17 +172,20 @@ class WorkspaceHandlers:
     queries: Queries
 
     def get(self, call: Call) -> WorkspaceView:
-        return WorkspaceView.of(self.commands.workspaces.get(self._name(call)))
+        return self.view(self._name(call))
 
     def change(self, call: Call, body: WorkspaceChange) -> WorkspaceView:
         name = self._name(call)
         self.commands.change_settings(call.principal.actor, name, body.changes())
-        return WorkspaceView.of(self.commands.workspaces.get(name))
+        return self.view(name)
 
     def close(self, call: Call, _: Empty) -> WorkspaceView:
         name = self._name(call)
         self.commands.close(call.principal.actor, name)
-        return WorkspaceView.of(self.commands.workspaces.get(name))
+        return self.view(name)
+
+    def view(self, name: str) -> WorkspaceView:
+        return WorkspaceView.of(self.commands.workspaces.get(name), self.commands.periods.retention(name))
 
     def list_members(self, call: Call) -> Answer[MemberPage]:
         page, workspace = requested_page(call), self.commands.workspaces.get(self._name(call))

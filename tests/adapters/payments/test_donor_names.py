@@ -144,7 +144,7 @@ def test_a_forgotten_donor_is_found_neither_by_name_nor_by_address(ledger: Ledge
 
 def test_a_name_that_is_kept_for_the_books_is_found_until_it_is_forgotten(ledger: Ledger):
     service, names = ledger.service, ledger.service.payments.donor_names
-    service.jobs.retention.keep_donors_for("public", 36_500)
+    service.commands.workspaces.change_settings(SYSTEM, "public", {"retention": {"donor_days": 36_500}})
     payment = give_with_words(ledger, ledger.ticket(), "Aunt Grace")
     service.commands.donors.forget(SYSTEM, payment.ticket_id, payment.donation_id, datetime.now(UTC))
     names.run_all()

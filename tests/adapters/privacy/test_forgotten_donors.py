@@ -72,7 +72,7 @@ def body(ledger: Ledger, event_id: str) -> str:
 
 
 def set_retention(ledger: Ledger, days: int) -> None:
-    ledger.service.jobs.retention.keep_donors_for("public", days)
+    ledger.service.commands.workspaces.change_settings(SYSTEM, "public", {"retention": {"donor_days": days}})
 
 
 # Erasing the person of the story.

@@ -32,7 +32,10 @@ class RetentionOverYears:
         self.service, self.ledger = service, Ledger(service)
         self.start = self.clock = datetime.now(UTC)
         self.retention = Retention(
-            service.database, RetentionCommands(service.commands.tickets), now=lambda: self.clock
+            service.database,
+            service.aggregates.retention_periods,
+            RetentionCommands(service.commands.tickets),
+            now=lambda: self.clock,
         )
 
     def ticket(self, workspace: str = "public", contact: str = "ada@example.com", actor: Actor = HOLDER) -> UUID:
@@ -42,6 +45,10 @@ class RetentionOverYears:
         self.service.commands.tickets.open(actor, opening)
         self.ledger.follow()
         return id
+
+    def keep_for(self, workspace: str, days: int | None) -> None:
+        changes = {"retention": {"ticket_days": days}}
+        self.service.commands.workspaces.change_settings(SYSTEM, workspace, changes)
 
     def run(self, after: timedelta) -> None:
         self.clock = self.start + after
@@ -69,7 +76,7 @@ def test_nothing_is_erased_without_a_retention_period(retention_years: Retention
 
 def test_a_ticket_is_announced_by_mail_and_then_erased_like_any_other(retention_years: RetentionOverYears):
     kept_ticket, other = retention_years.ticket("mine"), retention_years.ticket("other")
-    retention_years.retention.keep_for("mine", 90)
+    retention_years.keep_for("mine", 90)
     retention_years.run(75 * DAY)
     assert retention_years.topics(kept_ticket) == ["ticket_opened"]
     for day in (77, 80, 90):
@@ -90,7 +97,7 @@ def test_an_erasure_is_announced_to_an_address_or_number_and_otherwise_in_the_hi
     retention_years: RetentionOverYears, contact: str, messages: list[str]
 ):
     ticket = retention_years.ticket(contact=contact)
-    retention_years.retention.keep_for("public", 30)
+    retention_years.keep_for("public", 30)
     retention_years.run(17 * DAY)
     assert (retention_years.topics(ticket)[-1], retention_years.mails()) == ("erasure_announced", messages)
 
@@ -101,7 +108,7 @@ def test_events_of_stripe_and_the_system_do_not_delay_an_erasure_nor_does_an_ope
     ticket = retention_years.ticket()
     payment = retention_years.ledger.payment(ticket)
     retention_years.ledger.take(payment.completed())
-    retention_years.retention.keep_for("public", 30)
+    retention_years.keep_for("public", 30)
     retention_years.run(17 * DAY)
     assert retention_years.topics(ticket)[-1] == "erasure_announced"
     retention_years.run(32 * DAY)
@@ -112,7 +119,7 @@ def test_events_of_stripe_and_the_system_do_not_delay_an_erasure_nor_does_an_ope
 def test_what_the_staff_note_is_no_use_of_a_ticket(retention_years: RetentionOverYears):
     # Of this ticket no person has done anything yet.
     ticket, commands = retention_years.ticket("mine", actor=SYSTEM), retention_years.service.commands
-    retention_years.retention.keep_for("mine", 90)
+    retention_years.keep_for("mine", 90)
     commands.desk.add_note(Actor(Role.ADMIN), ticket, uuid4(), "Call back.")
     retention_years.run(80 * DAY)
     assert retention_years.topics(ticket) == ["ticket_opened", "desk_opened", "note_added"]
@@ -122,20 +129,20 @@ def test_what_the_staff_note_is_no_use_of_a_ticket(retention_years: RetentionOve
 
 
 def test_a_period_can_be_changed_and_removed(retention_years: RetentionOverYears):
-    retention_years.retention.keep_for("mine", 30)
-    retention_years.retention.keep_for("mine", 60)
-    assert retention_years.retention.periods() == {"mine": 60}
-    retention_years.retention.keep_for("mine", None)
-    assert retention_years.retention.periods() == {}
+    retention_years.keep_for("mine", 30)
+    retention_years.keep_for("mine", 60)
+    assert retention_years.service.aggregates.retention_periods.ticket_periods() == {"mine": 60}
+    retention_years.keep_for("mine", None)
+    assert retention_years.service.aggregates.retention_periods.ticket_periods() == {}
     for days in (0, -1, 40_000):
         with pytest.raises(InvalidError):
-            retention_years.retention.keep_for("mine", days)
+            retention_years.keep_for("mine", days)
 
 
 def test_many_tickets_are_reviewed_in_batches(retention_years: RetentionOverYears, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("adapters.privacy.retention.BATCH", 2)
     tickets = [retention_years.ticket() for _ in range(5)]
-    retention_years.retention.keep_for("public", 30)
+    retention_years.keep_for("public", 30)
     retention_years.run(17 * DAY)
     assert {retention_years.topics(ticket)[-1] for ticket in tickets} == {"erasure_announced"}
 

@@ -105,6 +105,58 @@ def test_retention_of_an_unknown_workspace_is_refused_and_of_a_known_one_logged(
     assert (last.operation, last.object, last.outcome) == ("workspaces retention", "shelter", "done")
 
 
+def test_settings_of_an_unknown_workspace_are_neither_shown_nor_changed(run_here: Run):
+    for words in (("show", "typo"), ("set", "typo", "--title", "Typo")):
+        assert run_here("workspaces", *words)[::2] == (1, "storyledger: the workspace does not exist\n")
+
+
+def test_options_change_the_settings_of_a_workspace_and_are_logged(run_here: Run, database: Database):
+    assert run_here("keys", "create", "--role", "client", "--workspace", "shelter")[0] == 0
+    code, out, _ = run_here("workspaces", "show", "shelter", "--json")
+    before = json.loads(out)
+    assert (code, before["name"], before["retention"]) == (0, "shelter", {"ticketDays": None, "donorDays": None})
+    organisation = (
+        "--legal-name",
+        "Shelter e.V.",
+        "--address",
+        "Uferweg 3\nKöln",
+        "--contact",
+        "office@shelter.example",
+    )
+    rules = ("--intake", "invited", "--currency", "eur", "--language", "es", "--keep-tickets", "365")
+    code, out, _ = run_here("workspaces", "set", "shelter", *organisation, *rules, "--json")
+    changed = json.loads(out)
+    assert (code, changed["intake"], changed["currency"], changed["language"]) == (0, "invited", "EUR", "es")
+    assert changed["organisation"]["address"] == "Uferweg 3\nKöln"
+    assert changed["retention"] == {"ticketDays": 365, "donorDays": None}
+    assert run_here("workspaces", "set", "shelter", "--contact", "none", "--keep-tickets", "none")[0] == 0
+    code, out, _ = run_here("workspaces", "show", "shelter")
+    lines = out.splitlines()
+    assert "legal name\tShelter e.V." in lines
+    assert "contact\t" in lines
+    assert "keep tickets\t" in lines
+    last = AccessLog(database).page(1)[0]
+    assert (last.operation, last.object, last.outcome) == ("workspaces set", "shelter", "done")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "give at least one of --title, --legal-name"),
+        (("--currency", "XXX"), "--currency "),
+        (("--title", "none"), "--title "),
+        (("--reply-to", "office"), "--reply-to is not an e-mail address"),
+        (("--keep-tickets", "0"), "--keep-tickets must be at least 1"),
+        (("--keep-donors", "-3"), "--keep-donors must be a number of days, or none"),
+        (("--keep-donors", "40000"), "--keep-donors must be at most 36500"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_exit_2(run: Run, options: tuple[str, ...], message: str):
+    code, out, err = run("workspaces", "set", "public", *options)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith(f"storyledger: {message}")
+
+
 def test_a_comparison_until_a_future_position_ends_with_the_history(run_here: Run):
     code, out, _ = run_here("rebuild-projections", "--until", "9" * 30, "fee_ledger", "fee_ledger", "--json")
     [comparison] = json.loads(out)["projections"]
@@ -301,6 +353,8 @@ NEEDING_DATA = [
     ("suspend", TICKET, "--reason", "a complaint"),
     ("workspaces", "list"),
     ("workspaces", "retention", "public", "30"),
+    ("workspaces", "set", "public", "--title", "Shelter"),
+    ("workspaces", "show", "public"),
 ]
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from domain.members import MemberRole
-from domain.values import Role
+from domain.values import SYSTEM, Role
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.conftest import donate_in_sandbox, give_with_words
 from tests.fakes.mailbox import files, text_of
@@ -31,9 +31,10 @@ def link_of(live: LiveService, ticket: Ticket, donation: str) -> str:
 @pytest.fixture
 def kept_workspace(live: LiveService, workspace: str) -> Iterator[str]:
     """Return a workspace that must keep the names of donors for ten years."""
-    live.service.jobs.retention.keep_donors_for(workspace, 3_650)
+    commands = live.service.commands.workspaces
+    commands.change_settings(SYSTEM, workspace, {"retention": {"donor_days": 3_650}})
     yield workspace
-    live.service.jobs.retention.keep_donors_for(workspace, None)
+    commands.change_settings(SYSTEM, workspace, {"retention": {"donor_days": None}})
 
 
 def test_a_mail_to_a_donor_has_the_link_with_which_the_donor_is_forgotten(

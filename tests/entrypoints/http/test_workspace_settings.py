@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from adapters.ids import uuid7
 from domain.members import MemberRole
 from domain.values import Role
+from domain.workspaces import workspace_stream
 from projections.workspaces import workspace_settings
 from tests.client import Client, LiveService
 from tests.entrypoints.http.contract import problem
@@ -50,6 +52,7 @@ def test_a_new_workspace_has_the_defaults(owner: Client, workspace: str, path: s
         "language": None,
         "currency": None,
         "hasLogo": False,
+        "retention": {"ticketDays": None, "donorDays": None},
     }
 
 
@@ -57,7 +60,14 @@ def test_a_patch_changes_what_it_names(live: LiveService, owner: Client, workspa
     changes = {"name": "Shelter", "organisation": ORGANISATION, "intake": "invited", "publishing": "approval"}
     changed = owner.patch(path, json=changes | {"language": "es", "currency": "eur"})
     assert changed.status_code == 200, changed.text
-    expected = {"id": workspace, "language": "es", "currency": "EUR", "hasLogo": False} | changes
+    retention = {"ticketDays": None, "donorDays": None}
+    expected = {
+        "id": workspace,
+        "language": "es",
+        "currency": "EUR",
+        "hasLogo": False,
+        "retention": retention,
+    } | changes
     assert changed.json() == expected
     patched = owner.patch(path, json={"organisation": {"taxWording": None}, "language": None})
     expected |= {"organisation": ORGANISATION | {"taxWording": None}, "language": None}
@@ -105,12 +115,46 @@ def test_the_operator_changes_the_settings_of_every_workspace(owner: Client, adm
         ({"organisation": {"privacyPage": "https://[shelter"}}, "/organisation/privacyPage"),
         ({"organisation": {"replyTo": "office"}}, "/organisation/replyTo"),
         ({"organisation": {"colour": "red"}}, "/organisation/colour"),
+        ({"retention": {"ticketDays": 0}}, "/retention/ticketDays"),
+        ({"retention": {"ticketDays": "30"}}, "/retention/ticketDays"),
+        ({"retention": {"donorDays": 36_501}}, "/retention/donorDays"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused(owner: Client, path: str, change: dict[str, Any], pointer: str):
     details = problem(owner.patch(path, json=change), 422, "invalid")
     assert [error["pointer"] for error in details["errors"]] == [pointer]
     assert owner.get(path).json()["name"] == path.rpartition("/")[2]
+
+
+# Retention.
+
+
+def test_a_change_of_the_retention_names_who_made_it_and_is_what_the_worker_reads(
+    live: LiveService, owner: Client, workspace: str, path: str
+):
+    changed = owner.patch(path, json={"retention": {"ticketDays": 365}})
+    assert changed.json()["retention"] == {"ticketDays": 365, "donorDays": None}
+    owner.patch(path, json={"retention": {"donorDays": 3_650}})
+    assert owner.get(path).json()["retention"] == {"ticketDays": 365, "donorDays": 3_650}
+    stored = live.service.aggregates.retention_periods
+    assert (stored.ticket_periods()[workspace], stored.donor_periods()[workspace]) == (365, 3_650)
+    entries = live.service.history.log.stream(workspace_stream(workspace))
+    changes = [json.loads(entry.state) for entry in entries if entry.topic == "retention_changed"]
+    assert [(each["actor"]["role"], each["ticket_days"], each["donor_days"]) for each in changes] == [
+        ("member", 365, None),
+        ("member", 365, 3_650),
+    ]
+    assert owner.patch(path, json={"retention": None}).json()["retention"] == {"ticketDays": None, "donorDays": None}
+    assert workspace not in stored.ticket_periods()
+
+
+def test_a_period_that_an_earlier_version_stored_without_an_event_holds_until_it_is_changed(
+    live: LiveService, owner: Client, workspace: str, path: str
+):
+    live.service.database.execute("INSERT INTO workspace_retention (workspace, days) VALUES (%s, 90)", (workspace,))
+    assert owner.get(path).json()["retention"] == {"ticketDays": 90, "donorDays": None}
+    changed = owner.patch(path, json={"retention": {"ticketDays": None}})
+    assert changed.json()["retention"] == {"ticketDays": None, "donorDays": None}
 
 
 # Intake, and closing.
