@@ -70,19 +70,13 @@ _HAS_ENTRIES = "EXISTS (SELECT FROM read.ledger_entries e WHERE e.donation_id = 
 _HIDING = """CASE WHEN t.consents @> '[{"withdrawn": []}]' OR t.consents @? '$[*] ? (@.valid_until != null)'
  THEN jsonb_build_object('consents', t.consents, 'display_name', t.display_name, 'draft', t.draft) END"""
 CAMPAIGN = {"workspace": "t.workspace", "campaign": "t.draft->>'title'", "hiding": _HIDING}
+_ORGANISATION = {"organisation": "w.organisation->>'legal_name'"}
+_WORKSPACE = "LEFT JOIN read.workspaces w ON w.workspace = t.workspace"
 _ENTRY = {name: f"m.{name}" for name in ENTRIES.columns} | {"donor_last_name": "d.donor_last_name"} | CAMPAIGN
 _SETTLEMENT = {name: f"m.{name}" for name in FEES.columns}
 _RECEIPT = {"receipt_year": "r.year", "receipt_number": "r.number", "receipt_issued_at": "r.issued_at"}
-_DONATION = (
-    {name: f"m.{name}" for name in DONATIONS.columns}
-    | CAMPAIGN
-    | _RECEIPT
-    | {"organisation": "w.organisation->>'legal_name'"}
-)
-_RECEIPTS = (
-    "LEFT JOIN receipt_numbers r ON (r.ticket_id, r.donation_id) = (m.ticket_id, m.donation_id)"
-    " LEFT JOIN read.workspaces w ON w.workspace = t.workspace"
-)
+_DONATION = {name: f"m.{name}" for name in DONATIONS.columns} | CAMPAIGN | _RECEIPT | _ORGANISATION
+_RECEIPTS = "LEFT JOIN receipt_numbers r ON (r.ticket_id, r.donation_id) = (m.ticket_id, m.donation_id)"
 
 
 def _where(conditions: Iterable[str]) -> str:
@@ -104,10 +98,11 @@ def settlements(cursor: Cursor, selection: Selection, after: Place | None) -> Pa
 def _movement_page(
     cursor: Cursor, source: str, columns: dict[str, str], selection: Selection, after: Place | None
 ) -> Page[Row, Place]:
+    columns = columns | _ORGANISATION
     # The entries of one event stay together, so there may be more than PAGE_ROWS.
     cursor.execute(
         f"""
-        SELECT {", ".join(columns.values())} FROM {source} {TICKET} {_after(selection, after)}
+        SELECT {", ".join(columns.values())} FROM {source} {TICKET} {_WORKSPACE} {_after(selection, after)}
          ORDER BY m.occurred_at, m.position FETCH FIRST {PAGE_ROWS} ROWS WITH TIES
         """,  # noqa: S608
         _parameters(selection, after),
@@ -201,7 +196,8 @@ def _dated_page(cursor: Cursor, conditions: Sequence[str], selection: Selection,
 
 def _donations(cursor: Cursor, where: str, parameters: dict[str, object]) -> list[Row]:
     cursor.execute(
-        f"SELECT {', '.join(_DONATION.values())} FROM read.donation_ledger m {TICKET} {_RECEIPTS} {where}",  # noqa: S608
+        f"SELECT {', '.join(_DONATION.values())} FROM read.donation_ledger m {TICKET} {_WORKSPACE} {_RECEIPTS}"  # noqa: S608
+        f" {where}",
         parameters,
     )
     return fetched_rows(cursor, _DONATION)

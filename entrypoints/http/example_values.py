@@ -272,6 +272,8 @@ VALUES: Mapping[str, Any] = {
     "ticketId": TICKET,
     "receiptNumber": "2026-00012",
     "ExportedDonation.organisation": "Shelter at the river e.V.",
+    "FiguresReport.organisation": "Shelter at the river e.V.",
+    "CampaignFiguresPage.organisation": "Shelter at the river e.V.",
     "legalName": "Shelter at the river e.V.",
     "address": "Uferweg 3, 50667 Köln, Germany",
     "registrationNumber": "VR 12345",

@@ -23,6 +23,8 @@ GOVERNANCE_FIELDS: Mapping[str, str] = {
     "nowMinor": "What is left now, in the minor unit.",
     "refused": "The number of gifts whose refund the payment service refused.",
     "requested": "The number of gifts whose refund was requested.",
+    "FiguresReport.organisation": "The name in law of the organisation that runs the workspace, or null.",
+    "CampaignFiguresPage.organisation": "The name in law of the organisation that runs the workspace, or null.",
     "donorDays": "For how many days after a gift the name of a donor who asks to be forgotten is kept; null for none.",
     "retention": "How long the workspace keeps tickets, and names of donors who ask to be forgotten.",
     "ticketDays": "After how many days without use a ticket is erased, 14 days after a notice; null for never.",

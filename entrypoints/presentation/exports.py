@@ -122,7 +122,10 @@ def _receipt_number(row: Row) -> str | None:
 
 
 class MovementLine(ResponseBody):
-    """One movement of the donors' money. The amount is negative if money went back, so the lines add up to the net."""
+    """One movement of the donors' money. The amount is negative if money went back, so the lines add up to the net.
+
+    `organisation` is the present name of who runs the workspace.
+    """
 
     date: date
     movement: Literal["paid", "refunded", "disputed", "unpaid"]
@@ -136,6 +139,7 @@ class MovementLine(ResponseBody):
     source_id: str | None
     moved_at: Time | None
     recorded_at: Time
+    organisation: str | None
 
     @classmethod
     def from_row(cls, row: Row, personal: PersonalData) -> MovementLine:
@@ -177,6 +181,7 @@ class MovementLine(ResponseBody):
             source_id=source_id,
             moved_at=moved_at,
             recorded_at=recorded_at,
+            organisation=row["organisation"],
         )
 
 

@@ -80,6 +80,8 @@ class FiguresReport(ResponseBody):
     timezone: str
     periods: list[Figures]
     totals: list[Figures]
+    # The legal name of who runs the workspace that was asked for.
+    organisation: str | None
 
 
 class CampaignFiguresPage(ResponseBody):
@@ -87,3 +89,4 @@ class CampaignFiguresPage(ResponseBody):
 
     campaigns: list[CampaignFigures]
     next_cursor: str | None
+    organisation: str | None

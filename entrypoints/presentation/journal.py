@@ -47,9 +47,16 @@ def _transaction(row: Row, description: str, postings: Iterable[tuple[str, Money
     tags = f"donation:{row['donation_id']}, ticket:{row['ticket_id']}, recorded:{recorded}"
     if "balance_transaction_id" in row:
         tags += f", balance:{_plain(row['balance_transaction_id'])}"
+    if row["organisation"]:
+        tags += f", organisation:{_tag_value(row['organisation'])}"
     lines = [f"{day} ({row['position']}) {_plain(description)}  ; {tags}"]
     lines += [f"    {account:<28}  {change.major} {change.currency}" for account, change in postings]
     return ("\n".join(lines) + "\n\n").encode()
+
+
+def _tag_value(text: str) -> str:
+    """Return the text on one line and without commas, at which a tag ends."""
+    return " ".join("".join(c if c.isprintable() and c != "," else " " for c in text).split())
 
 
 def _plain(text: str) -> str:

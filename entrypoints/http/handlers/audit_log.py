@@ -10,6 +10,7 @@ from adapters.identity.network_addresses import AddressCipher
 from domain.errors import FaultCode
 from domain.ports import Workspaces
 from entrypoints.composition.queries import Queries
+from entrypoints.http.downloads import attachment
 from entrypoints.http.handlers.members import named_workspace
 from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.http.paging import requested_page
@@ -47,7 +48,8 @@ class AuditLogHandlers:
         entries = self._entries(call, self._all(self._selection(call)))
         lines = as_csv(entries, AuditLogEntry) if format == "csv" else (encode(entry) + b"\n" for entry in entries)
         file_name, media_type = FILES[format]
-        headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
+        organisation = self.workspaces.get(named_workspace(call, self.queries)).settings.organisation
+        headers = attachment(file_name, organisation.legal_name)
         return Answer(Stream(lines), 200, headers, media_type)
 
     def _selection(self, call: Call) -> AuditSelection:

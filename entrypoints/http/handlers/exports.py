@@ -8,6 +8,7 @@ from domain.errors import NotFoundError
 from domain.values import Role
 from entrypoints.composition.exports import Export, Format
 from entrypoints.composition.queries import Queries
+from entrypoints.http.downloads import attachment, organisation_of
 from entrypoints.http.operations import Answer, Call, JsonStream, Stream
 from entrypoints.http.query import choice_parameter, day_parameter, flag_parameter, id_parameter
 from entrypoints.presentation.exports import ExportedDonation
@@ -34,7 +35,7 @@ class ExportHandlers:
         export = Export(format, Selection(by, ticket_id, workspace, since, until), flag_parameter(call, "unpaid"))
         content = export.content(call.reads, call.personal_data(self.cipher))
         file_name, media_type = FILES[format]
-        headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
+        headers = attachment(file_name, organisation_of(call.reads, workspace))
         body = JsonStream[list[ExportedDonation]](content) if format == "json" else Stream(content)
         return Answer(body, 200, headers, media_type)
 

@@ -15,6 +15,7 @@ from domain.errors import FaultCode
 from domain.values import Money
 from entrypoints.composition.queries import Queries
 from entrypoints.http.desk import Desk
+from entrypoints.http.downloads import attachment, organisation_of
 from entrypoints.http.handlers.exports import requested_workspace
 from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.http.pages import reader_language
@@ -85,8 +86,9 @@ class FigureHandlers:
         asked, format = self._asked(call), choice_parameter(call, "format", FORMATS)
         lines, totals = _figures(call, asked)
         if format == "csv":
-            return _csv(as_csv(lines, Figures), f"figures-{asked.whole.first}-{asked.whole.last}.csv")
-        return Answer(FiguresReport(asked.step, asked.zone.key, lines, totals))
+            return _csv(call, asked, as_csv(lines, Figures), "figures")
+        organisation = organisation_of(call.reads, asked.workspace)
+        return Answer(FiguresReport(asked.step, asked.zone.key, lines, totals, organisation))
 
     def campaigns(self, call: Call) -> Answer[CampaignFiguresPage] | Answer[Stream]:
         asked, format, page = self._asked(call), choice_parameter(call, "format", FORMATS), requested_page(call)
@@ -94,11 +96,11 @@ class FigureHandlers:
         sums = _campaign_sums(call, asked)
         if format == "csv":
             lines = self._campaign_lines(call, asked, sums)
-            file_name = f"campaigns-{asked.whole.first}-{asked.whole.last}.csv"
-            return _csv(as_csv(lines, CampaignFigures), file_name)
+            return _csv(call, asked, as_csv(lines, CampaignFigures), "campaigns")
         following = [each for each in sums if after is None or _sort_key(each) > after]
         shown = page.cut(following, lambda each: [each[1].currency, -each[1].paid, str(each[0])])
-        body = CampaignFiguresPage(list(self._campaign_lines(call, asked, shown)), page.next_cursor)
+        organisation = organisation_of(call.reads, asked.workspace)
+        body = CampaignFiguresPage(list(self._campaign_lines(call, asked, shown)), page.next_cursor, organisation)
         return page.answer(body)
 
     def show(self, call: Call) -> Answer[bytes]:
@@ -183,8 +185,10 @@ def _sort_key(campaign: CampaignSums) -> tuple[str, int, UUID]:
     return sums.currency, -sums.paid, ticket_id
 
 
-def _csv(content: Iterator[bytes], file_name: str) -> Answer[Stream]:
-    return Answer(Stream(content), 200, {"Content-Disposition": f'attachment; filename="{file_name}"'}, CSV_TYPE)
+def _csv(call: Call, asked: Asked, content: Iterator[bytes], name: str) -> Answer[Stream]:
+    file_name = f"{name}-{asked.whole.first}-{asked.whole.last}.csv"
+    headers = attachment(file_name, organisation_of(call.reads, asked.workspace))
+    return Answer(Stream(content), 200, headers, CSV_TYPE)
 
 
 def _day(call: Call, name: str) -> date | None:

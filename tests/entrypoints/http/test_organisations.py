@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from zipfile import ZipFile
@@ -77,6 +78,28 @@ def test_a_receipt_and_the_export_have_the_number_and_the_organisation(
     rows = owner.get("/api/exports/donations?format=json").json()
     of_gift = next(row for row in rows if row["donationId"] == before)
     assert (of_gift["receiptNumber"], of_gift["organisation"]) == (number[1], ORGANISATION["legalName"])
+
+
+def test_every_export_names_the_organisation(live: LiveService, owner: Client, workspace: str, path: str):
+    ticket = joined_member(live, workspace, MemberRole.CASEWORKER).open_ticket()
+    ticket.publish()
+    donate_in_sandbox(live, ticket)
+    legal_name, file_names = "Shelter, at the river: Köln e.V.", []
+    before = owner.get("/api/exports/donations?format=movements")
+    assert before.headers["content-disposition"] == 'attachment; filename="movements.csv"'
+    assert [row["organisation"] for row in csv.DictReader(before.text.splitlines())] == [""]
+    assert "organisation:" not in owner.get("/api/exports/donations?format=journal").text
+    owner.patch(path, json={"organisation": {"legalName": legal_name}})
+    movements = owner.get("/api/exports/donations?format=movements")
+    assert [row["organisation"] for row in csv.DictReader(movements.text.splitlines())] == [legal_name]
+    journal = owner.get("/api/exports/donations?format=journal")
+    assert ", organisation:Shelter at the river: Köln e.V.\n" in journal.text
+    for kind in ("figures", "figures/campaigns"):
+        assert owner.get(f"/api/{kind}").json()["organisation"] == legal_name
+        file_names.append(owner.get(f"/api/{kind}?format=csv").headers["content-disposition"])
+    file_names.append(owner.get(f"{path}/audit-log/export").headers["content-disposition"])
+    for disposition in (*file_names, movements.headers["content-disposition"], journal.headers["content-disposition"]):
+        assert "; filename*=UTF-8''Shelter%2C%20at%20the%20river%20K%C3%B6ln%20e.V%20" in disposition
 
 
 def png() -> bytes:
