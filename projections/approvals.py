@@ -6,6 +6,8 @@ from domain.values import ConsentScope
 from projections.consent_records import consents_of
 from projections.model import Row
 
+REQUESTED = ApprovalState.REQUESTED.value
+
 
 def column_after(event: events.TicketEvent, row: Row) -> Row | None:
     """Return the approval after the event; the row's consents are those after it."""

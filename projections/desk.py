@@ -13,6 +13,7 @@ from uuid import UUID
 
 from domain import events
 from domain.values import ContentStatus, Kind
+from projections.approvals import REQUESTED
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 # The status of a ticket from its first payment on.
@@ -42,6 +43,7 @@ LISTED = Table(
         "kind": "text",
         "status": "text",
         "content_status": "text",
+        "approval": "text",
         "labels": "jsonb",
         "assignee": "uuid",
         "due_at": "timestamptz",
@@ -57,6 +59,7 @@ LISTED = Table(
         f"(workspace, {_DUE}, ticket_id)",
         "(workspace, status, created_at, ticket_id)",
         "(workspace, assignee, created_at, ticket_id) WHERE assignee IS NOT NULL",
+        "(workspace, approval, created_at, ticket_id) WHERE approval IS NOT NULL",
         "(due_at) WHERE assignee IS NOT NULL AND NOT reminded",
     ),
 )
@@ -94,7 +97,7 @@ def fold_ticket(recorded: RecordedEvent, ticket: Row, status: ContentStatus, row
     if row is None:
         row = {name: ticket[name] for name in ("ticket_id", "workspace", "kind", "created_at")}
         row |= {"labels": [], "assignee": None, "due_at": None, "reminded": False}
-    row["content_status"] = status.value
+    row |= {"content_status": status.value, "approval": ticket["approval"] and ticket["approval"]["state"]}
     row["status"] = PAYMENT_RECEIVED if before == PAYMENT_RECEIVED else status.value
     row |= {"updated_at": recorded.recorded_at, "position": recorded.position}
     rows.put(LISTED, row)
@@ -174,6 +177,7 @@ class Filters:
 
     status: str | None = None
     kind: Kind | None = None
+    approval: str | None = None
     assignee: UUID | None = None
     unassigned: bool = False
     since: datetime | None = None
@@ -192,6 +196,7 @@ COLUMNS = (
     "kind",
     "status",
     "content_status",
+    "approval",
     "labels",
     "assignee",
     "due_at",
@@ -251,6 +256,7 @@ def _conditions(cursor: Cursor, filters: Filters) -> tuple[list[str], dict[str, 
     compared: Mapping[str, tuple[str, object]] = {
         "status": ("status = %(status)s", filters.status),
         "kind": ("kind = %(kind)s", filters.kind),
+        "approval": ("approval = %(approval)s", filters.approval),
         "assignee": ("assignee = %(assignee)s", filters.assignee),
         "since": ("created_at >= %(since)s", filters.since),
         "until": ("created_at < %(until)s", filters.until),
@@ -318,6 +324,18 @@ def counts(cursor: Cursor, workspace: str | None) -> dict[str, int]:
         {"workspace": workspace},
     )
     return dict.fromkeys(STATUSES, 0) | dict(cursor.fetchall())
+
+
+def approvals_requested(cursor: Cursor, workspace: str | None) -> int:
+    """Return the number of tickets that wait for an approval, in one workspace or in all."""
+    cursor.execute(
+        "SELECT count(*) FROM read.desk_tickets WHERE approval = %(requested)s"
+        " AND (%(workspace)s::text IS NULL OR workspace = %(workspace)s)",
+        {"requested": REQUESTED, "workspace": workspace},
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def workspaces(cursor: Cursor) -> list[str]:

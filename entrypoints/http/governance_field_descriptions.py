@@ -16,6 +16,7 @@ GOVERNANCE_FIELDS: Mapping[str, str] = {
     "RequestedChanges.note": "What is to be changed before the page is approved. The holder gets the note by mail.",
     "SkippedGift.outcome": "Why the gift was not refunded.",
     "approval": "Where the approval of the page stands, where one was asked for.",
+    "approvalsRequested": "The number of tickets of the workspace whose page waits for an approval.",
     "beforeMinor": "What was left when the refunds were asked for, in the minor unit.",
     "closed": "True if the workspace was closed.",
     "endedAt": "When it came to its end, or null.",

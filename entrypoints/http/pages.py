@@ -118,7 +118,8 @@ class Site:
             language,
             sandbox=self.sandbox,
             signed_in=call.principal.role is not Role.VISITOR,
-            staff=call.principal.role is Role.MEMBER,
+            desk_path=_desk_path(call),
+            acts_for_person=_acts_for_person(call),
             query=call.query,
             **values,
         )
@@ -137,6 +138,19 @@ class Site:
         return self.page(call, "gone.html", 410, thanks="thanks" in call.query, headers={"Vary": "Accept"})
 
 
+def _acts_for_person(call: Call) -> bool:
+    """Return True if a member of the staff uses the page of a person in need."""
+    return call.principal.role is Role.MEMBER and call.url_path.startswith(("/t/", "/tell"))
+
+
+def _desk_path(call: Call) -> str | None:
+    """Return where a member of the staff goes on with the work, or None for others."""
+    if call.principal.role is not Role.MEMBER:
+        return None
+    ticket_id = call.path_params.get("ticket_id") if _acts_for_person(call) else None
+    return f"/desk/tickets/{ticket_id}" if ticket_id else "/desk"
+
+
 def see_other(path: str, headers: Mapping[str, str] | None = None) -> Answer[None]:
     """Return the answer to a form that was accepted: the browser shows another page of ours."""
     return Answer(None, 303, {"Location": path, **(headers or {})})
@@ -148,7 +162,8 @@ def render(
     *,
     sandbox: bool = False,
     signed_in: bool = False,
-    staff: bool = False,
+    desk_path: str | None = None,
+    acts_for_person: bool = False,
     query: Mapping[str, str] | None = None,
     **values: object,
 ) -> str:
@@ -161,7 +176,8 @@ def render(
         choices=list(_choices(template, shown, query or {})),
         sandbox=sandbox,
         signed_in=signed_in,
-        staff=staff,
+        desk_path=desk_path,
+        acts_for_person=acts_for_person,
         **values,
     )
 
@@ -203,7 +219,8 @@ def problem_page(problem: Problem, request_id: str, method: str, path: str, head
         entrances = {"/audit/": "/audit", "/desk": "/desk/sign-in"}
         entrance = next((page for start, page in entrances.items() if path.startswith(start)), "/find")
         return RedirectResponse(f"{entrance}?{urlencode({'next': path})}", 303)
-    content = render("problem.html", reader_language(headers), problem=problem, request_id=request_id)
+    at_desk = path == "/desk" or path.startswith("/desk/")
+    content = render("problem.html", reader_language(headers), problem=problem, request_id=request_id, at_desk=at_desk)
     own_headers = {"Content-Security-Policy": _policy("'none'"), "Vary": "Accept", **problem.headers}
     return Response(content, problem.status, own_headers, HTML_MEDIA_TYPE)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, UnsetType
 
 from adapters.event_store.log import StoredEntry
+from domain.approval import ApprovalState
 from domain.desk import Desk
 from domain.events import NoteAdded
 from domain.values import ContentStatus, Kind
@@ -42,7 +43,8 @@ class ListedTicket(ResponseBody):
     goal_amount_minor: int | None
     paid_minor: int
     currency: str | None
-    # Only a suspended ticket has this field.
+    # Only a ticket whose page somebody asked to approve has this field, and only a suspended one the next.
+    approval: ApprovalState | UnsetType = UNSET
     suspended: Literal[True] | UnsetType = UNSET
 
     @classmethod
@@ -64,15 +66,20 @@ class ListedTicket(ResponseBody):
             goal_amount_minor=goal["minor"] if goal else None,
             paid_minor=row["paid"] if row["paid"] and (not goal or goal["currency"] == row["paid_currency"]) else 0,
             currency=goal["currency"] if goal else row["paid_currency"] or row["currency"],
+            approval=ApprovalState(row["approval"]) if row["approval"] else UNSET,
             suspended=True if row["suspended"] else UNSET,
         )
 
 
 class TicketList(ResponseBody):
-    """A page of the day's list, and how many tickets have each status; `nextCursor` is null on the last page."""
+    """A page of the day's list; `nextCursor` is null on the last page.
+
+    `counts` and `approvalsRequested` count all tickets of the workspace, whatever the filters leave.
+    """
 
     tickets: list[ListedTicket]
     counts: Counts
+    approvals_requested: int
     next_cursor: str | None
 
 

@@ -16,6 +16,8 @@ from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database
 from adapters.read_models.in_memory import folded
 from domain.events import TicketEvent
+from domain.safety import SafetyReview
+from domain.tickets import RecordingTicket
 from domain.values import Money
 from projections import desk, ticket_status
 from projections.desk import Filters, Key, Sort
@@ -27,6 +29,14 @@ from tests.projections.conftest import RecordAndFold
 
 GRACE = UUID(int=21)
 COMPLETE = {"title": "A roof", "story": "It fell in.", "goal": Money(150_000, "USD"), "beneficiary": "Ada"}
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def ask_for_approval(ticket: RecordingTicket) -> None:
+    ticket.edit_draft(HOLDER, COMPLETE)
+    ticket.request_publication(HOLDER, True, SafetyReview(), NOW)
+
+
 TICKET_CHANGES = st.lists(
     st.sampled_from(
         [
@@ -34,6 +44,7 @@ TICKET_CHANGES = st.lists(
             lambda ticket: ticket.edit_draft(HOLDER, {"title": "A roof"}),
             lambda ticket: ticket.edit_draft(HOLDER, COMPLETE),
             lambda ticket: ticket.edit_draft(HOLDER, {"title": None, "goal": None}),
+            ask_for_approval,
         ]
     ),
     max_size=3,
@@ -113,6 +124,10 @@ def test_the_list_and_its_counts_are_a_fold_of_the_events(
     for status in desk.STATUSES:
         expected = [row for row in rows if row["status"] == status]
         assert listing.pages(Sort.NEWEST, limit, status=status) == in_order(expected, Sort.NEWEST)
+    waiting = [row for row in rows if row["approval"] == "requested"]
+    assert listing.pages(Sort.NEWEST, limit, approval="requested") == in_order(waiting, Sort.NEWEST)
+    with database.reading() as cursor:
+        assert desk.approvals_requested(cursor, listing.workspace) == len(waiting)
     assert listing.pages(Sort.DUE, limit, assignee=GRACE) == in_order(
         [row for row in rows if row["assignee"] == GRACE], Sort.DUE
     )

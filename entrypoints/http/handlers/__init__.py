@@ -191,6 +191,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             site,
             service.mail.outbox,
             access.recovery_links,
+            service.aggregates.needs_approval,
             not service.settings.mail_is_off,
             paths,
         ),

@@ -16,7 +16,7 @@ from domain.commands.desk import ASSIGNABLE
 from domain.desk import LONGEST_NOTE
 from domain.errors import DomainError
 from domain.tickets import LONGEST_SUSPENSION_REASON
-from domain.values import Money
+from domain.values import ContentStatus, Money
 from domain.workspaces import Workspace
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import Empty, Suspension, form_fields, validated
@@ -37,7 +37,7 @@ from entrypoints.presentation.tickets import Draft
 from projections import desk, donation_ledger, ticket_status
 from projections.desk import Sort
 
-FILTERS = ("q", "status", "label", "assignee", "sort", "from", "to")
+FILTERS = ("q", "status", "approval", "label", "assignee", "sort", "from", "to")
 MAX_NOTES = 100
 
 
@@ -45,6 +45,8 @@ class Line(NamedTuple):
     """A ticket as a line of the list."""
 
     ticket: ListedTicket
+    # None once the page is public, or if nobody asked for an approval.
+    approval: str | None
     assignee: str | None
     begun: str
     due: str | None
@@ -83,13 +85,14 @@ class DeskTicketHandlers:
             "tickets.html",
             lines=[_line(ticket, workspace, language, now) for ticket in found.tickets],
             counts=found.counts,
+            approvals_requested=found.approvals_requested,
             statuses=desk.STATUSES,
             sorts=tuple(Sort),
             chosen=chosen,
             people=_assignable(workspace),
             done=done,
             without=lambda name: _url({key: text for key, text in chosen.items() if key != name}),
-            with_status=lambda status: _url({**chosen, "status": status}),
+            with_filter=lambda name, value: _url({**chosen, name: value}),
             next_url=_url({**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
             may_open=call.principal.member_role in ASSIGNABLE,
         )
@@ -209,6 +212,7 @@ class DeskTicketHandlers:
 def _line(ticket: ListedTicket, workspace: Workspace, language: str, now: datetime) -> Line:
     return Line(
         ticket,
+        (ticket.approval or None) if ticket.content_status is not ContentStatus.PUBLISHED else None,
         name_of(f"member:{ticket.assignee}", workspace) if ticket.assignee else None,
         format_date(ticket.created_at, language),
         format_date(ticket.due_at, language) if ticket.due_at else None,

@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 from adapters.contacts import ContactIndex
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.search.ticket_search import SearchHashes
+from domain.approval import ApprovalState
 from domain.desk import LONGEST_LABEL
 from domain.errors import FaultCode
 from domain.values import Kind, Role
@@ -39,21 +40,21 @@ class TicketListHandlers:
         after, workspace = _after(page, sort), requested_workspace(call)
         filters = _filters(call)
 
-        def query(cursor: Cursor[TupleRow]) -> tuple[list[Row], dict[str, int]]:
+        def query(cursor: Cursor[TupleRow]) -> tuple[list[Row], dict[str, int], int]:
             workspaces = desk.workspaces(cursor) if workspace is None else [workspace]
             rows = [
                 row
                 for name in workspaces
                 for row in desk.page(cursor, name, self._searched(call, name, filters), sort, page.limit + 1, after)
             ]
-            return in_order(rows, sort), desk.counts(cursor, workspace)
+            return in_order(rows, sort), desk.counts(cursor, workspace), desk.approvals_requested(cursor, workspace)
 
-        rows, counts = call.reads.ask(query)
+        rows, counts, approvals_requested = call.reads.ask(query)
         shown = page.cut(rows, lambda row: _cursor_key(row, sort))
         self.cipher.preload_keys([row["ticket_id"] for row in shown])
         personal = call.personal_data(self.cipher)
         listed = [ListedTicket.from_row(row, personal) for row in shown]
-        return page.answer(TicketList(listed, counts, page.next_cursor))
+        return page.answer(TicketList(listed, counts, approvals_requested, page.next_cursor))
 
     def _searched(self, call: Call, workspace: str, filters: Filters) -> Filters:
         """Return the filters with the hashes, which each workspace has of its own."""
@@ -90,6 +91,7 @@ def _filters(call: Call) -> Filters:
     return Filters(
         status=choice_parameter(call, "status", desk.STATUSES) if "status" in call.query else None,
         kind=choice_parameter(call, "kind", tuple(Kind)) if "kind" in call.query else None,
+        approval=choice_parameter(call, "approval", tuple(ApprovalState)) if "approval" in call.query else None,
         assignee=own or (id_parameter(call, "assignee") if assignee != NOBODY else None),
         unassigned=assignee == NOBODY,
         since=day_parameter(call, "from"),

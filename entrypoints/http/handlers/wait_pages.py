@@ -7,10 +7,12 @@ from uuid import UUID
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.recovery_links import RecoveryLinks
 from adapters.mail.outbox import Outbox
+from domain.commands.approvals import NeedsApproval
 from domain.errors import RefusedError
 from domain.lifecycle import missing_fields
 from domain.values import Contact, ContactType, ContentStatus, Kind, Step
 from entrypoints.http.bodies import Empty, ProcessRequest
+from entrypoints.http.handlers.publish_page import approval_values
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, see_other
@@ -67,13 +69,14 @@ class WaitPageHandlers:
     site: Site
     outbox: Outbox
     recovery_links: RecoveryLinks
+    needs_approval: NeedsApproval
     # Whether mails are sent at all.
     sends_mail: bool
     # The paths that this process answers.
     paths: Collection[str]
 
     def show(self, call: Call) -> Answer[bytes]:
-        row, contact = call.ticket, self._contact(call)
+        row, contact, personal = call.ticket, self._contact(call), call.personal_data(self.cipher)
         by_text = contact is not None and contact.type is ContactType.PHONE and self.outbox.reaches(contact)
         by_mail = contact is not None and contact.type is ContactType.EMAIL and self.sends_mail
         progress = TicketProgress.of(row, self.recordings.step_progress)
@@ -81,7 +84,7 @@ class WaitPageHandlers:
             call,
             "wait.html",
             ticket_id=row["ticket_id"],
-            name=call.personal_data(self.cipher).text_or_none(row["ticket_id"], row["display_name"]),
+            name=personal.text_or_none(row["ticket_id"], row["display_name"]),
             state=state_of(row),
             # A page that shows something else than its status says fetches itself anew.
             key=f"{progress.content_status}/{progress.stage}",
@@ -93,6 +96,7 @@ class WaitPageHandlers:
             fault_of_recording=bool(row["error"]) and row["error"]["code"] in FAULTS_OF_RECORDINGS,
             retryable=bool(row["error"]) and row["error"]["retryable"],
             suspended=row["suspended"],
+            **approval_values(row, personal, self.needs_approval),
             reading_page=first_page(row["ticket_id"], ("story", "answers"), self.paths),
             public_page=self.page_url(row["slug"]) if row["published"] else None,
             tells="text" if by_text else "mail" if by_mail else None,

@@ -1,5 +1,6 @@
 """Operations of those who work on tickets: the day's list, labels, assignees, due dates and notes."""
 
+from domain.approval import ApprovalState
 from domain.values import Kind
 from entrypoints.http.handlers.desk import DeskChange, DeskHandlers, NewNote
 from entrypoints.http.handlers.ticket_list import TicketListHandlers
@@ -16,6 +17,9 @@ OPERATIONS: tuple[Operation, ...] = (
         query=(
             Parameter("status", "Only tickets with this status.", {"type": "string", "enum": list(STATUSES)}),
             Parameter("kind", "Only tickets of this kind.", {"type": "string", "enum": list(Kind)}),
+            Parameter(
+                "approval", "Only tickets whose page has this state of approval.", choice_schema(tuple(ApprovalState)),
+            ),
             Parameter("label", "Only tickets with this label. Several parameters name several labels."),
             Parameter("assignee", "The member who takes care of the tickets: an id, `me`, or `none`."),
             Parameter("from", "Only tickets that were opened at this time or day, or later."),

@@ -10,7 +10,7 @@ from adapters.ids import uuid7
 from domain.members import MemberRole
 from domain.values import Role
 from tests.client import Client, LiveService, Ticket
-from tests.entrypoints.http.contract import problem
+from tests.entrypoints.http.contract import pointers, problem
 from tests.entrypoints.http.test_manage_pages import browser_of, page
 from tests.fakes.mailbox import files, text_of
 from tests.members import joined_member
@@ -105,6 +105,21 @@ def test_a_stale_version_approves_nothing(manager: Client, own: Ticket):
     problem(manager.post(f"{own.path}/request-changes", json={"note": NOTE}, headers=stale), 412, "stale-version")
 
 
+def test_the_list_says_which_pages_wait_for_an_approval(manager: Client, own: Ticket):
+    def waiting() -> tuple[list[tuple[str, str]], int]:
+        listed = manager.get("/api/tickets", params={"approval": "requested"}).json()
+        return [(ticket["id"], ticket["approval"]) for ticket in listed["tickets"]], listed["approvalsRequested"]
+
+    assert waiting() == ([], 0)
+    own.post("/request-publication", CONSENT)
+    assert waiting() == ([(own.id, "requested")], 1)
+    decide(manager, own, "request-changes", note=NOTE)
+    assert waiting() == ([], 0)
+    [ticket] = manager.get("/api/tickets", params={"approval": "changes_requested"}).json()["tickets"]
+    assert ticket["id"] == own.id
+    assert pointers(manager.get("/api/tickets", params={"approval": "maybe"})) == ["/approval"]
+
+
 def test_a_change_after_asking_must_be_asked_for_again(manager: Client, own: Ticket):
     own.post("/request-publication", CONSENT)
     own.patch("/draft", {"title": "Another title"})
@@ -139,13 +154,15 @@ def test_the_page_asks_and_publishes_what_was_approved(live: LiveService, manage
         assert asked.headers["location"] == f"/t/{own.id}/manage?done=asked"
         assert "You asked us to look at your page." in browser.get(asked.headers["location"]).text
         assert "If you change something now, ask us again." in browser.get(page(own, "publish")).text
+        assert "We look at your page before it is public." in browser.get(f"/t/{own.id}").text
 
         decide(manager, own, "request-changes", note=NOTE)
-        for name in ("manage", "publish"):
-            assert NOTE in browser.get(page(own, name)).text
+        for path in (page(own, "manage"), page(own, "publish"), f"/t/{own.id}"):
+            assert NOTE in browser.get(path).text
         assert browser.post(page(own, "publish"), data=FORM).status_code == 303
         decide(manager, own, "approve")
-        assert "Your page is approved. You can publish it now." in browser.get(page(own, "manage")).text
+        for path in (page(own, "manage"), f"/t/{own.id}"):
+            assert "Your page is approved. You can publish it now." in browser.get(path).text
         assert "Ask for approval" not in browser.get(page(own, "publish")).text
         published = browser.post(page(own, "publish"), data={"do": "publish", "version": own.get().json()["version"]})
         assert published.headers["location"] == f"/t/{own.id}/manage?done=published"

@@ -153,6 +153,15 @@ def test_a_member_who_tells_for_a_person_stays_signed_in_and_is_named_as_witness
     assert {event["actor"].partition(":")[0] for event in events} == {"member"}
 
 
+def test_a_page_of_a_person_says_to_staff_for_whom_they_act_and_leads_back_to_the_desk(owner: Client):
+    ticket = told(owner, "Ada", "A roof")
+    for page, back in ((f"/t/{ticket}", f"/desk/tickets/{ticket}"), ("/tell", "/desk")):
+        shown = owner.get(page).text
+        assert "You work on this story for somebody else." in shown
+        assert f'href="{back}"' in shown
+    assert "for somebody else" not in owner.get("/desk").text
+
+
 def test_signing_out_ends_the_session(owner: Client):
     cookie = f"session={owner.cookies['session']}"
     assert owner.post("/sign-out").status_code == 303
@@ -213,7 +222,8 @@ def test_only_who_runs_the_workspace_suspends_a_page(live: LiveService, owner: C
     joined_member(live, workspace, MemberRole.CASEWORKER, email)
     caseworker, path = browser_of(live, email), f"/desk/tickets/{ticket}"
     assert f"{path}/suspend" not in caseworker.get(path).text
-    assert caseworker.post(f"{path}/suspend", data={"reason": "Fraud."}).status_code == 403
+    refused = caseworker.post(f"{path}/suspend", data={"reason": "Fraud."})
+    assert (refused.status_code, "Your role does not allow this" in refused.text) == (403, True)
     assert owner.post(f"{path}/suspend", data={"reason": ""}).status_code == 422
     assert owner.post(f"{path}/suspend", data={"reason": "We are asking."}).status_code == 303
     assert "Suspended" in caseworker.get(path).text
@@ -275,11 +285,14 @@ def test_an_admin_asks_for_changes_and_approves_by_the_page(live: LiveService, o
     for act, form in (("request-changes", {"note": "Make it shorter."}), ("approve", {"version": ""})):
         asked = owner.post(f"/api/tickets/{ticket}/request-publication", json={"consent": True})
         assert asked.status_code == 200, asked.text
+        assert re.search("Wait for approval.*>1<", owner.get("/desk").text)
+        assert path in owner.get("/desk?approval=requested").text
         assert owner.post(f"{path}/request-changes", data={"note": ""}).status_code == 422
         # Nobody approves what changed since it was shown.
         assert owner.post(f"{path}/approve", data={"version": "1"}).status_code == 412
         assert owner.post(f"{path}/{act}", data=form).status_code == 303
     assert "is approved" in owner.get(path).text
+    assert path not in owner.get("/desk?approval=requested").text
     assert owner.post(f"/api/tickets/{ticket}/publish", json={"consent": True}).status_code == 200
 
 
