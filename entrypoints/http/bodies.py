@@ -37,6 +37,8 @@ from entrypoints.presentation.problems import InvalidField
 MAX_JSON_BYTES = 256 * 1024
 # The export of a story with about two thousand events.
 MAX_PROOF_BYTES = 4 * 1024 * 1024
+# The longest text of the knowledge base, in which the form writes each letter with up to nine bytes.
+MAX_LONG_FORM_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_FORM_FIELDS = 10
 

@@ -30,6 +30,7 @@ _BODY_TYPES = {
     BodyKind.MERGE_PATCH: "application/merge-patch+json",
     BodyKind.WEBHOOK: JSON,
     BodyKind.FORM: FORM,
+    BodyKind.LONG_FORM: FORM,
     BodyKind.AUDIO: "multipart/form-data",
     BodyKind.PROOF: "multipart/form-data",
     BodyKind.PART: PART_MEDIA_TYPE,
@@ -271,6 +272,7 @@ def _request_body(operation: Operation, components: JsonObject) -> JsonObject:
         BodyKind.AUDIO: _AUDIO,
         BodyKind.ATTACHMENT: _ATTACHMENT,
         BodyKind.FORM: _FORM,
+        BodyKind.LONG_FORM: _FORM,
         BodyKind.PART: _PART,
         BodyKind.PROOF: _PROOF,
     }

@@ -46,6 +46,7 @@ class BodyKind(Enum):
     PART = "bytes of an upload"
     ATTACHMENT = "multipart with one photo or PDF"
     FORM = "form"
+    LONG_FORM = "form with a long text"
     # A file or a text, of up to some megabytes, that the handler only looks at.
     PROOF = "form with a proof"
     WEBHOOK = "webhook event with a signature"

@@ -709,6 +709,13 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/desk/gifts/{donation_id}/requests/{request_id}"): planter.as_admin(
             "POST", "/desk/gifts/{canary}/requests/{canary}", 403, data={"do": "decline"}
         ),
+        ("GET", "/desk/knowledge"): planter.as_admin("GET", "/desk/knowledge?q={canary}", 200),
+        ("POST", "/desk/knowledge"): planter.as_admin(
+            "POST", "/desk/knowledge", 422, data={"title": planter.canary("title")}
+        ),
+        ("POST", "/desk/knowledge/{source_id}/remove"): planter.as_admin(
+            "POST", "/desk/knowledge/{canary}/remove", 404
+        ),
         ("GET", "/desk/keys"): planter.as_admin("GET", "/desk/keys?done={canary}", 403),
         ("POST", "/desk/keys"): planter.as_admin(
             "POST", "/desk/keys", 403, data={"expires": planter.canary("expires")}

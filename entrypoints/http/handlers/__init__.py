@@ -30,6 +30,7 @@ from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.desk import DeskHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
 from entrypoints.http.handlers.desk_keys import DeskKeyHandlers
+from entrypoints.http.handlers.desk_knowledge import DeskKnowledgeHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
 from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
@@ -166,6 +167,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     refund_previews = RefundPreviewHandlers(commands.refunds, database)
     keys = KeyHandlers(access.credentials, queries, general_limits(service.settings))
     desk = Desk(site, commands.workspaces, access.member_sessions, paths)
+    knowledge = KnowledgeHandlers(database)
     gift_search = GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names)
     return [
         TellHandlers(
@@ -278,7 +280,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs),
         refunds,
         refund_previews,
-        KnowledgeHandlers(database),
+        knowledge,
+        DeskKnowledgeHandlers(knowledge, desk),
         CampaignPageHandlers(
             commands.checkouts,
             database,

@@ -18,13 +18,14 @@ from entrypoints.presentation.knowledge import AddedSource, Chunk, ChunkPage, Li
 from entrypoints.presentation.problems import InvalidField
 
 MAX_SEARCH_LENGTH = 200
+LONGEST_CONTENT = 200_000
 
 
 class NewSource(Body):
     type: SourceType
     title: Annotated[Line, Field(max_length=200)]
     content: Annotated[
-        Text, Field(max_length=200_000, description="Plain text or Markdown; addresses in it are not fetched.")
+        Text, Field(max_length=LONGEST_CONTENT, description="Plain text or Markdown; addresses in it are not fetched.")
     ]
 
 

@@ -43,10 +43,12 @@ async def read_body(call: Call, request: Request, upload_space: FreeSpace) -> No
                 content_type, call.headers.get("content-length"), request.stream(), upload_space
             )
             return
-        case BodyKind.FORM:
+        case BodyKind.FORM | BodyKind.LONG_FORM as kind:
             if not content_type.lower().startswith("application/x-www-form-urlencoded"):
                 raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")
-            call.raw_body = await read_bounded(request.stream())
+            is_long = kind is BodyKind.LONG_FORM
+            max_bytes = bodies.MAX_LONG_FORM_BYTES if is_long else bodies.MAX_JSON_BYTES
+            call.raw_body = await read_bounded(request.stream(), max_bytes)
             _check_uncompressed(call)
         case BodyKind.PROOF:
             if not content_type.lower().startswith(_FORM_MEDIA_TYPES):

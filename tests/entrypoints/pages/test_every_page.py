@@ -416,6 +416,22 @@ def test_the_pages_of_the_desk(look: Look, live: LiveService):
         look.now("desk-members-change")
 
 
+def test_the_page_of_the_knowledge_base(look: Look, live: LiveService, admin: Client):
+    _, key = live.service.access.credentials.create(Role.ADMIN)
+    look.as_whom(key)
+    source = {"type": "NOTE", "title": f"Una donación para {LONG_NAME}", "content": STORY}
+    assert admin.post("/admin/knowledge/sources", json=source).status_code == 201
+    page = look.at("/desk/knowledge", "desk-knowledge")
+    page.locator("details summary").first.click()
+    page.fill("#title", "password: Sonne12")
+    page.fill("#content", STORY)
+    page.locator("form[aria-labelledby] button").click()
+    expect(page.locator("#error-summary a").first).to_have_attribute("href", "#title")
+    look.now("desk-knowledge-error")
+    look.at("/desk/knowledge?q=techo", "desk-knowledge-search").locator("details summary").first.click()
+    look.now("desk-knowledge-passage")
+
+
 def token_of(member: Client) -> str:
     return str(member.headers["authorization"].removeprefix("Bearer "))
 

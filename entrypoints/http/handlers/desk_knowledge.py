@@ -1,0 +1,98 @@
+"""Handlers for the page of the knowledge base, which the operators of the installation look after."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+
+from adapters.knowledge import secrets
+from adapters.knowledge.repository import MARK, SourceType
+from adapters.localisation import format_date, supported_language
+from domain.errors import FaultCode, InvalidError
+from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.desk import DESK, Desk
+from entrypoints.http.handlers.knowledge import LONGEST_CONTENT, MAX_SEARCH_LENGTH, KnowledgeHandlers, NewSource
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import see_other
+from entrypoints.http.problems import Problem, problem_of
+from entrypoints.presentation.knowledge import ChunkPage, SourcePage
+from entrypoints.presentation.problems import InvalidField
+
+KNOWLEDGE = f"{DESK}/knowledge"
+FIELDS = ("type", "title", "content")
+
+
+@dataclass(frozen=True)
+class DeskKnowledgeHandlers:
+    knowledge: KnowledgeHandlers
+    desk: Desk
+
+    def show(self, call: Call) -> Answer[bytes]:
+        """Show the newest texts, or the best passages for the words that are searched."""
+        return self._page(call)
+
+    def add(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Add the typed text. A field with a secret is not sent back to the browser either."""
+        form = form_fields(call.raw_body)
+        # The browser ends lines with both characters.
+        typed = {name: form.get(name, "").replace("\r\n", "\n").strip() for name in FIELDS}
+        try:
+            self.knowledge.add(call, validated(NewSource, typed))
+        except Problem as problem:
+            return self._page(call, problem.errors, typed)
+        return see_other(f"{KNOWLEDGE}?done=added")
+
+    def remove(self, call: Call) -> Answer[None]:
+        self.knowledge.remove(call)
+        return see_other(f"{KNOWLEDGE}?done=removed")
+
+    def _page(
+        self,
+        call: Call,
+        faults: Sequence[InvalidField] = (),
+        typed: Mapping[str, str] | None = None,
+    ) -> Answer[bytes]:
+        words, cursor, done = call.query.get("q", "").strip(), call.query.get("cursor"), call.query.get("done")
+        asked = {"q": words} if words else {}
+        call.query = QueryParams(asked | ({"cursor": cursor} if cursor else {}))
+        sources, passages = SourcePage([], None), ChunkPage([], None)
+        try:
+            if words:
+                passages = self.knowledge.search(call).body
+            else:
+                sources = self.knowledge.list_sources(call).body
+        except (Problem, InvalidError) as error:
+            faults = [*faults, *problem_of(error).errors]
+        next_cursor, language = passages.next_cursor or sources.next_cursor, supported_language(page_language(call))
+        secret_fields = {fault.pointer.removeprefix("/") for fault in faults if fault.code == FaultCode.SECRET_FOUND}
+        typed = typed or {}
+        return self.desk.page(
+            call,
+            "knowledge.html",
+            422 if faults else 200,
+            words=words,
+            passages=[(passage, _pieces(passage.snippet)) for passage in passages.chunks],
+            sources=sources.sources,
+            types=tuple(SourceType),
+            typed={name: "" if name in secret_fields else typed.get(name, "") for name in FIELDS},
+            faults=[fault.pointer.removeprefix("/") for fault in faults],
+            secret_lines={name: _secret_lines(typed[name]) for name in secret_fields},
+            longest=LONGEST_CONTENT,
+            longest_search=MAX_SEARCH_LENGTH,
+            done=done,
+            day=lambda moment: format_date(moment, language),
+            next_url=f"{KNOWLEDGE}?{urlencode({**asked, 'cursor': next_cursor})}" if next_cursor else None,
+        )
+
+
+def _pieces(snippet: str) -> list[tuple[str, str]]:
+    """Return the snippet in pieces: plain text, and the matching words that follow it."""
+    parts = snippet.split(MARK)
+    return list(zip_longest(parts[::2], parts[1::2], fillvalue=""))
+
+
+def _secret_lines(text: str) -> list[int]:
+    return sorted({finding.line for finding in secrets.findings(text)})
