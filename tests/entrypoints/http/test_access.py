@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,8 @@ from tests.members import joined_member, new_address, signed_in
 REFUND_REQUESTS = "/api/donations/{donation_id}/refund-requests"
 TICKET_PATH = "/api/tickets/{ticket_id}"
 CONTACT = {"contactType": "EMAIL", "contactValue": "matrix@example.com"}
+# A method and a path with its parameters.
+Call = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Rule:
 
     `readers` are admins and auditors, who may read any ticket and the rest of an erased one, except auditors if
     `auditor` is false. `client` tells if API clients with the `scope` may call. `published` calls are open to everyone.
+    A ticket allows a call `once` if a second one is answered differently.
     """
 
     allowed_status: int
@@ -50,6 +53,7 @@ class Rule:
     auditor: bool = True
     client: bool = True
     published: bool = False
+    once: bool = False
 
     def status_of_member(self, role: MemberRole | None) -> int:
         """Return the status of a call by a member of the ticket's workspace with this role."""
@@ -79,7 +83,7 @@ TICKET_RULES = {
     ("GET", f"{TICKET_PATH}/recordings/{{recording_id}}"): Rule(404, auditor=False, **READ),
     ("DELETE", f"{TICKET_PATH}/recordings/{{recording_id}}"): Rule(404, **WRITE),
     ("GET", f"{TICKET_PATH}/export"): Rule(200, auditor=False, **READ),
-    ("POST", f"{TICKET_PATH}/process"): Rule(202, {"json": {}}, **WRITE),
+    ("POST", f"{TICKET_PATH}/process"): Rule(202, {"json": {}}, once=True, **WRITE),
     ("POST", f"{TICKET_PATH}/retry"): Rule(409, {"json": {}}, **WRITE),
     ("GET", f"{TICKET_PATH}/status"): Rule(200, **READ),
     ("GET", f"{TICKET_PATH}/events"): Rule(200, **READ),
@@ -175,7 +179,7 @@ TICKET_RULES = {
     ("GET", "/t/{ticket_id}/photo"): Rule(200, **WRITE),
     ("POST", "/t/{ticket_id}/photo"): Rule(422, {"files": {"file": ("roof.jpg", b"")}}, **WRITE),
     ("POST", "/t/{ticket_id}/photo/change"): Rule(303, {"data": {"do": "remove"}}, **WRITE),
-    ("DELETE", TICKET_PATH): Rule(202, **WRITE),
+    ("DELETE", TICKET_PATH): Rule(202, once=True, **WRITE),
     ("GET", "/t/{ticket_id}"): Rule(200, **WRITE),
     ("POST", "/t/{ticket_id}/start"): Rule(303, FORM, **WRITE),
     ("POST", "/t/{ticket_id}/retry"): Rule(303, FORM, **WRITE),
@@ -628,6 +632,10 @@ class People:
             ticket.publish()
         return ticket
 
+    def ticket_for(self, method: str, rule: Rule, unchanged: Ticket) -> Ticket:
+        """Return a ticket that accepts the call: a new one if the call changes it."""
+        return unchanged if method == "GET" or rule.allowed_status >= 400 else self.ticket()
+
 
 @pytest.fixture(scope="module")
 def people(shared_live: LiveService) -> Iterator[People]:
@@ -654,11 +662,45 @@ def send_request(client: Client, method: str, path: str, ticket: str, send: dict
     return client.request(method, place, **send | {"headers": headers})
 
 
-@pytest.mark.parametrize(("method", "path"), TICKET_RULES)
+# A test of its own for each operation would take longer than its requests, so each test tries several.
+OPERATIONS_OF_A_TEST = 24
+
+
+def several(calls: Iterable[Call]) -> list[Any]:
+    """Return the parameters of tests that try several operations each."""
+    calls = list(calls)
+    return [
+        pytest.param(calls[start : start + OPERATIONS_OF_A_TEST], id=f"from {' '.join(calls[start])}")
+        for start in range(0, len(calls), OPERATIONS_OF_A_TEST)
+    ]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The status of the answer to a call, and the status that the rule of its operation expects."""
+
+    call: Call
+    caller: object
+    status: int
+    expected: int
+    about: str = ""
+
+
+def unexpected(answers: Iterable[Answer]) -> list[Answer]:
+    return [answer for answer in answers if answer.status != answer.expected]
+
+
+@pytest.mark.parametrize("calls", several(TICKET_RULES))
 def test_a_ticket_is_open_to_its_holder_its_workspace_admins_and_auditors(
-    people: People, unchanged: Ticket, dealt: Deal, method: str, path: str
+    people: People, unchanged: Ticket, dealt: Deal, calls: list[Call]
 ):
-    rule = TICKET_RULES[method, path]
+    assert (
+        unexpected(answer for call in calls for answer in answers_about_a_ticket(people, unchanged, dealt, call)) == []
+    )
+
+
+def answers_about_a_ticket(people: People, unchanged: Ticket, dealt: Deal, call: Call) -> Iterator[Answer]:
+    (method, path), rule = call, TICKET_RULES[call]
     own, absent, erased, reset = unchanged, str(uuid7()), people.erased.id, people.reset.id
     other_scopes = {scope for scope in SCOPES if scope != rule.scope}
     with_all_scopes, without_scope = people.client(*SCOPES), people.client(*other_scopes)
@@ -693,79 +735,88 @@ def test_a_ticket_is_open_to_its_holder_its_workspace_admins_and_auditors(
     expected = [
         (caller, asker, place, status)
         for number, (caller, asker, statuses) in enumerate(statuses_of_callers, start=number_of_rule)
-        # Each caller is tried at every second place, or third if refused everywhere; other operations try the others.
+        # Each caller is tried at every third place, or fifth if refused everywhere; other operations try the others.
         for place, status in dealt(
-            list(zip(places, statuses, strict=True)), number, 3 if len(set(statuses)) == 1 else 2
+            list(zip(places, statuses, strict=True)), number, 5 if len(set(statuses)) == 1 else 3
         )
         if status is not None
     ]
-    statuses_by_caller = [
-        (caller, about, send_request(asker, method, path, about, rule.send).status_code)
-        for caller, asker, about, _ in expected
-    ]
-    assert statuses_by_caller == [(caller, about, status) for caller, _, about, status in expected]
+    for caller, asker, about, status in expected:
+        yield Answer(call, caller, send_request(asker, method, path, about, rule.send).status_code, status, about)
+    ticket: Ticket | None = None
     permitted_clients = [("client", with_all_scopes), ("client with this scope alone", with_this_scope_only)]
     for caller, client_or_holder, status in (
         *((name, asker, client) for name, asker in dealt(permitted_clients, number_of_rule, 2)),
         ("returning holder", people.returned, rule.allowed_status),
         ("holder", None, rule.allowed_status),
     ):
-        # A read leaves the ticket as it was.
-        ticket = own if method == "GET" else people.ticket()
+        ticket = people.ticket_for(method, rule, own) if ticket is None or rule.once else ticket
         answer = send_request(client_or_holder or ticket.http, method, path, ticket.id, rule.send)
-        assert (caller, answer.status_code) == (caller, status)
+        yield Answer(call, caller, answer.status_code, status)
 
 
-@pytest.mark.parametrize(("method", "path"), TICKET_RULES)
+@pytest.mark.parametrize("calls", several(TICKET_RULES))
 def test_a_ticket_is_open_to_the_members_of_its_workspace_as_far_as_their_roles_allow(
-    people: People, unchanged: Ticket, dealt: Deal, method: str, path: str
+    people: People, unchanged: Ticket, dealt: Deal, calls: list[Call]
 ):
-    rule, number = TICKET_RULES[method, path], list(TICKET_RULES).index((method, path))
+    assert unexpected(answer for call in calls for answer in answers_to_members(people, unchanged, dealt, call)) == []
+
+
+def answers_to_members(people: People, unchanged: Ticket, dealt: Deal, call: Call) -> Iterator[Answer]:
+    (method, path), rule, number = call, TICKET_RULES[call], list(TICKET_RULES).index(call)
     permitted = [role for role in MEMBERS if rule.status_of_member(role) != 403]
     refused = [role for role in MEMBERS if rule.status_of_member(role) == 403]
     for role in dealt(permitted, number, len(permitted)):
-        ticket = unchanged if method == "GET" else people.ticket()
+        ticket = people.ticket_for(method, rule, unchanged)
         answer = send_request(people.members[role], method, path, ticket.id, rule.send)
-        assert (role, answer.status_code) == (role, rule.allowed_status)
+        yield Answer(call, role, answer.status_code, rule.allowed_status)
     # What is left of an erased ticket may be read by whom an audit concerns.
     erased = rule.allowed_status if rule.readers and rule.auditor else 404
     for role in dealt(permitted, number + 1, len(permitted)):
         answer = send_request(people.members[role], method, path, people.erased.id, rule.send)
-        assert (role, answer.status_code) == (role, erased)
+        yield Answer(call, role, answer.status_code, erased, "an erased ticket")
     for role in dealt([role for role in permitted if role], number + 2, len(permitted)):
         answer = send_request(people.foreign_members[role], method, path, unchanged.id, rule.send)
-        assert (role, answer.status_code) == (role, 404)
+        yield Answer(call, role, answer.status_code, 404, "a ticket of another workspace")
     for role in dealt(refused, number, 2):
         answer = send_request(people.members[role], method, path, unchanged.id, rule.send)
-        assert (role, answer.status_code) == (role, 403)
+        yield Answer(call, role, answer.status_code, 403)
 
 
-@pytest.mark.parametrize(("method", "path"), TICKET_RULES)
-def test_publishing_opens_the_totals_and_nothing_else(people: People, published: Ticket, method: str, path: str):
-    rule, ticket = TICKET_RULES[method, path], published
+@pytest.mark.parametrize("calls", several(TICKET_RULES))
+def test_publishing_opens_the_totals_and_nothing_else(people: People, published: Ticket, calls: list[Call]):
+    assert unexpected(answer for call in calls for answer in answers_about_a_campaign(people, published, call)) == []
+
+
+def answers_about_a_campaign(people: People, published: Ticket, call: Call) -> Iterator[Answer]:
+    (method, path), rule, ticket = call, TICKET_RULES[call], published
     foreign = people.client(*SCOPES, workspace=people.foreign)
     without_scope = people.client(*(scope for scope in SCOPES if scope != rule.scope), workspace=people.foreign)
     hidden = 404 if rule.client else 403
-    statuses_by_caller = [
-        send_request(client, method, path, ticket.id, rule.send).status_code
-        for client in (people.visitor, foreign, without_scope)
-    ]
-    assert statuses_by_caller == ([200, 200, 403] if rule.published else [401, hidden, 403 if rule.scope else hidden])
-    for other_holder in (people.stranger.http, people.returned_stranger):
-        assert send_request(other_holder, method, path, ticket.id, rule.send).status_code == (
-            200 if rule.published else 404
-        )
-    assert send_request(people.expired, method, path, ticket.id, rule.send).status_code == 401
+    statuses = (200, 200, 403) if rule.published else (401, hidden, 403 if rule.scope else hidden)
+    of_others = 200 if rule.published else 404
+    for caller, asker, status in (
+        ("visitor", people.visitor, statuses[0]),
+        ("client of another workspace", foreign, statuses[1]),
+        ("client of another workspace without the scope", without_scope, statuses[2]),
+        ("another holder", people.stranger.http, of_others),
+        ("another returning holder", people.returned_stranger, of_others),
+        ("expired session", people.expired, 401),
+    ):
+        answer = send_request(asker, method, path, ticket.id, rule.send)
+        yield Answer(call, caller, answer.status_code, status)
 
 
-@pytest.mark.parametrize(("method", "path"), OPEN_RULES)
-def test_operations_without_a_ticket_are_open_to_the_roles_of_the_table(
-    people: People, dealt: Deal, method: str, path: str
-):
-    statuses, send, scope = OPEN_RULES[method, path]
+@pytest.mark.parametrize("calls", several(OPEN_RULES))
+def test_operations_without_a_ticket_are_open_to_the_roles_of_the_table(people: People, dealt: Deal, calls: list[Call]):
+    assert unexpected(answer for call in calls for answer in answers_by_role(people, dealt, call)) == []
+
+
+def answers_by_role(people: People, dealt: Deal, call: Call) -> Iterator[Answer]:
+    (method, path), (statuses, send, scope) = call, OPEN_RULES[call]
     visitor, holder, client, lacks, admin, auditor = statuses
     without_scope = people.client(*(other_scope for other_scope in SCOPES if other_scope != scope))
-    ignores = next(o for o in OPERATIONS if (o.method, o.path) == (method, path)).access.ignores_credentials
+    ignores = next(o for o in OPERATIONS if (o.method, o.path) == call).access.ignores_credentials
     expected_statuses = [
         ("visitor", people.visitor, visitor),
         ("holder", people.stranger.http, holder),
@@ -782,27 +833,25 @@ def test_operations_without_a_ticket_are_open_to_the_roles_of_the_table(
         ("client without any scope", people.client(), lacks),
         ("expired session", people.expired, visitor if ignores else 401),
     ]
-    expected_statuses += dealt(similar_callers, list(OPEN_RULES).index((method, path)), 3)
+    expected_statuses += dealt(similar_callers, list(OPEN_RULES).index(call), 3)
     place = re.sub(r"{(\w+)}", lambda part: str(uuid7()) if part[1].endswith("_id") else "none", path)
     # A page may sign its visitor in.
     people.visitor.cookies.clear()
-    statuses_by_caller = [
-        (caller, asker.request(method, place, **send).status_code) for caller, asker, _ in expected_statuses
-    ]
+    for caller, asker, status in expected_statuses:
+        yield Answer(call, caller, asker.request(method, place, **send).status_code, status)
     people.visitor.cookies.clear()
-    assert statuses_by_caller == [(caller, status) for caller, _, status in expected_statuses]
 
 
-@pytest.mark.parametrize(("method", "path"), [rule for rule in OPEN_RULES if rule != ENDS_SESSIONS])
-def test_operations_without_a_ticket_are_open_to_the_roles_of_members(people: People, method: str, path: str):
-    _, send, _ = OPEN_RULES[method, path]
-    place = re.sub(r"{(\w+)}", lambda part: str(uuid7()) if part[1].endswith("_id") else "none", path)
-    statuses = statuses_of_members(method, path)
-    asked = [
-        (role, people.members[role].request(method, place, **send).status_code)
-        for role, _ in zip(MEMBERS, statuses, strict=True)
-    ]
-    assert asked == list(zip(MEMBERS, statuses, strict=True))
+@pytest.mark.parametrize("calls", several(rule for rule in OPEN_RULES if rule != ENDS_SESSIONS))
+def test_operations_without_a_ticket_are_open_to_the_roles_of_members(people: People, calls: list[Call]):
+    answers = []
+    for method, path in calls:
+        _, send, _ = OPEN_RULES[method, path]
+        place = re.sub(r"{(\w+)}", lambda part: str(uuid7()) if part[1].endswith("_id") else "none", path)
+        for role, status in zip(MEMBERS, statuses_of_members(method, path), strict=True):
+            answer = people.members[role].request(method, place, **send)
+            answers.append(Answer((method, path), role, answer.status_code, status))
+    assert unexpected(answers) == []
 
 
 def test_only_an_admin_may_perform_admin_acts_whether_the_object_exists_or_not(people: People, dealt: Deal):
@@ -857,18 +906,18 @@ def invalid_authorizations(shared_live: LiveService) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
 def test_an_invalid_credential_is_refused_except_where_credentials_are_ignored(
-    people: People, invalid_authorizations: list[str], dealt: Deal, operation: Operation
+    people: People, invalid_authorizations: list[str], dealt: Deal
 ):
-    path = re.sub(r"{\w+}", str(uuid7()), operation.path)
-    ignored = operation.access.ignores_credentials
-    for header in dealt(invalid_authorizations, OPERATIONS.index(operation), 6):
-        answer = people.visitor.request(operation.method, path, headers={"Authorization": header})
-        assert (answer.status_code == 401) is not ignored
-        if not ignored and operation.method != "HEAD":
-            problem(answer, 401, "unauthenticated")
-            assert answer.headers["www-authenticate"] == "Bearer"
+    for number, operation in enumerate(OPERATIONS):
+        path = re.sub(r"{\w+}", str(uuid7()), operation.path)
+        ignored = operation.access.ignores_credentials
+        for header in dealt(invalid_authorizations, number, 6):
+            answer = people.visitor.request(operation.method, path, headers={"Authorization": header})
+            assert (answer.status_code == 401) is not ignored, (named(operation), header, answer.status_code)
+            if not ignored and operation.method != "HEAD":
+                problem(answer, 401, "unauthenticated")
+                assert answer.headers["www-authenticate"] == "Bearer", named(operation)
 
 
 def test_a_credential_in_the_query_string_is_ignored(live: LiveService, ticket: Ticket):
@@ -938,21 +987,24 @@ def ways(people: People, live: LiveService, operation: Operation) -> list[tuple[
     ]
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if not o.hidden], ids=named)
-def test_the_openapi_document_describes_the_access(people: People, live: LiveService, operation: Operation):
-    described = live.openapi["paths"][operation.path][operation.method.lower()]["security"]
-    if operation.access.ignores_credentials:
-        assert described == []
-        return
-    if operation.access.metrics_token:
-        # Its token is no API credential; see test_metrics.
-        assert described == [{"metricsToken": []}]
-        return
-    assert {name for way in described for name in way} <= SCHEMES == set(live.openapi["components"]["securitySchemes"])
-    published = people.ticket(published=True).id if operation.access.open_if_published else str(uuid7())
-    place = re.sub(r"{(\w+)}", lambda part: published if part[1] == "ticket_id" else str(uuid7()), operation.path)
-    for way, asker in ways(people, live, operation):
-        # Permitted callers get the error of their invalid request, and every request here is invalid.
-        status = asker.request(operation.method, place, params={"limit": "0"}).status_code
-        let_in = status not in (401, 403) or (operation.path == "/api/access/verify" and status == 401)
-        assert (way, let_in) == (way, way in described)
+@pytest.mark.parametrize("calls", several((o.method, o.path) for o in OPERATIONS if not o.hidden))
+def test_the_openapi_document_describes_the_access(people: People, live: LiveService, calls: list[Call]):
+    for operation in (o for o in OPERATIONS if (o.method, o.path) in calls):
+        described = live.openapi["paths"][operation.path][operation.method.lower()]["security"]
+        if operation.access.ignores_credentials:
+            assert described == [], named(operation)
+            continue
+        if operation.access.metrics_token:
+            # Its token is no API credential; see test_metrics.
+            assert described == [{"metricsToken": []}], named(operation)
+            continue
+        schemes = live.openapi["components"]["securitySchemes"]
+        assert {name for way in described for name in way} <= SCHEMES == set(schemes), named(operation)
+        published = people.ticket(published=True).id if operation.access.open_if_published else str(uuid7())
+        ids = {"ticket_id": published}
+        place = re.sub(r"{(\w+)}", lambda part, ids=ids: ids.get(part[1]) or str(uuid7()), operation.path)
+        for way, asker in ways(people, live, operation):
+            # Permitted callers get the error of their invalid request, and every request here is invalid.
+            status = asker.request(operation.method, place, params={"limit": "0"}).status_code
+            let_in = status not in (401, 403) or (operation.path == "/api/access/verify" and status == 401)
+            assert (named(operation), way, let_in) == (named(operation), way, way in described)
