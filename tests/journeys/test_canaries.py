@@ -693,6 +693,12 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/desk/organisation"): planter.as_admin(
             "POST", "/desk/organisation", 403, data={"contact": planter.canary("contact")}
         ),
+        ("POST", "/desk/organisation/logo"): planter.as_admin(
+            "POST", "/desk/organisation/logo", 403, files={"file": (planter.canary("logo"), b"x")}
+        ),
+        ("POST", "/desk/organisation/logo/remove"): planter.as_admin(
+            "POST", "/desk/organisation/logo/remove?{canary}", 403
+        ),
         ("POST", "/desk/tickets/{ticket_id}/approve"): planter.as_admin(
             "POST", "/desk/tickets/{ticket}/approve?{canary}", 403
         ),
@@ -721,7 +727,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             "POST", "/desk/keys", 403, data={"expires": planter.canary("expires")}
         ),
         ("POST", "/desk/keys/{key_id}/revoke"): planter.as_admin("POST", "/desk/keys/{canary}/revoke", 403),
-        ("GET", "/desk"): planter.as_admin("GET", "/desk?q={canary}", 403),
+        ("GET", "/desk"): planter.as_admin("GET", "/desk?q={canary}", 303),
         ("GET", "/desk/tickets/{ticket_id}"): planter.as_admin("GET", "/desk/tickets/{canary}", 403),
         ("POST", "/desk/tickets/{ticket_id}/desk"): planter.as_admin(
             "POST", "/desk/tickets/{ticket}/desk", 403, data={"labels": planter.canary("label")}

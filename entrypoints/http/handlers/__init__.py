@@ -158,6 +158,14 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     )
     sessions = SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces, access.security_events)
     workspaces = WorkspaceHandlers(commands.workspaces, access.contact_index, queries)
+    logos = LogoHandlers(
+        LogoCommands(service.aggregates.workspaces, service.aggregates.logos),
+        service.aggregates.retention_periods,
+        content.attachment_inspector,
+        content.inspection_slots,
+        database,
+        queries,
+    )
     ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk, cipher)
     support = SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database)
@@ -203,20 +211,13 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ticket_list,
         notes,
         DeskTicketHandlers(ticket_list, notes, campaigns, approvals, cipher, service.aggregates.needs_approval, desk),
-        DeskOrganisationHandlers(workspaces, desk),
+        DeskOrganisationHandlers(workspaces, logos, desk),
         approvals,
         UpdateHandlers(commands.tickets, cipher, draft_safety),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         attachments,
         PictureHandlers(database, draft_safety, contents),
-        LogoHandlers(
-            LogoCommands(service.aggregates.workspaces, service.aggregates.logos),
-            service.aggregates.retention_periods,
-            content.attachment_inspector,
-            content.inspection_slots,
-            database,
-            queries,
-        ),
+        logos,
         voices,
         PublicVoiceHandlers(database, draft_safety, contents),
         VoicePageHandlers(voices, transcripts, commands.tickets, site),

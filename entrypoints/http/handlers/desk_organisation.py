@@ -1,12 +1,15 @@
 """Handlers for the page of the organisation and of what its workspace decides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from domain.errors import DomainError
+from adapters.identity.credentials import PUBLIC_WORKSPACE
+from adapters.languages import LANGUAGES
+from domain.errors import DomainError, InvalidError, NotAnAttachmentError
 from domain.organisations import Intake, Organisation, Publishing
 from entrypoints.http.bodies import form_fields, validated
 from entrypoints.http.desk import DESK, MANAGERS, Desk
+from entrypoints.http.handlers.logos import LogoHandlers
 from entrypoints.http.handlers.members import WorkspaceHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
@@ -22,6 +25,7 @@ RULES = ("intake", "publishing", "language", "currency")
 @dataclass(frozen=True)
 class DeskOrganisationHandlers:
     workspaces: WorkspaceHandlers
+    logos: LogoHandlers
     desk: Desk
 
     def show(self, call: Call) -> Answer[bytes]:
@@ -35,14 +39,33 @@ class DeskOrganisationHandlers:
         else:
             body = {"organisation": {name: form[name] or None for name in FIELDS if name in form}}
             body |= {"name": form["name"]} if "name" in form else {}
-        call.path_params = {"workspace": call.principal.workspace or ""}
+        _name_own_workspace(call)
         try:
             self.workspaces.change(call, validated(WorkspaceChange, body))
         except (Problem, DomainError) as error:
             return self._page(call, form, error)
         return see_other(f"{ORGANISATION}?done=saved")
 
-    def _page(self, call: Call, form: Mapping[str, str] | None = None, error: Exception | None = None) -> Answer[bytes]:
+    def choose_logo(self, call: Call) -> Answer[bytes] | Answer[None]:
+        _name_own_workspace(call)
+        try:
+            self.logos.choose(call)
+        except (InvalidError, NotAnAttachmentError, Problem):
+            return self._page(call, faults=["file"])
+        return see_other(f"{ORGANISATION}?done=saved")
+
+    def remove_logo(self, call: Call) -> Answer[None]:
+        _name_own_workspace(call)
+        self.logos.remove(call)
+        return see_other(f"{ORGANISATION}?done=saved")
+
+    def _page(
+        self,
+        call: Call,
+        form: Mapping[str, str] | None = None,
+        error: Exception | None = None,
+        faults: Sequence[str] = (),
+    ) -> Answer[bytes]:
         assert call.principal.workspace is not None
         view = self.workspaces.view(call.principal.workspace)
         stored = dict(zip(FIELDS, (getattr(view.organisation, name) for name in Organisation.names()), strict=True))
@@ -52,12 +75,25 @@ class DeskOrganisationHandlers:
         return self.desk.page(
             call,
             "organisation.html",
-            problem.status if problem else 200,
+            problem.status if problem else 422 if faults else 200,
             values={name: value or "" for name, value in {**stored, **(form or {})}.items()},
-            faults=[fault.pointer.rpartition("/")[2] for fault in problem.errors or ()] if problem else [],
+            faults=[fault.pointer.rpartition("/")[2] for fault in problem.errors or ()] if problem else faults,
             refusal=problem.detail if problem and not problem.errors else None,
+            logo=self._logo(call.principal.workspace),
+            languages=[(language.code, language.name) for language in LANGUAGES.values()],
+            is_public=call.principal.workspace == PUBLIC_WORKSPACE,
             intakes=tuple(Intake),
             publishings=tuple(Publishing),
             may_change=call.principal.member_role in MANAGERS,
             done=call.query.get("done"),
         )
+
+    def _logo(self, workspace: str) -> str | None:
+        """Return the address of the logo."""
+        settings = self.logos.commands.workspaces.get(workspace).settings
+        return f"/api/workspaces/{workspace}/logo" if settings.logo else None
+
+
+def _name_own_workspace(call: Call) -> None:
+    """Let the handlers of the API act in the workspace that the member works in."""
+    call.path_params = {"workspace": call.principal.workspace or ""}

@@ -91,6 +91,14 @@ OPERATIONS: tuple[Operation, ...] = (
         other_responses=REFUSED, tag=TAG,
     ),
     Operation(
+        "POST", "/desk/organisation/logo", "Choose the logo of the organisation", DeskOrganisationHandlers.choose_logo,
+        DESK_MANAGERS, BodyKind.ATTACHMENT, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/organisation/logo/remove", "Remove the logo of the organisation",
+        DeskOrganisationHandlers.remove_logo, DESK_MANAGERS, status=303, media_types=HTML, tag=TAG,
+    ),
+    Operation(
         "POST", f"{PAGE}/approve", "Approve the page of a story as it was shown", DeskTicketHandlers.approve,
         DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses={**REFUSED, 412: "text/html"}, tag=TAG,
     ),

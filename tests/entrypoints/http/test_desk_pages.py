@@ -14,6 +14,7 @@ from domain.values import Contact
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.conftest import donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.test_login_codes import address, code_for, mails
+from tests.entrypoints.http.test_organisations import png
 from tests.fakes.mailbox import text_of
 from tests.members import joined_member, new_address
 
@@ -274,6 +275,30 @@ def test_an_owner_describes_the_organisation_and_sets_the_rules_by_the_page(owne
     )
     wrong = owner.post("/desk/organisation", data={"privacyPage": "nowhere"})
     assert (wrong.status_code, 'href="#privacyPage"' in wrong.text) == (422, True)
+
+
+def test_an_owner_chooses_and_removes_the_logo_by_the_page(owner: Client, workspace: str):
+    page, logo = "/desk/organisation", f"/api/workspaces/{workspace}/logo"
+    refused = owner.post(f"{page}/logo", files={"file": ("logo.png", b"not a picture")})
+    assert (refused.status_code, 'id="file-error"' in refused.text) == (422, True)
+    assert owner.post(f"{page}/logo", files={"file": ("logo.png", b"")}).status_code == 422
+    assert owner.post(f"{page}/logo", files={"file": ("logo.png", png())}).status_code == 303
+    assert f'src="{logo}"' in owner.get(page).text
+    assert owner.get(logo).headers["content-type"] == "image/jpeg"
+    assert owner.post(f"{page}/logo/remove").status_code == 303
+    assert logo not in owner.get(page).text
+
+
+def test_an_empty_list_shows_those_who_run_the_workspace_their_first_steps(
+    live: LiveService, owner: Client, workspace: str
+):
+    email = new_address()
+    joined_member(live, workspace, MemberRole.CASEWORKER, email)
+    assert "First steps" in owner.get("/desk").text
+    assert "First steps" not in browser_of(live, email).get("/desk").text
+    assert "First steps" not in owner.get("/desk?q=nobody").text
+    told(owner, "Ada", "A roof")
+    assert "First steps" not in owner.get("/desk").text
 
 
 def test_an_admin_asks_for_changes_and_approves_by_the_page(live: LiveService, owner: Client, workspace: str):
