@@ -7,6 +7,7 @@ from uuid import UUID
 from adapters import contacts, ids
 from adapters.identity.login_codes import LoginCodes
 from adapters.identity.session_openings import Audience
+from adapters.localisation import format_moment, supported_language
 from domain.errors import InvalidError, NotFoundError
 from domain.values import Role
 from entrypoints.http.bodies import Empty, form_fields, validated
@@ -17,6 +18,7 @@ from entrypoints.http.handlers.sign_in_pages import page_language, require_own_p
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import own_path, see_other
 from entrypoints.http.problems import Problem
+from entrypoints.presentation.browsers import browser_name
 
 SIGN_IN = f"{DESK}/sign-in"
 
@@ -120,6 +122,8 @@ class DeskSignInHandlers:
             fault=fault,
             done=call.query.get("done"),
             sessions=self.sessions.list_sessions(call).sessions,
+            browser_name=browser_name,
+            moment=lambda time: format_moment(time, supported_language(page_language(call))),
             longest=contacts.LONGEST,
         )
 
