@@ -64,6 +64,11 @@ class Principal:
     rate_limits: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
+    def members_workspace(self) -> str | None:
+        """The workspace in which a member works, and None for keys of the installation, which see every one."""
+        return self.workspace if self.role is Role.MEMBER else None
+
+    @property
     def actor(self) -> Actor:
         id = self.key_id or self.member_id
         return Actor(self.role, str(id) if id else None)

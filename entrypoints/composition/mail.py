@@ -63,7 +63,7 @@ class MailDelivery:
         self.holders = HolderMessages(self.outbox, self.limits)
         self.loads = [messages.load, text_messages.load]
         self.sender = MailSender(foundation.database, self.outbox, transport, texts)
-        self.dead = DeadMails(foundation.database)
+        self.dead = DeadMails(foundation.database, self.outbox)
 
     def erase(self, ticket: UUID) -> None:
         """Remove the messages about an erased ticket from the outbox."""

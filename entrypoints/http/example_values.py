@@ -102,6 +102,8 @@ VALUES: Mapping[str, Any] = {
     "engine": "local",
     "error": None,
     "DeadLetterView.error": "The event has another currency than its donation.",
+    "channel": "mail",
+    "recipient": "a***@example.com",
     "DeadMailView.error": "The mail server refused the recipient.",
     "expiresAt": "2026-05-01T13:00:00Z",
     "field": "story",

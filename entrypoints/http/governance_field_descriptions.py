@@ -1,8 +1,10 @@
-"""The sentences for the fields of approvals, closed workspaces and refunds of all gifts."""
+"""The sentences for the fields of approvals, closed workspaces, refunds of all gifts and unsent messages."""
 
 from collections.abc import Mapping
 
 GOVERNANCE_FIELDS: Mapping[str, str] = {
+    "channel": "Whether it is a mail or a text message.",
+    "recipient": "Enough of the recipient to recognise it; null if the content was valid for minutes only.",
     "refundRequests": "The refunds that were asked for.",
     "askedBy": "Who asked for it: a role, and the id of the member or the key.",
     "needsSecondPerson": "The number of gifts that one person may not refund alone.",

@@ -6,7 +6,10 @@ from typing import Literal
 from uuid import UUID
 
 from adapters.mail.dead_mails import DeadMail
+from adapters.mail.outbox import Channel
 from adapters.payments.dead_letters import DeadLetter
+from domain.values import ContactType
+from entrypoints.presentation.personal_data import shortened_contact
 from entrypoints.presentation.responses import ResponseBody, Time, utc
 
 
@@ -39,10 +42,12 @@ class RetriedDeadLetter(ResponseBody):
 
 
 class DeadMailView(ResponseBody):
-    """A mail that could not be sent."""
+    """A mail or text message that could not be sent, with enough of its recipient to recognise it."""
 
     id: UUID
     kind: str
+    channel: Literal["mail", "text"]
+    recipient: str | None
     ticket_id: UUID | None
     attempts: int
     error: str | None
@@ -51,7 +56,19 @@ class DeadMailView(ResponseBody):
 
     @classmethod
     def of(cls, mail: DeadMail) -> DeadMailView:
-        return cls(mail.id, mail.kind, mail.ticket_id, mail.attempts, mail.error, utc(mail.created_at), mail.retryable)
+        channel = Channel(mail.channel)
+        type = ContactType.EMAIL if channel is Channel.MAIL else ContactType.PHONE
+        return cls(
+            mail.id,
+            mail.kind,
+            channel.value,
+            shortened_contact(type, mail.recipient) if mail.recipient else None,
+            mail.ticket_id,
+            mail.attempts,
+            mail.error,
+            utc(mail.created_at),
+            mail.retryable,
+        )
 
 
 class DeadMailPage(ResponseBody):

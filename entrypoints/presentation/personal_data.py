@@ -68,7 +68,7 @@ class PersonalData:
         if row["contact"] is None:
             return None
         contact = PersonalData(self._cipher).text(row["ticket_id"], row["contact"])
-        return _shortened_contact(row["contact_type"], contact) if self.masked or shortened else contact
+        return shortened_contact(row["contact_type"], contact) if self.masked or shortened else contact
 
     def donor(self, row: Row) -> str:
         """Return the donor's last name, or "Anonymous" if it is not known or was erased."""
@@ -89,7 +89,7 @@ class PersonalData:
         self._cipher.preload_keys(owners)
 
 
-def _shortened_contact(type: str, value: str) -> str:
+def shortened_contact(type: str, value: str) -> str:
     """Return enough of a contact for its owner to recognise it, and too little for others to learn it."""
     if type == ContactType.EMAIL:
         name, _, host = value.partition("@")
@@ -101,4 +101,4 @@ def _shortened_contact(type: str, value: str) -> str:
 
 def shortened_address(address: str) -> str:
     """Return an e-mail address that is recognised by who knows it, and known to nobody else."""
-    return _shortened_contact(ContactType.EMAIL, address)
+    return shortened_contact(ContactType.EMAIL, address)

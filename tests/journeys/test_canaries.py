@@ -728,6 +728,12 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ),
         ("POST", "/desk/keys/{key_id}/revoke"): planter.as_admin("POST", "/desk/keys/{canary}/revoke", 403),
         ("GET", "/desk"): planter.as_admin("GET", "/desk?q={canary}", 303),
+        ("GET", "/desk/mails"): planter.as_admin("GET", "/desk/mails?cursor={canary}", 422),
+        ("POST", "/desk/mails/{id}/retry"): planter.as_admin("POST", "/desk/mails/{canary}/retry", 404),
+        ("GET", "/desk/dead-letters"): planter.as_admin("GET", "/desk/dead-letters?cursor={canary}", 422),
+        ("POST", "/desk/dead-letters/{id}/retry"): planter.as_admin(
+            "POST", "/desk/dead-letters/{canary}/retry", 404, data={"do": planter.canary("do")}
+        ),
         ("GET", "/desk/tickets/{ticket_id}"): planter.as_admin("GET", "/desk/tickets/{canary}", 403),
         ("POST", "/desk/tickets/{ticket_id}/desk"): planter.as_admin(
             "POST", "/desk/tickets/{ticket}/desk", 403, data={"labels": planter.canary("label")}

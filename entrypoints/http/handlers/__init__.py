@@ -28,9 +28,11 @@ from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.consent_page import ConsentPageHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.desk import DeskHandlers
+from entrypoints.http.handlers.desk_dead_letters import DeskDeadLetterHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
 from entrypoints.http.handlers.desk_keys import DeskKeyHandlers
 from entrypoints.http.handlers.desk_knowledge import DeskKnowledgeHandlers
+from entrypoints.http.handlers.desk_mails import DeskMailHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
 from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
@@ -176,6 +178,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     keys = KeyHandlers(access.credentials, queries, general_limits(service.settings))
     desk = Desk(site, commands.workspaces, access.member_sessions, paths)
     knowledge = KnowledgeHandlers(database)
+    dead_letters = DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set)
+    dead_mails = DeadMailHandlers(service.mail.dead)
     gift_search = GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names)
     return [
         TellHandlers(
@@ -272,8 +276,10 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeskSupportHandlers(support, desk),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
-        DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set),
-        DeadMailHandlers(service.mail.dead),
+        dead_letters,
+        DeskDeadLetterHandlers(dead_letters, desk),
+        dead_mails,
+        DeskMailHandlers(dead_mails, desk),
         ProjectionHandlers(queries, service.rebuilds),
         AccessLogHandlers(access.log),
         refund_requests,

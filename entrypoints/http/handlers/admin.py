@@ -86,7 +86,7 @@ class DeadMailHandlers:
 
     def list_dead_mails(self, call: Call) -> Answer[DeadMailPage]:
         page = requested_page(call)
-        mails = self.dead_mails.list(page.limit + 1, page.after_time_and_id())
+        mails = self.dead_mails.list(page.limit + 1, page.after_time_and_id(), call.principal.members_workspace)
         mails_on_page = page.cut(mails, lambda mail: (mail.created_at.isoformat(), str(mail.id)))
         return page.answer(DeadMailPage([DeadMailView.of(mail) for mail in mails_on_page], page.next_cursor))
 
@@ -94,7 +94,7 @@ class DeadMailHandlers:
         id = ids.parse(call.path_params["id"])
         if id is None:
             raise NotFoundError("There is no such dead mail.")
-        self.dead_mails.retry(id)
+        self.dead_mails.retry(id, call.principal.members_workspace)
         return RetriedDeadMail(id, "waiting")
 
 

@@ -52,6 +52,8 @@ OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
 # Requests for help: the staff of a workspace answer those about its tickets.
 SUPPORT_READ = Access(frozenset({ADMIN, AUDITOR}), members=CASEWORK | {MemberRole.AUDITOR})
 SUPPORT = Access(frozenset({ADMIN}), members=CASEWORK)
+# Managers see and retry those of their workspace.
+DEAD_MAILS = Access(frozenset({ADMIN}), members=MANAGERS)
 RESET = TAKE_DOWN = APPROVE = Access(frozenset({ADMIN}), members=MANAGERS, names_ticket=True)
 # The day's list, and what the staff note about a ticket.
 TICKET_LIST = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="tickets:read", members=STAFF)

@@ -21,6 +21,7 @@ from entrypoints.http.table.access import (
     ALWAYS_OPEN,
     CREATE,
     CURSOR,
+    DEAD_MAILS,
     DIAGNOSE,
     JSON,
     LIMIT,
@@ -89,11 +90,11 @@ OPERATIONS: tuple[Operation, ...] = (
         JSON, bodies.DeadLetterRetry, 202, tag="Administration",
     ),
     Operation(
-        "GET", "/admin/dead-mails", "List mails that could not be sent, oldest first",
-        DeadMailHandlers.list_dead_mails, ADMINISTER, query=(LIMIT, CURSOR), tag="Administration",
+        "GET", "/admin/dead-mails", "List mails and text messages that could not be sent, oldest first",
+        DeadMailHandlers.list_dead_mails, DEAD_MAILS, query=(LIMIT, CURSOR), tag="Administration",
     ),
     Operation(
-        "POST", "/admin/dead-mails/{id}/retry", "Send a dead mail again", DeadMailHandlers.retry, ADMINISTER, JSON,
+        "POST", "/admin/dead-mails/{id}/retry", "Send a dead mail again", DeadMailHandlers.retry, DEAD_MAILS, JSON,
         bodies.Empty, 202, tag="Administration",
     ),
     Operation(

@@ -251,7 +251,7 @@ def test_a_permanently_refused_mail_is_dead_at_once_and_delays_no_other(office: 
 
 
 def test_a_dead_mail_can_be_retried_unless_its_kind_has_expired(office: Office):
-    ticket, dead = uuid4(), DeadMails(office.database)
+    ticket, dead = uuid4(), DeadMails(office.database, office.outbox)
     office.queue("k-1", ticket, kind="contact_changed", changed="today", home="https://here")
     office.queue("k-2")
     office.post.fault = RefusedError("SMTP sender: 550")
@@ -276,7 +276,7 @@ def test_a_dead_mail_can_be_retried_unless_its_kind_has_expired(office: Office):
 
 
 def test_a_dead_mail_is_deleted_with_its_ticket_and_after_some_time(office: Office):
-    erased_ticket, other_ticket, dead = uuid4(), uuid4(), DeadMails(office.database)
+    erased_ticket, other_ticket, dead = uuid4(), uuid4(), DeadMails(office.database, office.outbox)
     for ticket in (erased_ticket, other_ticket):
         office.queue(str(ticket), ticket, kind="contact_changed", changed="today", home="https://here")
     office.post.fault = RefusedError("550")

@@ -1,28 +1,46 @@
-"""An administrator sees dead mails without their recipients, and can retry them."""
+"""Administrators and managers see dead mails without the addresses of their recipients, and can retry them."""
 
 from __future__ import annotations
 
+import re
+from contextlib import closing
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import pytest
+
+from adapters.identity.session_openings import Audience
 from adapters.ids import uuid7
+from domain.members import MemberRole
 from domain.ports import Mail
+from entrypoints.http.handlers.desk_mails import fault_of
 from tests.client import Client, LiveService
 from tests.entrypoints.http.contract import pointers, problem
+from tests.entrypoints.http.test_desk_pages import browser_of
 from tests.fakes.mailbox import files
+from tests.members import joined_member, new_address
 
 PAGE = "https://here/d/x"
 
 
-def died(live: LiveService, kind: str, **values: str) -> tuple[str, str]:
+def died(live: LiveService, kind: str, ticket_id: str | None = None, **values: str) -> tuple[str, str]:
     """Return the id and the address of a mail that is dead."""
     address, key = f"{uuid4().hex}@example.com", uuid4().hex
+    mail = Mail(kind, address, values, key, UUID(ticket_id) if ticket_id else None)
     with live.service.database.connection() as connection:
-        live.service.mail.outbox.queue(connection, Mail(kind, address, values, key, None))
+        live.service.mail.outbox.queue(connection, mail)
+    return die(live, key), address
+
+
+def die(live: LiveService, key: str, *, sealed: bool = True) -> str:
+    """Let the message with this key be dead, and return its id."""
+    with live.service.database.connection() as connection:
         [[id]] = connection.execute(
-            "UPDATE outbox SET state = 'dead', error = 'SMTP recipient: 550' WHERE key = %s RETURNING id", (key,)
+            "UPDATE outbox SET state = 'dead', error = 'SMTP recipient: 550',"
+            " sealed = CASE WHEN %s THEN sealed ELSE '' END WHERE key = %s RETURNING id",
+            (sealed, key),
         ).fetchall()
-    return str(id), address
+    return str(id)
 
 
 def listed(admin: Client, id: str) -> dict[str, Any]:
@@ -61,3 +79,91 @@ def test_only_dead_mails_can_be_retried(admin: Client):
     for id in (uuid7(), "nothing"):
         problem(admin.post(f"/admin/dead-mails/{id}/retry", json={}), 404, "not-found")
     assert pointers(admin.get("/admin/dead-mails", params={"cursor": "x"})) == ["/cursor"]
+
+
+def test_a_workspace_sees_and_retries_only_the_dead_mails_of_its_own_tickets_and_members(live: LiveService):
+    ours, theirs = (f"w-{uuid7().hex[-12:]}" for _ in range(2))
+    with (
+        closing(joined_member(live, ours, MemberRole.ADMIN)) as manager,
+        closing(joined_member(live, theirs, MemberRole.OWNER)) as stranger,
+    ):
+        ticket = manager.open_ticket(contactValue="ada@example.com")
+        of_ticket, _ = died(live, "published", ticket.id, page=PAGE)
+        without_workspace, _ = died(live, "published", page=PAGE)
+        invited = manager.post(f"/api/workspaces/{ours}/invitations", json={"email": "bo@a.example", "role": "auditor"})
+        invitation = die(live, f"invitation:{invited.json()['id']}")
+        own = {mail["id"]: mail for mail in manager.get("/admin/dead-mails").json()["deadMails"]}
+        assert own.keys() == {of_ticket, invitation}
+        assert (own[invitation]["recipient"], own[invitation]["channel"]) == ("b***@a.example", "mail")
+        assert stranger.get("/admin/dead-mails").json()["deadMails"] == []
+        for id in (of_ticket, without_workspace, invitation):
+            problem(stranger.post(f"/admin/dead-mails/{id}/retry", json={}), 404, "not-found")
+        problem(manager.post(f"/admin/dead-mails/{without_workspace}/retry", json={}), 404, "not-found")
+        for id in (of_ticket, invitation):
+            assert manager.post(f"/admin/dead-mails/{id}/retry", json={}).status_code == 202
+
+
+def test_a_workspace_sees_that_the_sign_in_code_of_a_member_did_not_arrive(live: LiveService):
+    workspace, email = f"w-{uuid7().hex[-12:]}", new_address()
+    with (
+        closing(joined_member(live, workspace, MemberRole.OWNER)) as owner,
+        closing(joined_member(live, f"w-{uuid7().hex[-12:]}", MemberRole.OWNER)) as stranger,
+    ):
+        joined_member(live, workspace, MemberRole.CASEWORKER, email).close()
+        request = uuid7()
+        live.service.access.login_codes.request(request, email, audience=Audience.MEMBER)
+        live.service.access.login_codes.run_all()
+        id = die(live, f"access-code:{request}", sealed=False)
+        [mail] = owner.get("/admin/dead-mails").json()["deadMails"]
+        assert (mail["id"], mail["kind"], mail["recipient"], mail["retryable"]) == (id, "member_code", None, False)
+        problem(owner.post(f"/admin/dead-mails/{id}/retry", json={}), 409, "conflict")
+        problem(stranger.post(f"/admin/dead-mails/{id}/retry", json={}), 404, "not-found")
+
+
+def test_managers_send_a_dead_mail_again_on_its_page_and_learn_why_it_failed(live: LiveService):
+    workspace, email = f"w-{uuid7().hex[-12:]}", new_address()
+    joined_member(live, workspace, MemberRole.OWNER, email).close()
+    with closing(browser_of(live, email)) as owner:
+        assert "Every message was sent." in owner.get("/desk/mails").text
+        ticket = joined_member(live, workspace, MemberRole.CASEWORKER).open_ticket()
+        ids = [died(live, kind, ticket.id, page=PAGE)[0] for kind in ("published", "reinstated")]
+        page = owner.get("/desk/mails").text
+        assert page.count("does not take mails for this address") == 2
+        assert "SMTP" not in page
+        assert f'href="/desk/tickets/{ticket.id}"' in page
+        retried = owner.post(f"/desk/mails/{ids[0]}/retry")
+        assert (retried.status_code, retried.headers["location"]) == (303, "/desk/mails?done=retried")
+        again = owner.post(f"/desk/mails/{ids[0]}/retry")
+        assert (again.status_code, 'id="error-summary"' in again.text) == (404, True)
+        shown = owner.get("/desk/mails").text
+        assert (ids[0] in shown, ids[1] in shown) == (False, True)
+
+
+def test_the_page_of_dead_mails_has_several_pages(live: LiveService):
+    workspace, email = f"w-{uuid7().hex[-12:]}", new_address()
+    joined_member(live, workspace, MemberRole.OWNER, email).close()
+    with closing(browser_of(live, email)) as owner, closing(joined_member(live, workspace, MemberRole.OWNER)) as api:
+        ticket = api.open_ticket()
+        ids = [died(live, "published", ticket.id, page=PAGE)[0] for _ in range(21)]
+        first = owner.get("/desk/mails").text
+        link = re.search(r'rel="next" href="([^"]+)"', first)
+        assert link is not None
+        second = owner.get(link[1]).text
+        assert [(id in first, id in second) for id in ids] == [(True, False)] * 20 + [(False, True)]
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        ("SMTP recipient: 550", "recipient"),
+        ("SMTP: the server does not accept such an address", "recipient"),
+        ("SMTP message: 552", "refused"),
+        ("SMTP connection: TimeoutError", "server"),
+        ("text provider: 400, code 21211", "number"),
+        ("text provider: ConnectError", "server"),
+        ("every attempt broke off", "other"),
+        (None, "other"),
+    ],
+)
+def test_the_reason_of_the_outbox_becomes_a_sentence_for_the_staff(error: str | None, fault: str):
+    assert fault_of(error) == fault

@@ -1,0 +1,69 @@
+"""Handlers for the page of webhook events that could not be applied."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+
+from adapters.localisation import format_moment, supported_language
+from adapters.payments.inbox import NO_CHECKOUT
+from domain.errors import NotFoundError
+from entrypoints.http.bodies import DeadLetterRetry, form_fields
+from entrypoints.http.desk import DESK, Desk
+from entrypoints.http.handlers.admin import DeadLetterHandlers
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import see_other
+
+DEAD_LETTERS = f"{DESK}/dead-letters"
+# The beginnings of the reasons that the inbox has, and what each means to an operator.
+_FAULTS = {NO_CHECKOUT: "no_checkout", "captured ": "amount", "malformed": "malformed", "erased": "erased"}
+# A person decides whether such a payment counts; the others are only tried again.
+ACCEPTABLE = ("no_checkout", "amount")
+
+
+def fault_of(error: str | None) -> str:
+    """Return which sentence of the page says why an event could not be applied."""
+    if error == "unmatched":
+        return "unmatched"
+    return next((fault for beginning, fault in _FAULTS.items() if (error or "").startswith(beginning)), "other")
+
+
+@dataclass(frozen=True)
+class DeskDeadLetterHandlers:
+    letters: DeadLetterHandlers
+    desk: Desk
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._page(call)
+
+    def retry(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Have the event applied again; it counts in spite of what is wrong if the form accepts and confirms that."""
+        form = form_fields(call.raw_body)
+        accept = form.get("do") == "accept"
+        call.query = QueryParams({"cursor": form["cursor"]} if form.get("cursor") else {})
+        if accept and form.get("confirmed") != "yes":
+            return self._page(call, 422, unconfirmed=call.path_params["id"])
+        try:
+            self.letters.retry(call, DeadLetterRetry(accept=accept))
+        except NotFoundError:
+            return self._page(call, 404, gone=True)
+        return see_other(f"{DEAD_LETTERS}?done={'accepted' if accept else 'retried'}")
+
+    def _page(
+        self, call: Call, status: int = 200, *, unconfirmed: str | None = None, gone: bool = False
+    ) -> Answer[bytes]:
+        found, language = self.letters.list_dead_letters(call).body, supported_language(page_language(call))
+        return self.desk.page(
+            call,
+            "dead_letters.html",
+            status,
+            letters=[(letter, fault_of(letter.error)) for letter in found.dead_letters],
+            acceptable=ACCEPTABLE,
+            moment=lambda moment: format_moment(moment, language),
+            cursor=call.query.get("cursor", ""),
+            unconfirmed=unconfirmed,
+            gone=gone,
+            done=call.query.get("done"),
+            next_url=f"{DEAD_LETTERS}?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None,
+        )
