@@ -252,6 +252,13 @@ def test_another_workspace_sees_nothing_of_a_story(live: LiveService, owner: Cli
         assert stranger.get(path).status_code == 404
 
 
+def test_a_story_leads_to_its_gifts(owner: Client):
+    ticket = told(owner, "Ada", "A roof")
+    gifts = f"/desk/gifts?ticket={ticket}"
+    assert f'href="{gifts}"' in owner.get(f"/desk/tickets/{ticket}").text
+    assert "Only the gifts of one story are shown." in owner.get(gifts).text
+
+
 def test_staff_erase_a_person_by_typing_and_stay_signed_in(owner: Client):
     ticket = told(owner, "Ada", "A roof")
     assert owner.post(f"/t/{ticket}/erase", data={"word": "no"}).status_code == 422
