@@ -432,6 +432,46 @@ def test_the_page_of_the_knowledge_base(look: Look, live: LiveService, admin: Cl
     look.now("desk-knowledge-passage")
 
 
+def test_the_pages_of_a_story_that_is_approved_before_it_is_public(look: Look, live: LiveService):
+    workspace = f"w-{uuid7().hex[-12:]}"
+    with joined_member(live, workspace, MemberRole.OWNER) as owner:
+        owner.patch(f"/api/workspaces/{workspace}", json={"publishing": "approval"})
+        ticket = owner.open_ticket(displayName=LONG_NAME)
+        ticket.write_draft(story=STORY, title="Un techo para los Fernández", beneficiary=LONG_NAME, location="Quito")
+
+        def decide(act: str, **body: str) -> None:
+            answer = owner.post(f"{ticket.path}/{act}", json=body)
+            assert answer.status_code == 200, answer.text
+
+        def show_each(state: str) -> None:
+            look.as_whom(ticket.token)
+            look.at(f"/t/{ticket.id}", f"wait-{state}")
+            look.at(f"/t/{ticket.id}/publish", f"publish-{state}")
+            look.at(f"/t/{ticket.id}/manage", f"manage-{state}")
+            look.as_whom(token_of(owner))
+            look.at(f"/desk/tickets/{ticket.id}", f"desk-ticket-{state}")
+
+        show_each("not-asked")
+        ticket.post("/request-publication", {"consent": True})
+        show_each("requested")
+        look.page.locator("#approval ~ details summary").click()
+        look.page.locator("form[action$='/request-changes'] button").click()
+        expect(look.page.locator("#error-summary")).to_be_focused()
+        look.now("desk-ticket-no-changes")
+        decide(
+            "request-changes",
+            note="Quite el nombre de la calle.\n\nY diga desde cuándo viven con su vecina, por favor.",
+        )
+        show_each("changes-requested")
+        ticket.post("/request-publication", {})
+        look.as_whom(ticket.token)
+        look.at(f"/t/{ticket.id}/manage?done=asked", "manage-asked")
+        decide("approve")
+        show_each("approved")
+        ticket.post("/publish", {})
+        show_each("approved-and-public")
+
+
 def token_of(member: Client) -> str:
     return str(member.headers["authorization"].removeprefix("Bearer "))
 
