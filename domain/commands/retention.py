@@ -31,15 +31,31 @@ def inactivity_before_notice(days: int) -> timedelta:
     return max(timedelta(days=days) - NOTICE_PERIOD, SHORTEST_INACTIVITY)
 
 
+@dataclass(frozen=True)
+class DueErasure:
+    """A ticket that is erased after `erased_after` if no person uses it before, and whether its holder was told."""
+
+    ticket_id: UUID
+    title: str | None
+    last_used_at: datetime
+    is_announced: bool
+    erased_after: datetime
+
+
+def erasure_time(ticket: RecordingTicket, inactive_since: datetime, days: int, now: datetime) -> datetime:
+    """Return when a ticket that is kept for `days` days may be erased; without an announcement, if it is made now."""
+    # The workspace may have lengthened the period since the announcement.
+    announced = ticket.announced_erasure_time(inactive_since)
+    return max(announced or now + NOTICE_PERIOD, inactive_since + timedelta(days=days))
+
+
 def verdict(ticket: RecordingTicket, inactive_since: datetime, days: int, now: datetime) -> Verdict:
     """Return what is due for a ticket that is kept for `days` days and has been inactive since `inactive_since`."""
     if ticket.erased or now < inactive_since + inactivity_before_notice(days):
         return Verdict.KEEP
-    erase_after = ticket.announced_erasure_time(inactive_since)
-    if erase_after is None:
+    if ticket.announced_erasure_time(inactive_since) is None:
         return Verdict.ANNOUNCE
-    # The workspace may have lengthened the period since the announcement.
-    return Verdict.ERASE if now >= max(erase_after, inactive_since + timedelta(days=days)) else Verdict.WAIT
+    return Verdict.ERASE if now >= erasure_time(ticket, inactive_since, days, now) else Verdict.WAIT
 
 
 @dataclass(frozen=True)
@@ -53,11 +69,11 @@ class RetentionCommands:
         """
         store = self.tickets.store
         ticket = store.get(ticket_id)
-        inactive_since = max(last_act, ticket.last_act or last_act)
+        inactive_since = _inactive_since(ticket, last_act)
         due = verdict(ticket, inactive_since, days, now)
         try:
             if due is Verdict.ANNOUNCE:
-                erase_after = max(inactive_since + timedelta(days=days), now + NOTICE_PERIOD)
+                erase_after = erasure_time(ticket, inactive_since, days, now)
                 store.change(
                     ticket_id,
                     lambda ticket: ticket.announce_erasure(SYSTEM, erase_after, inactive_since),
@@ -68,6 +84,25 @@ class RetentionCommands:
         except (StaleVersionError, NotFoundError):
             return Verdict.KEEP  # a person used or erased the ticket at the same moment
         return due
+
+    def due_erasure(self, ticket_id: UUID, days: int, last_act: datetime, now: datetime) -> DueErasure | None:
+        """Return when the ticket is erased, or None if its erasure is not announced yet and not due to be."""
+        ticket = self.tickets.store.get(ticket_id)
+        inactive_since = _inactive_since(ticket, last_act)
+        if verdict(ticket, inactive_since, days, now) is Verdict.KEEP:
+            return None
+        return DueErasure(
+            ticket_id,
+            ticket.draft.title,
+            inactive_since,
+            ticket.announced_erasure_time(inactive_since) is not None,
+            erasure_time(ticket, inactive_since, days, now),
+        )
+
+
+def _inactive_since(ticket: RecordingTicket, last_act: datetime) -> datetime:
+    """Return the last act of a person, also if the ticket's history is newer than `last_act`."""
+    return max(last_act, ticket.last_act or last_act)
 
 
 def erasure_notice(ticket: RecordingTicket, event: ErasureAnnounced, values: Mapping[str, str]) -> Mail:

@@ -108,6 +108,8 @@ OPERATION_IDS: Mapping[str, str] = {
     "GET /api/workspaces/{workspace}": "getWorkspace",
     "PATCH /api/workspaces/{workspace}": "changeWorkspace",
     "POST /api/workspaces/{workspace}/close": "closeWorkspace",
+    "GET /api/workspaces/{workspace}/closing": "previewClosing",
+    "GET /api/workspaces/{workspace}/due-erasures": "listDueErasures",
     "PUT /api/workspaces/{workspace}/logo": "chooseLogo",
     "GET /api/workspaces/{workspace}/logo": "getLogo",
     "DELETE /api/workspaces/{workspace}/logo": "removeLogo",

@@ -689,6 +689,16 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", f"{WORKSPACE_PATH}/security-events/{{event_id}}/seen"): planter.as_admin(
             "POST", "/api/workspaces/public/security-events/{canary}/seen", 404, json={}
         ),
+        ("GET", f"{WORKSPACE_PATH}/closing"): planter.as_admin("GET", "/api/workspaces/{canary}/closing", 404),
+        ("GET", f"{WORKSPACE_PATH}/due-erasures"): planter.as_admin(
+            "GET", "/api/workspaces/public/due-erasures?limit=100", 200
+        ),
+        ("GET", "/desk/retention"): planter.as_admin("GET", "/desk/retention?done={canary}", 403),
+        ("POST", "/desk/retention"): planter.as_admin(
+            "POST", "/desk/retention", 403, data={"ticketDays": planter.canary("days")}
+        ),
+        ("GET", "/desk/close"): planter.as_admin("GET", "/desk/close?done={canary}", 403),
+        ("POST", "/desk/close"): planter.as_admin("POST", "/desk/close", 403, data={"name": planter.canary("name")}),
         ("GET", "/desk/organisation"): planter.as_admin("GET", "/desk/organisation?done={canary}", 403),
         ("POST", "/desk/organisation"): planter.as_admin(
             "POST", "/desk/organisation", 403, data={"contact": planter.canary("contact")}

@@ -39,6 +39,7 @@ from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.desk_support import DeskSupportHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
+from entrypoints.http.handlers.desk_workspace import DeskCloseHandlers, DeskRetentionHandlers, FixedPeriods
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers
@@ -91,6 +92,7 @@ from entrypoints.http.handlers.voice_page import VoicePageHandlers
 from entrypoints.http.handlers.voices import PublicVoiceHandlers, VoiceHandlers
 from entrypoints.http.handlers.wait_pages import WaitPageHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
+from entrypoints.http.handlers.workspace_ends import WorkspaceEndHandlers
 from entrypoints.http.intake import Intake
 from entrypoints.http.openapi import JsonObject
 from entrypoints.http.pages import Site
@@ -168,6 +170,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         database,
         queries,
     )
+    fixed_periods = FixedPeriods(service.settings.address_days, service.settings.epoch_hours)
+    workspace_ends = WorkspaceEndHandlers(service.jobs.retention, service.aggregates.workspaces, queries)
     ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk, cipher)
     support = SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database)
@@ -216,6 +220,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         notes,
         DeskTicketHandlers(ticket_list, notes, campaigns, approvals, cipher, service.aggregates.needs_approval, desk),
         DeskOrganisationHandlers(workspaces, logos, desk),
+        workspace_ends,
+        DeskRetentionHandlers(workspaces, workspace_ends, fixed_periods, desk),
+        DeskCloseHandlers(workspaces, workspace_ends, desk),
         approvals,
         UpdateHandlers(commands.tickets, cipher, draft_safety),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),

@@ -27,6 +27,7 @@ from entrypoints.http.table import (
     uploads,
     voices,
     waiting,
+    workspace_ends,
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -47,6 +48,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *desk_pages.OPERATIONS,
     *desk_knowledge.OPERATIONS,
     *desk_operation.OPERATIONS,
+    *workspace_ends.OPERATIONS,
     *keys.OPERATIONS,
     *audit_log.OPERATIONS,
     *public_pages.OPERATIONS,
