@@ -45,17 +45,22 @@ SELECT actor, operation, object, outcome, request_id, position, recorded_at FROM
  WHERE position < %s ORDER BY position DESC LIMIT %s
 """
 _NO_END = 2**63 - 1
+# An act ends within so many records of its beginning, unless it takes very long.
+_MOST_BETWEEN = 1_000
 # A member may have few of a workspace's records, so there is an index for each of the two.
-RECORDS_OF_WORKSPACE = """
+RECORDS_OF_WORKSPACE = f"""
 SELECT l.actor, l.operation, l.object, l.outcome, l.request_id, d.position, d.recorded_at, d.member_id, d.address
   FROM access_log_details d JOIN access_log l USING (position)
  WHERE d.workspace = %(workspace)s
    AND d.recorded_at >= coalesce(%(since)s::timestamptz, '-infinity')
    AND d.recorded_at < coalesce(%(until)s::timestamptz, 'infinity')
    AND (d.recorded_at, d.position) < (coalesce(%(time)s::timestamptz, 'infinity'), coalesce(%(position)s::bigint, 0))
-   AND (%(operation)s::text IS NULL OR l.operation = %(operation)s)
+   AND (%(operations)s::text[] IS NULL OR l.operation = ANY(%(operations)s))
+   AND (NOT %(without_begun)s OR l.outcome <> '{BEGUN}' OR NOT EXISTS (
+        SELECT FROM access_log e WHERE e.position > l.position AND e.position < l.position + {_MOST_BETWEEN}
+           AND e.request_id = l.request_id AND e.operation = l.operation AND e.outcome <> '{BEGUN}'))
  ORDER BY d.recorded_at DESC, d.position DESC LIMIT %(limit)s
-"""
+"""  # noqa: S608 - constants
 RECORDS_OF_MEMBER = RECORDS_OF_WORKSPACE.replace("WHERE", "WHERE d.member_id = %(member)s AND")
 
 
@@ -100,13 +105,17 @@ class AuditRecord(StoredAccessRecord):
 
 @dataclass(frozen=True)
 class AuditSelection:
-    """Records of a workspace, from `since` until before `until`."""
+    """Records of a workspace, from `since` until before `until`.
+
+    With `without_begun` the beginning of an act is left out if its outcome is recorded.
+    """
 
     workspace: str
     member_id: UUID | None = None
-    operation: str | None = None
+    operations: Sequence[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    without_begun: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,7 +182,8 @@ class AccessLog:
             {
                 "workspace": selection.workspace,
                 "member": selection.member_id,
-                "operation": selection.operation,
+                "operations": None if selection.operations is None else list(selection.operations),
+                "without_begun": selection.without_begun,
                 "since": selection.since,
                 "until": selection.until,
                 "time": time,

@@ -130,6 +130,11 @@ class SecurityEvents:
         )
         return [_event(row) for row in rows]
 
+    def unseen(self, workspace: str, most: int) -> int:
+        """Return the number of the workspace's events that nobody has marked as seen, counted up to `most`."""
+        row = self._database.row(_UNSEEN, {"workspace": workspace, "most": most})
+        return row[0] if row else 0
+
     def mark_seen(self, selection: SecurityEventSelection, event_id: UUID, actor: Actor) -> SecurityEvent:
         """Note who has seen the event, and return it; a repeat makes it unseen. NotFoundError if there is none."""
         row = self._database.row(
@@ -210,6 +215,11 @@ SELECT {_FIELDS} FROM security_events
    AND (%(is_seen)s::boolean IS NULL OR (seen_at IS NOT NULL) = %(is_seen)s)
  ORDER BY first_at DESC, id DESC LIMIT %(limit)s
 """  # noqa: S608 - columns
+_UNSEEN = """
+SELECT count(*) FROM (
+    SELECT FROM security_events WHERE workspace = %(workspace)s AND seen_at IS NULL AND NOT of_installation
+     LIMIT %(most)s) AS unseen
+"""
 _MARK_SEEN = f"""
 UPDATE security_events SET seen_at = coalesce(seen_at, now()), seen_by = coalesce(seen_by, %(actor)s)
  WHERE id = %(id)s AND workspace = %(workspace)s AND (NOT of_installation OR %(of_installation)s)

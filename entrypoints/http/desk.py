@@ -7,6 +7,7 @@ from uuid import UUID
 
 from adapters.identity.credentials import Principal
 from adapters.identity.members import MemberSessions
+from adapters.identity.security_events import SecurityEvents
 from adapters.languages import translations
 from domain.commands.workspaces import WorkspaceCommands
 from domain.members import MemberRole
@@ -17,6 +18,10 @@ from entrypoints.http.pages import Site, reader_language
 from entrypoints.presentation.event_sentences import ACTORS, N_
 
 DESK = "/desk"
+AUDIT_LOG = f"{DESK}/audit-log"
+SECURITY_EVENTS = f"{DESK}/security-events"
+# The navigation shows managers how many security events nobody has seen, or "9+".
+MOST_COUNTED = 9
 STAFF = frozenset(MemberRole)
 MONEY = STAFF - {MemberRole.CASEWORKER}
 CASEWORK_AND_AUDITORS = STAFF - {MemberRole.ACCOUNTANT}
@@ -77,11 +82,11 @@ PARTS: tuple[Part, ...] = (
     ),
     Part("/desk/keys", N_("Keys"), MANAGERS),
     Part(
-        "/desk/audit-log",
+        AUDIT_LOG,
         N_("Audit log"),
         pages=(
-            Part("/desk/audit-log", N_("Audit log"), MANAGERS | {MemberRole.AUDITOR}),
-            Part("/desk/security-events", N_("Security events"), MANAGERS | {MemberRole.AUDITOR}),
+            Part(AUDIT_LOG, N_("Audit log"), MANAGERS | {MemberRole.AUDITOR}, OPERATORS),
+            Part(SECURITY_EVENTS, N_("Security events"), MANAGERS | {MemberRole.AUDITOR}, OPERATORS),
         ),
     ),
     Part(
@@ -104,6 +109,7 @@ class Desk:
     site: Site
     workspaces: WorkspaceCommands
     sessions: MemberSessions
+    security_events: SecurityEvents
     # The paths that this process answers.
     paths: Collection[str]
 
@@ -127,6 +133,8 @@ class Desk:
             is_operator=call.principal.role in OPERATORS,
             role=ROLES[role] if role else OPERATOR_ROLES.get(call.principal.role),
             is_manager=role in MANAGERS,
+            unseen=self._unseen(call.principal),
+            unseen_at=(AUDIT_LOG, SECURITY_EVENTS),
             **values,
         )
 
@@ -136,6 +144,14 @@ class Desk:
             return translations(reader_language(call.headers, call.query.get("lang"))).gettext(INSTALLATION)
         name = call.principal.workspace
         return self.workspaces.workspaces.get(name).title if name else None
+
+    def _unseen(self, principal: Principal) -> str | None:
+        """Return how many security events are new to a manager, or None if there are none."""
+        workspace = principal.workspace
+        if workspace is None or principal.member_role not in MANAGERS:
+            return None
+        count = self.security_events.unseen(workspace, MOST_COUNTED + 1)
+        return f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count or "") or None
 
     def parts(self, call: Call) -> list[Part]:
         """Return the parts that the caller may use, each with its pages of which the same is true."""

@@ -59,8 +59,12 @@ class ResultPage:
         """Return the answer with the link to the next page, if there is one."""
         headers = {}
         if self.next_cursor is not None:
-            query = {**self.call.query, "cursor": self.next_cursor, "limit": str(self.limit)}
-            headers["Link"] = f'<{self.call.url_path}?{urlencode(query)}>; rel="next"'
+            asked = self.call.query
+            query = {name: asked.getlist(name) for name in asked} | {
+                "cursor": [self.next_cursor],
+                "limit": [str(self.limit)],
+            }
+            headers["Link"] = f'<{self.call.url_path}?{urlencode(query, doseq=True)}>; rel="next"'
         return Answer(body, 200, headers)
 
 

@@ -8,6 +8,11 @@ from entrypoints.presentation.personal_data import shortened_address
 from entrypoints.presentation.responses import ResponseBody, Time, utc
 
 
+def member_name(member: Member, *, masked: bool) -> str:
+    """Return the name of a member, or the shortened address for a masked reader."""
+    return shortened_address(member.email) if masked else member.name or member.email
+
+
 class AuditLogEntry(ResponseBody):
     """One act in a workspace, one read or one denied write. An act has two entries: it begins, and it is answered."""
 
@@ -23,9 +28,7 @@ class AuditLogEntry(ResponseBody):
 
     @classmethod
     def of(cls, record: AuditRecord, member: Member | None, address: str | None, *, masked: bool) -> AuditLogEntry:
-        name = None
-        if member is not None:
-            name = shortened_address(member.email) if masked else member.name or member.email
+        name = None if member is None else member_name(member, masked=masked)
         return cls(
             record.position,
             utc(record.recorded_at),

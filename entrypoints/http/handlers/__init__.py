@@ -28,6 +28,7 @@ from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.consent_page import ConsentPageHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.desk import DeskHandlers
+from entrypoints.http.handlers.desk_audit import DeskAuditHandlers
 from entrypoints.http.handlers.desk_dead_letters import DeskDeadLetterHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
 from entrypoints.http.handlers.desk_keys import DeskKeyHandlers
@@ -180,10 +181,13 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     refunds = RefundHandlers(commands.refunds, cipher, database)
     refund_previews = RefundPreviewHandlers(commands.refunds, database)
     keys = KeyHandlers(access.credentials, queries, general_limits(service.settings))
-    desk = Desk(site, commands.workspaces, access.member_sessions, paths)
     knowledge = KnowledgeHandlers(database)
     dead_letters = DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set)
     dead_mails = DeadMailHandlers(service.mail.dead)
+    security_events = SecurityEventHandlers(access.security_events, access.addresses, queries)
+    audit_log = AuditLogHandlers(access.log, access.addresses, commands.workspaces.workspaces, queries)
+    access_log = AccessLogHandlers(access.log)
+    desk = Desk(site, commands.workspaces, access.member_sessions, access.security_events, paths)
     gift_search = GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names)
     return [
         TellHandlers(
@@ -254,8 +258,10 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         SignInPageHandlers(access.login_codes, database, cipher, service.mail.outbox, site, access.member_sessions),
         DeskSignInHandlers(access.login_codes, sessions, desk),
         DeskMemberHandlers(workspaces, sessions, desk),
-        SecurityEventHandlers(access.security_events, access.addresses, queries),
-        AuditLogHandlers(access.log, access.addresses, commands.workspaces.workspaces, queries),
+        security_events,
+        audit_log,
+        access_log,
+        DeskAuditHandlers(audit_log, access_log, security_events, desk),
         keys,
         DeskKeyHandlers(keys, desk),
         ManagePageHandlers(
@@ -288,7 +294,6 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         dead_mails,
         DeskMailHandlers(dead_mails, desk),
         ProjectionHandlers(queries, service.rebuilds),
-        AccessLogHandlers(access.log),
         refund_requests,
         DeskRefundHandlers(refund_previews, refunds, refund_requests, desk),
         RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs),

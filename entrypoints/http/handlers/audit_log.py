@@ -15,7 +15,7 @@ from entrypoints.http.handlers.members import named_workspace
 from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.http.paging import requested_page
 from entrypoints.http.problems import invalid
-from entrypoints.http.query import choice_parameter, day_parameter, id_parameter, parse_time
+from entrypoints.http.query import choice_parameter, day_parameter, flag_parameter, id_parameter, parse_time
 from entrypoints.presentation.audit_log import AuditLogEntry, AuditLogPage
 from entrypoints.presentation.exports import as_csv
 from entrypoints.presentation.responses import encode
@@ -57,10 +57,11 @@ class AuditLogHandlers:
         since, until = day_parameter(call, "from"), day_parameter(call, "to", end_of_day=True)
         if since and until and since >= until:
             raise invalid("/to", "must be later than the beginning of the period", FaultCode.OUT_OF_RANGE)
-        operation = call.query.get("operation")
-        if operation is not None and "\0" in operation:
+        operations = call.query.getlist("operation") or None
+        if operations is not None and any("\0" in operation for operation in operations):
             raise invalid("/operation", "contains characters that are not text", FaultCode.NOT_TEXT)
-        return AuditSelection(workspace, id_parameter(call, "member"), operation, since, until)
+        without_begun = "begun" in call.query and not flag_parameter(call, "begun")
+        return AuditSelection(workspace, id_parameter(call, "member"), operations, since, until, without_begun)
 
     def _all(self, selection: AuditSelection) -> Iterator[AuditRecord]:
         """Yield the selected records, newest first. Those that are added meanwhile are not among them."""

@@ -112,7 +112,7 @@ class AuditTrail:
             AccessRecord(
                 actor or call.principal.name,
                 f"{call.operation.method} {call.operation.path}",
-                logged_object(list(call.path_params.values()), fixed_names=projections.BY_NAME),
+                logged_object(_path_values(call), fixed_names=projections.BY_NAME),
                 outcome,
                 call.logged_id,
             ),
@@ -155,6 +155,11 @@ class RecentReads:
             if len(self._ends) > MAX_RECENT_READS:
                 self._ends.popitem(last=False)
         return True
+
+
+def _path_values(call: Call) -> list[str]:
+    """Return the parts of the path that vary, without those that a handler added to the call."""
+    return [value for name, value in call.path_params.items() if f"{{{name}}}" in call.operation.path]
 
 
 def _is_audited(operation: Operation) -> bool:

@@ -12,9 +12,17 @@ from entrypoints.http.table.members import WORKSPACE
 
 FILTERS = (
     Parameter("member", "Only acts of the member with this id.", {"type": "string", "format": "uuid"}),
-    Parameter("operation", "Only this operation, such as `DELETE /api/tickets/{ticket_id}`."),
+    Parameter(
+        "operation",
+        "Only this operation, such as `DELETE /api/tickets/{ticket_id}`; it may be named several times.",
+    ),
     Parameter("from", "The first day of the period in UTC, or its first moment."),
     Parameter("to", "The last day of the period in UTC, or the first moment after it."),
+    Parameter(
+        "begun",
+        "With `false`, the beginning of an act is left out if its outcome is recorded.",
+        {"type": "boolean", "default": True},
+    ),
 )
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -171,6 +171,9 @@ def test_entries_are_filtered_by_member_operation_and_time_page_by_page(
     assert [entry["outcome"] for entry in mine] == ["begun", "answered 201"]
     assert entries(operation="POST /api/tickets/create") == entries()
     assert entries(operation="DELETE /api/tickets/{ticket_id}") == []
+    several = owner.get(log, params={"operation": ["DELETE /x", "POST /api/tickets/create"], "limit": "1"})
+    assert len(several.json()["auditLog"]) == 1
+    assert several.headers["link"].count("operation=") == 2
     assert entries(from_=mine[0]["at"], to=mine[1]["at"]) == [mine[0]]
     assert entries(to="2020-01-01") == []
     assert entries(member=str(uuid7())) == []
@@ -187,6 +190,24 @@ def test_entries_are_filtered_by_member_operation_and_time_page_by_page(
         {"who": "x"},
     ):
         problem(owner.get(log, params=parameters), 422, "invalid")
+
+
+def test_the_beginning_of_an_act_is_left_out_once_its_outcome_is_recorded(
+    live: LiveService, workspace: str, owner: Client, entries: Entries
+):
+    owner.open_ticket()
+    live.service.access.log.append(
+        AccessRecord("admin", "POST /interrupted", "", "begun", "r-interrupted"), AccessDetails(workspace)
+    )
+    assert [entry["outcome"] for entry in entries(begun="false")] == ["answered 201", "begun"]
+    assert [entry["outcome"] for entry in entries(begun="true")] == ["begun", "answered 201", "begun"]
+    problem(owner.get(f"/api/workspaces/{workspace}/audit-log", params={"begun": "x"}), 422, "invalid")
+
+
+def test_an_act_has_the_same_object_at_its_beginning_and_its_end(owner: Client, caseworker: Client, entries: Entries):
+    member = my_id(caseworker)
+    owner.post(f"/desk/members/{member}", data={"do": "role", "role": "admin"}, headers={"Accept": "text/html"})
+    assert {entry["object"] for entry in entries(operation="POST /desk/members/{member_id}")} == {member}
 
 
 def test_the_export_has_the_same_entries_as_a_table_and_as_lines(owner: Client, log: str, entries: Entries):
@@ -273,7 +294,8 @@ def test_a_page_of_the_log_reads_no_more_than_its_entries(live: LiveService, wor
     log.append(record, AccessDetails(workspace, member, "127.0.0.1"))
     queries = ((RECORDS_OF_WORKSPACE, "access_log_of_workspace"), (RECORDS_OF_MEMBER, "access_log_of_member"))
     for query, index in queries:
-        values = dict.fromkeys(("operation", "since", "until", "time", "position"))
+        values: dict[str, object] = dict.fromkeys(("operations", "since", "until", "time", "position"))
+        values["without_begun"] = True
         with database.transaction() as cursor:
             # The tables of a test are so small that nothing else would follow an index.
             cursor.execute(

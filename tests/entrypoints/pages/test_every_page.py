@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from adapters.identity.security_events import SecurityEventKind
 from adapters.ids import uuid7
 from domain.errors import StepFailed
 from domain.members import MemberRole
@@ -479,6 +480,25 @@ def test_the_pages_of_a_story_that_is_approved_before_it_is_public(look: Look, l
         show_each("approved")
         ticket.post("/publish", {})
         show_each("approved-and-public")
+
+
+def test_the_pages_of_the_audit_log_and_of_security_events(look: Look, live: LiveService):
+    workspace, note = f"w-{uuid7().hex[-12:]}", live.service.access.security_events.note
+    with joined_member(live, workspace, MemberRole.OWNER) as owner:
+        owner.patch("/api/me", json={"name": LONG_NAME})
+        look.as_whom(token_of(owner))
+        look.at("/desk/security-events", "desk-security-events-none")
+        ticket = owner.open_ticket()
+        owner.post(f"/desk/tickets/{ticket.id}/notes", data={"text": "Llamar."})
+        owner.post(f"/desk/tickets/{uuid7()}/notes", data={"text": "Llamar."})
+        for kind in SecurityEventKind:
+            note(kind, workspace, str(uuid7()), "2001:db8:85a3:1234:5678:8a2e:370:7334")
+        look.at("/desk/audit-log", "desk-audit-log").locator("tbody details summary").first.click()
+        look.now("desk-audit-log-details")
+        look.at("/desk/audit-log?act=none", "desk-audit-log-error")
+        look.at("/desk/security-events", "desk-security-events").locator("article button").first.click()
+        expect(look.page.locator(".notice.good")).to_be_visible()
+        look.at("/desk/security-events?show=all", "desk-security-events-all")
 
 
 def token_of(member: Client) -> str:
