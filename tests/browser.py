@@ -41,6 +41,9 @@ OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Each page runs its scripts for less than a second: compiling them better takes more than it saves. A look at ten
+    # pages takes 0.93 instead of 1.09 seconds of processor time for each.
+    "--js-flags=--no-opt,--no-maglev",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     f"--use-file-for-fake-audio-capture={RECORDING.with_suffix('.wav')}",
