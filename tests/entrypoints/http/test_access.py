@@ -24,6 +24,7 @@ from entrypoints.http.operations import Operation
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, LiveService, Ticket, eventually
 from tests.entrypoints.conftest import Deal
+from tests.entrypoints.http.batches import batches, named
 from tests.entrypoints.http.contract import problem
 from tests.fakes.databases import recorded_statements
 from tests.fakes.mailbox import files
@@ -576,10 +577,6 @@ def statuses_of_members(method: str, path: str) -> tuple[int, ...]:
     return (statuses[0],) * len(MEMBERS) if alike else OF_NOBODY
 
 
-def named(operation: Operation) -> str:
-    return f"{operation.method} {operation.path}"
-
-
 def test_every_operation_has_its_rule():
     operations_with_rule = {*TICKET_RULES, *OPEN_RULES}
     missing = [named(o) for o in OPERATIONS if (o.method, o.path) not in operations_with_rule]
@@ -692,19 +689,6 @@ def send_request(client: Client, method: str, path: str, ticket: str, send: dict
     return client.request(method, place, **send | {"headers": headers})
 
 
-# A test of its own for each operation would take longer than its requests, so each test tries several.
-OPERATIONS_OF_A_TEST = 24
-
-
-def several(calls: Iterable[Call]) -> list[Any]:
-    """Return the parameters of tests that try several operations each."""
-    calls = list(calls)
-    return [
-        pytest.param(calls[start : start + OPERATIONS_OF_A_TEST], id=f"from {' '.join(calls[start])}")
-        for start in range(0, len(calls), OPERATIONS_OF_A_TEST)
-    ]
-
-
 @dataclass(frozen=True)
 class Answer:
     """The status of the answer to a call, and the status that the rule of its operation expects."""
@@ -720,7 +704,7 @@ def unexpected(answers: Iterable[Answer]) -> list[Answer]:
     return [answer for answer in answers if answer.status != answer.expected]
 
 
-@pytest.mark.parametrize("calls", several(TICKET_RULES))
+@pytest.mark.parametrize("calls", batches(TICKET_RULES, " ".join))
 def test_a_ticket_is_open_to_its_holder_its_workspace_admins_and_auditors(
     people: People, unchanged: Ticket, dealt: Deal, calls: list[Call]
 ):
@@ -785,7 +769,7 @@ def answers_about_a_ticket(people: People, unchanged: Ticket, dealt: Deal, call:
         yield Answer(call, caller, answer.status_code, status)
 
 
-@pytest.mark.parametrize("calls", several(TICKET_RULES))
+@pytest.mark.parametrize("calls", batches(TICKET_RULES, " ".join))
 def test_a_ticket_is_open_to_the_members_of_its_workspace_as_far_as_their_roles_allow(
     people: People, unchanged: Ticket, dealt: Deal, calls: list[Call]
 ):
@@ -813,7 +797,7 @@ def answers_to_members(people: People, unchanged: Ticket, dealt: Deal, call: Cal
         yield Answer(call, role, answer.status_code, 403)
 
 
-@pytest.mark.parametrize("calls", several(TICKET_RULES))
+@pytest.mark.parametrize("calls", batches(TICKET_RULES, " ".join))
 def test_publishing_opens_the_totals_and_nothing_else(people: People, published: Ticket, calls: list[Call]):
     assert unexpected(answer for call in calls for answer in answers_about_a_campaign(people, published, call)) == []
 
@@ -837,7 +821,7 @@ def answers_about_a_campaign(people: People, published: Ticket, call: Call) -> I
         yield Answer(call, caller, answer.status_code, status)
 
 
-@pytest.mark.parametrize("calls", several(OPEN_RULES))
+@pytest.mark.parametrize("calls", batches(OPEN_RULES, " ".join))
 def test_operations_without_a_ticket_are_open_to_the_roles_of_the_table(people: People, dealt: Deal, calls: list[Call]):
     assert unexpected(answer for call in calls for answer in answers_by_role(people, dealt, call)) == []
 
@@ -872,7 +856,7 @@ def answers_by_role(people: People, dealt: Deal, call: Call) -> Iterator[Answer]
     people.visitor.cookies.clear()
 
 
-@pytest.mark.parametrize("calls", several(rule for rule in OPEN_RULES if rule != ENDS_SESSIONS))
+@pytest.mark.parametrize("calls", batches((rule for rule in OPEN_RULES if rule != ENDS_SESSIONS), " ".join))
 def test_operations_without_a_ticket_are_open_to_the_roles_of_members(people: People, calls: list[Call]):
     answers = []
     for method, path in calls:
@@ -1017,9 +1001,9 @@ def ways(people: People, live: LiveService, operation: Operation) -> list[tuple[
     ]
 
 
-@pytest.mark.parametrize("calls", several((o.method, o.path) for o in OPERATIONS if not o.hidden))
-def test_the_openapi_document_describes_the_access(people: People, live: LiveService, calls: list[Call]):
-    for operation in (o for o in OPERATIONS if (o.method, o.path) in calls):
+@pytest.mark.parametrize("operations", batches((o for o in OPERATIONS if not o.hidden), named))
+def test_the_openapi_document_describes_the_access(people: People, live: LiveService, operations: list[Operation]):
+    for operation in operations:
         described = live.openapi["paths"][operation.path][operation.method.lower()]["security"]
         if operation.access.ignores_credentials:
             assert described == [], named(operation)

@@ -17,6 +17,7 @@ from entrypoints.http.operations import BodyKind, Operation
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.conftest import Deal
+from tests.entrypoints.http.batches import batches, named
 from tests.entrypoints.http.contract import LEAKS
 
 MOST_GROWTH_BYTES = 512 * 1024 * 1024
@@ -64,11 +65,13 @@ BODIES = (
     b'{"' + b"k" * 200_000 + b'": 1}', b"{" + b",".join(b'"%d":1' % n for n in range(20_000)) + b"}",
     b"\x1f\x8b\x08\x00", b'"' + b"x" * 1_000_000 + b'"',
 )  # fmt: skip
+# Values that are allowed, for the other fields of a body.
+FILLED: dict[str, Any] = {
+    "contactType": "EMAIL", "contactValue": "ada@example.com", "category": "OTHER", "message": "Help me.",
+    "docType": "OTHER", "amount": 5, "currency": "USD", "consent": True, "newContactValue": "a@example.com",
+    "type": "NOTE", "title": "A", "content": "B", "requestId": str(uuid7()), "code": "1", "reason": "x",
+}  # fmt: skip
 NO_END = {("DELETE", "/api/tickets/{ticket_id}"), ("POST", "/admin/profiles/{ticket_id}/approve-reset")}
-
-
-def named(operation: Operation) -> str:
-    return f"{operation.method} {operation.path}"
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,7 @@ class CalledOperation:
         all_headers: dict[str, Any] = ({"Content-Type": self.type} if content else {}) | (headers or {})
         url = f"{path}?{query}" if query else path
         answer = self._asker.request(self.operation.method, url, content=content, headers=all_headers)
-        exchange = (url[:300], content[:300], headers, answer.text[:500])
+        exchange = (named(self.operation), url[:300], content[:300], headers, answer.text[:500])
         assert answer.status_code < 500, exchange
         assert answer.headers["x-request-id"], exchange
         # One is the program that checks exports, the other names it.
@@ -125,32 +128,35 @@ class CalledOperation:
             assert not LEAKS.search(answer.text), exchange
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if "{" in o.path], ids=named)
-def test_no_path_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
-    place = CalledOperation(operation, askers)
-    for at, name in enumerate(place.names):
-        for value in dealt(IN_PATHS, at + OPERATIONS.index(operation), 12):
-            # With an idempotency key, the path is stored as well.
-            place.send(parts={name: value}, headers={"Idempotency-Key": b"k"} if operation.idempotency_key else {})
+@pytest.mark.parametrize("operations", batches([o for o in OPERATIONS if "{" in o.path], named))
+def test_no_path_causes_an_internal_error(askers: tuple[Ticket, Client], operations: list[Operation], dealt: Deal):
+    for operation in operations:
+        place = CalledOperation(operation, askers)
+        for at, name in enumerate(place.names):
+            for value in dealt(IN_PATHS, at + OPERATIONS.index(operation), 12):
+                # With an idempotency key, the path is stored as well.
+                place.send(parts={name: value}, headers={"Idempotency-Key": b"k"} if operation.idempotency_key else {})
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.query], ids=named)
-def test_no_query_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
-    place = CalledOperation(operation, askers)
-    for at, parameter in enumerate(operation.query):
-        for value in dealt(IN_QUERIES, at + OPERATIONS.index(operation), 12):
-            place.send(query=f"{parameter.name}={value}")
-    for query in dealt(QUERIES, OPERATIONS.index(operation), 3):
-        place.send(query=query)
+@pytest.mark.parametrize("operations", batches([o for o in OPERATIONS if o.query], named))
+def test_no_query_causes_an_internal_error(askers: tuple[Ticket, Client], operations: list[Operation], dealt: Deal):
+    for operation in operations:
+        place = CalledOperation(operation, askers)
+        for at, parameter in enumerate(operation.query):
+            for value in dealt(IN_QUERIES, at + OPERATIONS.index(operation), 12):
+                place.send(query=f"{parameter.name}={value}")
+        for query in dealt(QUERIES, OPERATIONS.index(operation), 3):
+            place.send(query=query)
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if (o.method, o.path) not in NO_END], ids=named)
-def test_no_header_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
-    place = CalledOperation(operation, askers)
-    content = b"{}" if operation.body_kind is not BodyKind.NONE else b""
-    # Headers are read before the operation is, so one operation for each header and value is enough in the suite.
-    for header, value in dealt(list(product(HEADERS, IN_HEADERS)), OPERATIONS.index(operation), len(OPERATIONS)):
-        place.send(headers={header: value}, content=content)
+@pytest.mark.parametrize("operations", batches([o for o in OPERATIONS if (o.method, o.path) not in NO_END], named))
+def test_no_header_causes_an_internal_error(askers: tuple[Ticket, Client], operations: list[Operation], dealt: Deal):
+    for operation in operations:
+        place = CalledOperation(operation, askers)
+        content = b"{}" if operation.body_kind is not BodyKind.NONE else b""
+        # Headers are read before the operation is, so one operation for each header and value is enough in the suite.
+        for header, value in dealt(list(product(HEADERS, IN_HEADERS)), OPERATIONS.index(operation), len(OPERATIONS)):
+            place.send(headers={header: value}, content=content)
 
 
 def fields(operation: Operation) -> list[str]:
@@ -158,32 +164,33 @@ def fields(operation: Operation) -> list[str]:
     return [field.alias or name for name, field in operation.body_model.model_fields.items()]
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.body_model is not None], ids=named)
-def test_no_value_in_a_body_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
-    place = CalledOperation(operation, askers)
-    filled = {"contactType": "EMAIL", "contactValue": "ada@example.com", "category": "OTHER", "message": "Help me."}
-    filled |= {"docType": "OTHER", "amount": 5, "currency": "USD", "consent": True, "newContactValue": "a@example.com"}
-    filled |= {"type": "NOTE", "title": "A", "content": "B", "requestId": str(uuid7()), "code": "1", "reason": "x"}
-    for at, field in enumerate(fields(operation)):
-        other_values = {name: filled[name] for name in fields(operation) if name in filled and name != field}
-        for value in dealt(IN_BODIES, at + OPERATIONS.index(operation), 16):
-            other_fields = json.dumps(other_values)[1:-1]
-            body = f'{{{other_fields}{", " if other_fields else ""}"{field}": {value}}}'
-            place.send(content=body.encode("utf-8", "surrogatepass"))
-    for content in dealt(BODIES, OPERATIONS.index(operation), 8):
-        place.send(content=content)
+@pytest.mark.parametrize("operations", batches([o for o in OPERATIONS if o.body_model is not None], named))
+def test_no_value_in_a_body_causes_an_internal_error(
+    askers: tuple[Ticket, Client], operations: list[Operation], dealt: Deal
+):
+    for operation in operations:
+        place = CalledOperation(operation, askers)
+        for at, field in enumerate(fields(operation)):
+            other_values = {name: FILLED[name] for name in fields(operation) if name in FILLED and name != field}
+            for value in dealt(IN_BODIES, at + OPERATIONS.index(operation), 16):
+                other_fields = json.dumps(other_values)[1:-1]
+                body = f'{{{other_fields}{", " if other_fields else ""}"{field}": {value}}}'
+                place.send(content=body.encode("utf-8", "surrogatepass"))
+        for content in dealt(BODIES, OPERATIONS.index(operation), 8):
+            place.send(content=content)
 
 
 @pytest.mark.parametrize(
-    "operation", [o for o in OPERATIONS if o.body_kind in (BodyKind.FORM, BodyKind.WEBHOOK)], ids=named
+    "operations", batches([o for o in OPERATIONS if o.body_kind in (BodyKind.FORM, BodyKind.WEBHOOK)], named)
 )
 def test_no_form_and_no_event_causes_an_internal_error(
-    askers: tuple[Ticket, Client], operation: Operation, dealt: Deal
+    askers: tuple[Ticket, Client], operations: list[Operation], dealt: Deal
 ):
-    place = CalledOperation(operation, askers)
-    contents = (*BODIES, *(f"amount={value}".encode() for value in IN_QUERIES), b"&" * 5_000, b"a=b&" * 5_000)
-    for content in dealt(contents, OPERATIONS.index(operation), 3):
-        place.send(content=content, headers={"Stripe-Signature": b"t=1,v1=00"})
+    for operation in operations:
+        place = CalledOperation(operation, askers)
+        contents = (*BODIES, *(f"amount={value}".encode() for value in IN_QUERIES), b"&" * 5_000, b"a=b&" * 5_000)
+        for content in dealt(contents, OPERATIONS.index(operation), 3):
+            place.send(content=content, headers={"Stripe-Signature": b"t=1,v1=00"})
 
 
 def test_a_gift_of_a_hostile_amount_shows_the_form_again(shared_live: LiveService):

@@ -21,6 +21,7 @@ from entrypoints.http.operations import Operation
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.conftest import Deal
+from tests.entrypoints.http.batches import batches, named
 from tests.entrypoints.http.test_access import NEW_UPLOAD, OPEN_RULES, TICKET_RULES
 from tests.fakes.databases import recorded_statements
 from tests.fakes.photos import PDF
@@ -133,28 +134,32 @@ def variants(operation: Operation, own: dict[str, str]) -> list[tuple[tuple[str,
     return [*(((name,), None) for name in named), *((names, None) for names in together), *(((), f) for f in filters)]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method} {operation.path}")
+@pytest.mark.parametrize("operations", batches(OPERATIONS, named, 64))
 def test_an_object_of_another_workspace_is_answered_exactly_as_one_that_does_not_exist(
-    organisations: tuple[Organisation, Organisation], shared_live: LiveService, dealt: Deal, operation: Operation
+    organisations: tuple[Organisation, Organisation],
+    shared_live: LiveService,
+    dealt: Deal,
+    operations: list[Operation],
 ):
     ours, theirs = organisations
-    absent = {name: str(uuid7()) for name in theirs.objects} | {"workspace": new_workspace()}
-    others = dealt(ours.others, OPERATIONS.index(operation), len(ours.others))
-    for names, filter in variants(operation, ours.objects):
-        for asker in (ours.owner, *others):
-            answers = []
-            # The first call warms up what later calls have in memory.
-            for objects in (absent, theirs.objects, absent):
-                asked = ours.objects | {name: objects[name] for name in names}
-                query = {filter: objects[FILTERS[filter]]} if filter else {}
-                status, text, statements = answered(shared_live, asker, operation, asked, query)
-                for name, id in objects.items():
-                    text = text.replace(id, name) if name in names or query else text
-                answers.append((status, text, statements))
-                assert not [name for name, id in theirs.objects.items() if id in text]
-            assert answers[1][:2] == answers[2][:2], (names, filter)
-            # The work is the same, so response times reveal nothing either.
-            assert answers[1][2] == answers[2][2], (names, filter)
+    for operation in operations:
+        absent = {name: str(uuid7()) for name in theirs.objects} | {"workspace": new_workspace()}
+        others = dealt(ours.others, OPERATIONS.index(operation), len(ours.others))
+        for names, filter in variants(operation, ours.objects):
+            for asker in (ours.owner, *others):
+                answers = []
+                # The first call warms up what later calls have in memory.
+                for objects in (absent, theirs.objects, absent):
+                    asked = ours.objects | {name: objects[name] for name in names}
+                    query = {filter: objects[FILTERS[filter]]} if filter else {}
+                    status, text, statements = answered(shared_live, asker, operation, asked, query)
+                    for name, id in objects.items():
+                        text = text.replace(id, name) if name in names or query else text
+                    answers.append((status, text, statements))
+                    assert not [name for name, id in theirs.objects.items() if id in text], named(operation)
+                assert answers[1][:2] == answers[2][:2], (named(operation), names, filter)
+                # The work is the same, so response times reveal nothing either.
+                assert answers[1][2] == answers[2][2], (named(operation), names, filter)
 
 
 def readable() -> list[Operation]:
