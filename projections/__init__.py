@@ -7,6 +7,7 @@ from projections import (
     donation_ledger,
     fee_ledger,
     page_words,
+    refund_requests,
     support,
     ticket_status,
     workspaces,
@@ -23,5 +24,6 @@ ALL: tuple[Projection, ...] = (
     page_words,
     attachments,
     workspaces,
+    refund_requests,
 )
 BY_NAME = {projection.NAME: projection for projection in ALL}

@@ -36,6 +36,7 @@ from entrypoints.http.handlers.desk_knowledge import DeskKnowledgeHandlers
 from entrypoints.http.handlers.desk_mails import DeskMailHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
+from entrypoints.http.handlers.desk_refund_requests import DeskRefundRequestHandlers
 from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.desk_support import DeskSupportHandlers
@@ -71,6 +72,7 @@ from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recording_pages import RecordingPageHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
+from entrypoints.http.handlers.refund_request_list import RefundRequestListHandlers
 from entrypoints.http.handlers.refund_requests import RefundRequestHandlers
 from entrypoints.http.handlers.refund_runs import RefundRunHandlers
 from entrypoints.http.handlers.security_events import SecurityEventHandlers
@@ -178,6 +180,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     support = SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database)
     approvals = ApprovalHandlers(commands.approvals, ticket_reader, cipher)
     refund_requests = RefundRequestHandlers(commands.refunds, database)
+    refund_request_list = RefundRequestListHandlers(queries, cipher)
     refunds = RefundHandlers(commands.refunds, cipher, database)
     refund_previews = RefundPreviewHandlers(commands.refunds, database)
     keys = KeyHandlers(access.credentials, queries, general_limits(service.settings))
@@ -295,6 +298,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeskMailHandlers(dead_mails, desk),
         ProjectionHandlers(queries, service.rebuilds),
         refund_requests,
+        refund_request_list,
+        DeskRefundRequestHandlers(refund_request_list, desk),
         DeskRefundHandlers(refund_previews, refunds, refund_requests, desk),
         RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs),
         refunds,

@@ -10,12 +10,13 @@ from starlette.datastructures import QueryParams
 
 from adapters.localisation import format_date, format_money, supported_language
 from domain.values import CURRENCIES, DonationStatus, Money
-from entrypoints.http.desk import DESK, REFUNDERS, Desk
+from entrypoints.http.desk import DESK, MANAGERS, REFUNDERS, Desk
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.found_donations import FoundDonation, FoundDonationPage
+from projections.refund_requests import open_requests
 
 GIFTS = f"{DESK}/gifts"
 # Three digits after a comma may be thousands.
@@ -60,8 +61,16 @@ class DeskGiftHandlers:
             statuses=tuple(DonationStatus),
             may_refund=call.principal.member_role in REFUNDERS,
             currencies=sorted(CURRENCIES),
+            open_requests=self._open_requests(call),
             next_url=_url({**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
         )
+
+    def _open_requests(self, call: Call) -> int:
+        """Return how many refunds wait for a decision of the reader, who may make it."""
+        workspace = call.principal.workspace
+        if workspace is None or call.principal.member_role not in MANAGERS:
+            return 0
+        return call.reads.ask(lambda cursor: open_requests(cursor, workspace))
 
 
 def _line(gift: FoundDonation, language: str) -> Line:

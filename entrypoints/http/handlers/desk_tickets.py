@@ -27,7 +27,7 @@ from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.desk import DeskChange, DeskHandlers, NewNote, stored_notes
 from entrypoints.http.handlers.publish_page import approval_values
 from entrypoints.http.handlers.sign_in_pages import page_language
-from entrypoints.http.handlers.ticket_list import TicketListHandlers
+from entrypoints.http.handlers.ticket_list import TicketListHandlers, may_search
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
 from entrypoints.http.problems import Problem, problem_of
@@ -95,6 +95,7 @@ class DeskTicketHandlers:
             with_filter=lambda name, value: _url({**chosen, name: value}),
             next_url=_url({**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
             may_open=call.principal.member_role in ASSIGNABLE,
+            may_search=may_search(call),
         )
 
     def show(self, call: Call) -> Answer[bytes]:

@@ -12,7 +12,8 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.search.ticket_search import SearchHashes
 from domain.approval import ApprovalState
 from domain.desk import LONGEST_LABEL
-from domain.errors import FaultCode
+from domain.errors import FaultCode, ForbiddenError
+from domain.members import MemberRole
 from domain.values import Kind, Role
 from entrypoints.http.handlers.tickets import searched_contacts
 from entrypoints.http.operations import Answer, Call
@@ -27,6 +28,8 @@ from projections.model import Row
 LONGEST_SEARCH = 200
 MOST_LABELS_SEARCHED = 5
 NOBODY, ONESELF = "none", "me"
+# What finds tickets by what people said or were called.
+_SEARCHES = ("q", "label")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class TicketListHandlers:
     contact_index: ContactIndex
 
     def list_tickets(self, call: Call) -> Answer[TicketList]:
+        require_search_allowed(call)
         page, sort = requested_page(call), choice_parameter(call, "sort", tuple(Sort))
         after, workspace = _after(page, sort), requested_workspace(call)
         filters = _filters(call)
@@ -65,6 +69,17 @@ class TicketListHandlers:
             words=self.hashes.words(workspace, text) if text.strip() else None,
             contacts=[index for contact in searched_contacts(text) for index in self.contact_index.all_of(contact)],
         )
+
+
+def may_search(call: Call) -> bool:
+    """Return False for accountants: who has a contact or a name would learn which masked ticket is that person's."""
+    return call.principal.member_role is not MemberRole.ACCOUNTANT
+
+
+def require_search_allowed(call: Call) -> None:
+    """ForbiddenError if the query searches for people, and the caller may not."""
+    if not may_search(call) and any(name in call.query for name in _SEARCHES):
+        raise ForbiddenError("Accountants do not search for people. They find gifts by their donors instead.")
 
 
 def requested_workspace(call: Call) -> str | None:

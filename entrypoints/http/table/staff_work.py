@@ -20,12 +20,15 @@ OPERATIONS: tuple[Operation, ...] = (
             Parameter(
                 "approval", "Only tickets whose page has this state of approval.", choice_schema(tuple(ApprovalState)),
             ),
-            Parameter("label", "Only tickets with this label. Several parameters name several labels."),
+            Parameter(
+                "label", "Only tickets with this label. Several parameters name several labels. Not for accountants.",
+            ),
             Parameter("assignee", "The member who takes care of the tickets: an id, `me`, or `none`."),
             Parameter("from", "Only tickets that were opened at this time or day, or later."),
             Parameter("to", "Only tickets that were opened before this time, or by the end of this day."),
             Parameter(
-                "q", "A contact as a whole, or words of the name and the title; of a word, three letters are enough.",
+                "q", "A contact as a whole, or words of the name and the title; of a word, three letters are enough."
+                " Not for accountants.",
             ),
             Parameter("sort", "The order; a minus sign means the newest first.", choice_schema(tuple(Sort))),
             Parameter("workspace", "Only tickets of this workspace, for those who may read every one."),

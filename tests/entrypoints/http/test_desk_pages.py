@@ -367,3 +367,14 @@ def test_an_owner_creates_a_key_that_is_shown_once_and_revokes_it_by_the_page(li
         assert revoke is not None
         assert owner.post(revoke[1]).status_code == 303
         assert program.get("/api/tickets").status_code == 401
+
+
+def test_an_accountant_sees_the_list_without_a_search_for_people(live: LiveService, owner: Client, workspace: str):
+    told(owner, "Ada", "A roof")
+    email = new_address()
+    joined_member(live, workspace, MemberRole.ACCOUNTANT, email)
+    accountant = browser_of(live, email)
+    page = accountant.get("/desk")
+    assert (page.status_code, 'name="q"' in page.text, 'name="label"' in page.text) == (200, False, False)
+    assert accountant.get("/desk?q=Ada").status_code == 403
+    assert 'name="q"' in owner.get("/desk").text

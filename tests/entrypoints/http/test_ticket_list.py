@@ -250,6 +250,23 @@ def test_only_members_who_work_with_stories_take_care_of_a_ticket(
         assert (listed["displayName"], listed["assignee"]) == ("[masked]", grace)
 
 
+@pytest.mark.parametrize("query", [{"q": "ada"}, {"q": ""}, {"label": "roof"}, {"q": "ada", "status": "DRAFT"}])
+def test_an_accountant_cannot_search_for_people_whom_the_list_masks(
+    live: LiveService, staff: Client, workspace: str, query: dict[str, str]
+):
+    staff.open_ticket(displayName="Ada Lovelace")
+    with joined_member(live, workspace, MemberRole.ACCOUNTANT) as accountant:
+        problem(accountant.get("/api/tickets", params=query), 403, "forbidden")
+        assert len(ids(accountant, status="DRAFT", sort="createdAt")) == 1
+
+
+@pytest.mark.parametrize("role", sorted(set(MemberRole) - {MemberRole.ACCOUNTANT}))
+def test_all_other_members_search(live: LiveService, staff: Client, workspace: str, role: MemberRole):
+    ticket = staff.open_ticket(displayName="Ada Lovelace")
+    with joined_member(live, workspace, role) as member:
+        assert ids(member, q="lovelace") == [ticket.id]
+
+
 def test_the_chore_reminds_the_assignee_of_a_ticket_that_is_due(
     live: LiveService, staff: Client, caseworker: Client, grace: str
 ):
