@@ -14,6 +14,7 @@ from eventsourcing.domain import BaseAggregate
 from domain import events
 from domain.errors import NotFoundError, RefusedError
 from domain.gift import Gift
+from domain.movements import UNANSWERED_DISPUTE_STATES
 from domain.organisations import ReceiptNumber
 from domain.refund_proposals import MOST_PROPOSALS, Proposals, ProposalState, RefundProposal, proposals_after
 from domain.values import Actor, Donor, GiftWords, Money
@@ -43,6 +44,7 @@ class Donation(BaseAggregate[UUID]):
         self.gift = Gift()
         self.proposals: Proposals = {}
         self.receipt_number: ReceiptNumber | None = None
+        self.reminded_disputes: set[str] = set()
         # The earliest time that Stripe reported for each fact, in Unix seconds.
         self._reported_at: dict[tuple[Any, ...], int] = {}
 
@@ -205,6 +207,14 @@ class Donation(BaseAggregate[UUID]):
     def _awaits_refund(self, request_id: UUID) -> bool:
         return request_id in self.gift.open_requests
 
+    # Deciding: disputes.
+
+    def remind_of_dispute(self, actor: Actor, dispute_id: str, due_by: int) -> None:
+        """Record that the staff are reminded of the dispute, once, and only while it has to be answered."""
+        awaits_answer = self.gift.dispute_state(dispute_id) in UNANSWERED_DISPUTE_STATES
+        if awaits_answer and dispute_id not in self.reminded_disputes:
+            self._trigger(events.DisputeReminderSent, actor, dispute_id=dispute_id, evidence_due_by=due_by)
+
     # Recording the facts that Stripe reports.
 
     def record(self, actor: Actor, event_type: type[events.DonationEvent], **fields: Any) -> None:
@@ -235,6 +245,8 @@ class Donation(BaseAggregate[UUID]):
             self.forgotten, self.words = True, GiftWords()
         elif isinstance(event, events.ReceiptNumbered):
             self.receipt_number = ReceiptNumber(event.year, event.number)
+        elif isinstance(event, events.DisputeReminderSent):
+            self.reminded_disputes.add(event.dispute_id)
         if type(event) in IDENTIFYING_FIELDS:
             fields = vars(event)
             self._reported_at[_identity(type(event), fields)] = fields["report"].at
@@ -244,7 +256,7 @@ class Donation(BaseAggregate[UUID]):
 
 _PAYMENT = ("payment_intent_id", "amount", "session_id", "charge_id", "donor", "captured_at")
 _REFUND = ("refund_id", "amount", "state", "refunded_at", "charge_id", "payment_intent_id")
-_DISPUTE = ("dispute_id", "amount", "state")
+_DISPUTE = ("dispute_id", "amount", "state", "reason", "evidence_due_by", "disputed_at")
 _DISPUTE_FUNDS = ("dispute_id", "balance_transaction_id", "amount", "moved_at", "payment_intent_id", "exchange_rate")
 _FEE = ("balance_transaction_id", "source_id", "category", "gross", "fee", "created_at")
 _EXCHANGE = ("exchange_rate", "fee_details", "converted")

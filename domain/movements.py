@@ -35,6 +35,8 @@ DISPUTE_RANK = {
     "lost": 8,
 }
 CLOSED_DISPUTE_STATES = frozenset({"warning_closed", "prevented", "won", "lost"})
+# We have to answer a dispute or an inquiry in one of these states, or lose it.
+UNANSWERED_DISPUTE_STATES = frozenset({"warning_needs_response", "needs_response"})
 OPEN_DISPUTE_STATES = frozenset({"", "needs_response", "under_review"})
 # A paid donation with a dispute in one of these states counts as disputed. An inquiry alone does not count.
 DISPUTED_STATES = OPEN_DISPUTE_STATES | {"lost"}

@@ -109,8 +109,10 @@ class Donations(Protocol):
     def get(self, ticket_id: UUID, donation_id: UUID) -> Donation:
         """Return the donation in its present state; NotFoundError if there is none."""
 
-    def change(self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T]) -> T:
-        """Load, decide and record, as for tickets."""
+    def change(
+        self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T], mails: Sequence[Message] = ()
+    ) -> T:
+        """Load, decide and record, as for tickets; the mails are queued with the events, and not without any."""
 
 
 class SupportTickets(Protocol):

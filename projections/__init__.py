@@ -3,6 +3,7 @@
 from projections import (
     attachments,
     contact_index,
+    disputes,
     documents,
     donation_ledger,
     fee_ledger,
@@ -25,5 +26,6 @@ ALL: tuple[Projection, ...] = (
     attachments,
     workspaces,
     refund_requests,
+    disputes,
 )
 BY_NAME = {projection.NAME: projection for projection in ALL}

@@ -318,5 +318,7 @@ class StoredDonations:
         donation: Donation = self._streams.load(donation_stream(ticket_id, donation_id))
         return donation
 
-    def change(self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T]) -> T:
-        return self._streams.change(donation_stream(ticket_id, donation_id), decide)
+    def change(
+        self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T], mails: Sequence[Message] = ()
+    ) -> T:
+        return self._streams.change(donation_stream(ticket_id, donation_id), decide, mails=lambda _: mails)

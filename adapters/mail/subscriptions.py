@@ -30,6 +30,7 @@ class News(StrEnum):
     WEEKLY_GIFTS = "weekly_gifts"
     GOAL = "goal"
     THANKS = "thanks"
+    DISPUTES = "disputes"
 
 
 OPTIONAL_KINDS: Mapping[str, News] = MappingProxyType(
@@ -43,10 +44,11 @@ OPTIONAL_KINDS: Mapping[str, News] = MappingProxyType(
         "weekly_gifts": News.WEEKLY_GIFTS,
         "goal_reached": News.GOAL,
         "thanks": News.THANKS,
+        "dispute_due": News.DISPUTES,
     }
 )
-# Those that the holder of a ticket gets; donors get thanks.
-NEWS_OF_HOLDERS = tuple(news for news in News if news is not News.THANKS)
+# Donors get thanks, the staff reminders of disputes, and the holder of a ticket all others.
+NEWS_OF_HOLDERS = tuple(news for news in News if news not in (News.THANKS, News.DISPUTES))
 # 128 bits in hexadecimal digits.
 SIGNATURE_DIGITS = 32
 

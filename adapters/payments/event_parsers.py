@@ -19,6 +19,7 @@ from adapters.payments.stripe_objects import (
     SESSION,
     MalformedObject,
     StripeObject,
+    checked_time,
 )
 from domain.events import (
     CheckoutExpired,
@@ -219,8 +220,28 @@ def _dispute_reported(dispute: StripeObject, report: StripeReport, _: HashEmail)
         raise MalformedObject("status")
     yield ParsedFact(
         DisputeClosed if state in CLOSED_DISPUTE_STATES else DisputeOpened,
-        {"dispute_id": dispute.text("id"), "amount": dispute.money("amount"), "state": state, "report": report},
+        {
+            "dispute_id": dispute.text("id"),
+            "amount": dispute.money("amount"),
+            "state": state,
+            "reason": _dispute_reason(dispute),
+            "evidence_due_by": _evidence_due_by(dispute),
+            "disputed_at": dispute.optional_time("created"),
+            "report": report,
+        },
     )
+
+
+def _dispute_reason(dispute: StripeObject) -> str | None:
+    reason = dispute.optional_text("reason")
+    if reason is not None and not _CODE.fullmatch(reason):
+        raise MalformedObject("reason")
+    return reason
+
+
+def _evidence_due_by(dispute: StripeObject) -> int | None:
+    due_by = dispute.mapping("evidence_details").get("due_by")
+    return None if due_by is None else checked_time(due_by, "due_by")
 
 
 def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:

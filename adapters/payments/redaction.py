@@ -32,11 +32,20 @@ def without_personal_data(body: bytes) -> bytes:
 def _redacted(value: object) -> object:
     match value:
         case dict():
-            return {name: _redacted(part) for name, part in value.items() if name in _KEPT}
+            kept = {name: _redacted(part) for name, part in value.items() if name in _KEPT}
+            return kept | _dispute_details(value) if value.get("object") == "dispute" else kept
         case list():
             return [_redacted(part) for part in value]
         case _:
             return value
+
+
+def _dispute_details(dispute: dict[str, object]) -> dict[str, object]:
+    """Return the reason and the deadline of a dispute; in other objects these names may stand for anything."""
+    reason, evidence = dispute.get("reason"), dispute.get("evidence_details")
+    due_by = evidence.get("due_by") if isinstance(evidence, dict) else None
+    details: dict[str, object] = {"evidence_details": {"due_by": due_by}} if isinstance(due_by, int) else {}
+    return details | ({"reason": reason} if isinstance(reason, str) else {})
 
 
 def ticket_in_metadata(body: bytes) -> UUID | None:

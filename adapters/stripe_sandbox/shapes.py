@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from adapters.payments.stripe_objects import StripeDict
 
 API_VERSION = "2026-10-28.endive"
+SECONDS_FOR_EVIDENCE = 9 * 86_400
 
 _BASE62 = string.digits + string.ascii_letters
 
@@ -281,7 +282,7 @@ def dispute(charge: StripeDict, *, now: int, amount: int, status: str, reason: s
         "enhanced_eligibility_types": [],
         "evidence": {},
         "evidence_details": {
-            "due_by": now + 9 * 86_400,
+            "due_by": now + SECONDS_FOR_EVIDENCE,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,

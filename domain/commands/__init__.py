@@ -6,6 +6,7 @@ from domain.commands.approvals import ApprovalCommands
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.desk import DeskCommands
+from domain.commands.disputes import DisputeCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.donors import DonorCommands
@@ -35,6 +36,7 @@ class Commands:
     donors: DonorCommands
     refunds: RefundCommands
     refund_runs: RefundRunCommands
+    disputes: DisputeCommands
     support: SupportCommands
     workspaces: WorkspaceCommands
     desk: DeskCommands

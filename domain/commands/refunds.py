@@ -12,7 +12,7 @@ from domain.errors import FaultCode, InvalidError, RefusedError, UnavailableErro
 from domain.events import Refunded, RefundFailed
 from domain.movements import LIVE_REFUND_STATES
 from domain.ports import Donations, RefundOrder, Refunds, ReportedRefund
-from domain.values import STRIPE, SYSTEM, Actor, Money, StripeReport
+from domain.values import STRIPE, SYSTEM, Actor, Money, StripeReport, decimals
 
 # Stripe keeps an idempotency key for at least 24 hours. Within this shorter time a repeated call has no second effect.
 IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=23)
@@ -46,6 +46,11 @@ class RefundCommands:
     donations: Donations
     refunds: Refunds
     second_person_over: Decimal | None = None
+
+    def most_alone(self, currency: str) -> int | None:
+        """Return the highest sum that one person may refund of a donation, in the minor unit; None without a limit."""
+        limit = self.second_person_over
+        return None if limit is None else int(limit.scaleb(decimals(currency)))
 
     def preview(self, ticket_id: UUID, donation_id: UUID, amount: Money | None) -> RefundPreview:
         """Return what `request` would refund at present."""

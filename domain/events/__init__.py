@@ -25,6 +25,7 @@ from domain.events.desk import LabelsChanged as LabelsChanged
 from domain.events.desk import NoteAdded as NoteAdded
 from domain.events.desk import TicketAssigned as TicketAssigned
 from domain.events.desk import TicketUnassigned as TicketUnassigned
+from domain.events.disputes import DisputeReminderSent as DisputeReminderSent
 from domain.events.donors import DonorForgetRequested as DonorForgetRequested
 from domain.events.donors import DonorForgotten as DonorForgotten
 from domain.events.receipts import ReceiptNumbered as ReceiptNumbered
@@ -586,13 +587,20 @@ class RefundTotalReported(DonationEvent):
 
 
 class DisputeOpened(DonationEvent):
-    """A dispute was opened or moved to another open state; with a `warning_` state it is only an inquiry."""
+    """A dispute was opened or moved to another open state; with a `warning_` state it is only an inquiry.
+
+    `reason` is Stripe's code. `evidence_due_by` is the last second for evidence, 0 if the bank takes none, and None if
+    it is not known. `disputed_at` is when Stripe created the dispute.
+    """
 
     TOPIC = "dispute_opened"
     dispute_id: str
     amount: Money
     state: str
     report: StripeReport
+    reason: str | None = None
+    evidence_due_by: int | None = None
+    disputed_at: int | None = None
 
 
 class DisputeFundsWithdrawn(DonationEvent):
@@ -627,6 +635,9 @@ class DisputeClosed(DonationEvent):
     amount: Money
     state: str
     report: StripeReport
+    reason: str | None = None
+    evidence_due_by: int | None = None
+    disputed_at: int | None = None
 
 
 # Fees that Stripe charges for a donation.

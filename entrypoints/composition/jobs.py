@@ -2,6 +2,7 @@
 
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
+from adapters.mail.dispute_reminders import DisputeReminders
 from adapters.mail.due_reminders import DueReminders
 from adapters.mail.holders import holder_values
 from adapters.payments.gift_news import GiftNews
@@ -20,6 +21,7 @@ from domain.commands.approvals import ApprovalCommands
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.desk import DeskCommands
+from domain.commands.disputes import DisputeCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.donors import DonorCommands
@@ -118,6 +120,9 @@ class Jobs:
             donors=donors,
             refunds=payments.refunds,
             refund_runs=RefundRunCommands(aggregates.tickets, aggregates.donations, payments.refunds),
+            disputes=DisputeCommands(
+                aggregates.tickets, aggregates.donations, aggregates.workspaces, f"{settings.public_url}/desk"
+            ),
             support=support,
             workspaces=WorkspaceCommands(
                 aggregates.workspaces, aggregates.retention_periods, f"{settings.public_url}/desk"
@@ -154,6 +159,7 @@ class Jobs:
             self.search_indexing.run,
             ForgottenDonors(database, donors).run,
             DueReminders(database, self.commands.desk).run,
+            DisputeReminders(database, self.commands.disputes).run,
             access.idempotency.purge,
             lambda: access.log.forget_addresses(settings.address_days),
             lambda: access.security_events.purge(settings.address_days),

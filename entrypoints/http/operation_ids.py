@@ -46,6 +46,7 @@ OPERATION_IDS: Mapping[str, str] = {
     f"POST {_TICKET}/request-publication": "requestPublication",
     "POST /api/donations/{donation_id}/refund-requests": "askForRefund",
     "GET /api/donations/{donation_id}/refund-requests": "listRefundRequests",
+    "GET /api/disputes": "listDisputes",
     "GET /api/refund-requests": "findRefundRequests",
     "POST /api/donations/{donation_id}/refund-requests/{request_id}/approve": "approveRefund",
     "POST /api/donations/{donation_id}/refund-requests/{request_id}/decline": "declineRefund",

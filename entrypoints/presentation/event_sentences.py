@@ -78,6 +78,7 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "DisputeFundsWithdrawn": N_("The disputed money was taken away."),
     "DisputeFundsReinstated": N_("The disputed money was given back."),
     "DisputeClosed": N_("The dispute ended."),
+    "DisputeReminderSent": N_("The organisation was reminded to answer the dispute."),
     "FeeCharged": N_("The payment service charged a fee."),
     "WorkspaceOpened": N_("The workspace was opened."),
     "WorkspaceClosed": N_("The workspace was closed."),

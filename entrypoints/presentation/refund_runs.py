@@ -44,6 +44,12 @@ class RefundAllProgress(ResponseBody):
     skipped: list[SkippedGift]
     next_cursor: str | None
 
+    @property
+    def gifts(self) -> int:
+        """The number of all gifts of the run."""
+        skipped = self.disputed + self.nothing_left + self.refused + self.needs_second_person
+        return self.waiting + self.requested + skipped
+
     @classmethod
     def of(
         cls,

@@ -17,6 +17,7 @@ from domain.commands.approvals import ApprovalCommands, ApprovedTickets
 from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.desk import DeskCommands
+from domain.commands.disputes import DisputeCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.donor_words import DonorWordsCommands
 from domain.commands.donors import DonorCommands
@@ -184,6 +185,7 @@ def fake_commands(**parts: Any) -> Commands:
         ),
         checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"]),
         desk=DeskCommands(ports["tickets"], ports["desks"], ports["workspaces"], "https://stories.example/desk"),
+        disputes=DisputeCommands(**stores, workspaces=ports["workspaces"], desk_url="https://stories.example/desk"),
         donor_words=DonorWordsCommands(ports["donations"]),
         donors=DonorCommands(ports["donations"], MemoryDonorErasure()),
         attachments=AttachmentCommands(ports["tickets"], ports["contents"]),

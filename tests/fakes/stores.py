@@ -88,6 +88,7 @@ class MemoryTickets:
 @dataclass
 class MemoryDonations:
     streams: MemoryStreams = field(default_factory=MemoryStreams)
+    mails: list[Message] = field(default_factory=list)
 
     def add(self, donation: Donation) -> None:
         self.streams.add(donation)
@@ -96,8 +97,15 @@ class MemoryDonations:
         donation: Donation = self.streams.load(donation_stream(ticket_id, donation_id))
         return donation
 
-    def change(self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T]) -> T:
-        return self.streams.change(donation_stream(ticket_id, donation_id), decide)
+    def change(
+        self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T], mails: Sequence[Message] = ()
+    ) -> T:
+        stream = donation_stream(ticket_id, donation_id)
+        recorded = len(self.streams.events.get(stream, ()))
+        result = self.streams.change(stream, decide)
+        if len(self.streams.events[stream]) > recorded:
+            self.mails += mails
+        return result
 
 
 @dataclass

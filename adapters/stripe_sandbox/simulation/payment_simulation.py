@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from adapters.payments.stripe_objects import StripeDict
-from adapters.stripe_sandbox.shapes import API_VERSION
+from adapters.stripe_sandbox.shapes import API_VERSION, SECONDS_FOR_EVIDENCE
 
 NAMES = (
     "Ada Lovelace",
@@ -309,7 +309,9 @@ class PaymentSimulation:
                 "charge": self.charge["id"],
                 "created": self.now,
                 "currency": self.currency,
+                "evidence_details": {"due_by": self.now + SECONDS_FOR_EVIDENCE},
                 "payment_intent": self.intent["id"] if self.happens(50) else None,
+                "reason": "fraudulent",
                 "status": "warning_needs_response" if inquiry else "needs_response",
                 "livemode": False,
             }

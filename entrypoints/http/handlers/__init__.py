@@ -30,18 +30,21 @@ from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.desk import DeskHandlers
 from entrypoints.http.handlers.desk_audit import DeskAuditHandlers
 from entrypoints.http.handlers.desk_dead_letters import DeskDeadLetterHandlers
+from entrypoints.http.handlers.desk_disputes import DeskDisputeHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
 from entrypoints.http.handlers.desk_keys import DeskKeyHandlers
 from entrypoints.http.handlers.desk_knowledge import DeskKnowledgeHandlers
 from entrypoints.http.handlers.desk_mails import DeskMailHandlers
 from entrypoints.http.handlers.desk_members import DeskMemberHandlers
 from entrypoints.http.handlers.desk_organisation import DeskOrganisationHandlers
+from entrypoints.http.handlers.desk_refund_all import DeskRefundAllHandlers
 from entrypoints.http.handlers.desk_refund_requests import DeskRefundRequestHandlers
 from entrypoints.http.handlers.desk_refunds import DeskRefundHandlers
 from entrypoints.http.handlers.desk_sign_in import DeskSignInHandlers
 from entrypoints.http.handlers.desk_support import DeskSupportHandlers
 from entrypoints.http.handlers.desk_tickets import DeskTicketHandlers
 from entrypoints.http.handlers.desk_workspace import DeskCloseHandlers, DeskRetentionHandlers, FixedPeriods
+from entrypoints.http.handlers.disputes import DisputeHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers
@@ -100,6 +103,7 @@ from entrypoints.http.intake import Intake
 from entrypoints.http.openapi import JsonObject
 from entrypoints.http.pages import Site
 from entrypoints.http.reference import Reference
+from entrypoints.presentation.disputes import dashboard_of
 from entrypoints.presentation.safety import DraftSafety
 
 if TYPE_CHECKING:
@@ -180,6 +184,10 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     support = SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database)
     approvals = ApprovalHandlers(commands.approvals, ticket_reader, cipher)
     refund_requests = RefundRequestHandlers(commands.refunds, database)
+    disputes = DisputeHandlers(
+        queries, cipher, dashboard_of(livemode=service.settings.livemode, sandbox=service.settings.sandbox)
+    )
+    refund_runs = RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs)
     refund_request_list = RefundRequestListHandlers(queries, cipher)
     refunds = RefundHandlers(commands.refunds, cipher, database)
     refund_previews = RefundPreviewHandlers(commands.refunds, database)
@@ -255,6 +263,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         FigureHandlers(queries, cipher, desk),
         gift_search,
         DeskGiftHandlers(gift_search, desk),
+        disputes,
+        DeskDisputeHandlers(disputes, desk),
         LoginCodeHandlers(access.login_codes),
         sessions,
         workspaces,
@@ -301,7 +311,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         refund_request_list,
         DeskRefundRequestHandlers(refund_request_list, desk),
         DeskRefundHandlers(refund_previews, refunds, refund_requests, desk),
-        RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs),
+        refund_runs,
+        DeskRefundAllHandlers(refund_runs, cipher, desk),
         refunds,
         refund_previews,
         knowledge,

@@ -44,7 +44,7 @@ class UnsubscribeHandlers:
             token=token,
             unsubscribed=unsubscribed,
             saved=saved,
-            # Donors get thanks alone, and have nothing to choose.
-            has_choice=OPTIONAL_KINDS.get(call.query.get("kind", "")) is not News.THANKS,
+            # Donors and staff get one kind each, and have nothing to choose.
+            has_choice=OPTIONAL_KINDS.get(call.query.get("kind", "")) not in (News.THANKS, News.DISPUTES),
             wanted=[news for news in NEWS_OF_HOLDERS if news not in unwanted],
         )

@@ -1,15 +1,40 @@
 """Lists over all gifts of a workspace that need a decision or an answer, and their pages."""
 
+from dataclasses import replace
+
 from domain.refund_proposals import ProposalState
+from entrypoints.http.handlers.desk_disputes import DeskDisputeHandlers
+from entrypoints.http.handlers.desk_refund_all import DeskRefundAllHandlers
 from entrypoints.http.handlers.desk_refund_requests import DeskRefundRequestHandlers
+from entrypoints.http.handlers.disputes import STATUSES, DisputeHandlers
 from entrypoints.http.handlers.refund_request_list import RefundRequestListHandlers
-from entrypoints.http.operations import Operation, Parameter
-from entrypoints.http.table.access import CURSOR, LIMIT, NOT_FOUND, READ_REFUND_REQUESTS
-from entrypoints.http.table.desk_pages import DESK_REFUND, HTML, TAG
+from entrypoints.http.operations import Access, BodyKind, Operation, Parameter
+from entrypoints.http.table.access import CURSOR, GIFTS, LIMIT, MONEY, NOT_FOUND, READ_REFUND_REQUESTS
+from entrypoints.http.table.desk_pages import DESK_MANAGE, DESK_REFUND, DESK_STAFF, GONE, HTML, PAGE, REFUSED, TAG
 
 WORKSPACE = Parameter("workspace", "Only those of this workspace, for those who may read every one.")
+# With the scope of the list, accountants see titles and donors on the page, too.
+DESK_DISPUTES = replace(DESK_STAFF, scope=GIFTS.scope)
+DESK_REFUND_PROGRESS = Access(frozenset(), members=MONEY, names_ticket=True)
 
 OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET", "/api/disputes", "List the disputes over all donations, those that have to be answered first",
+        DisputeHandlers.list_all, GIFTS, other_responses=NOT_FOUND, tag="Donations",
+        query=(
+            Parameter(
+                "status", "Only open or closed disputes, or those in this state of Stripe.",
+                {"type": "string", "enum": list(STATUSES)},
+            ),
+            Parameter("from", "The first day in UTC on which the dispute was opened, or a time."),
+            Parameter("to", "The last such day in UTC, or the first moment after it."),
+            WORKSPACE, LIMIT, CURSOR,
+        ),
+    ),
+    Operation(
+        "GET", "/desk/disputes", "Show the disputes over all gifts, with the deadlines for evidence",
+        DeskDisputeHandlers.show, DESK_DISPUTES, media_types=HTML, query=(CURSOR,), tag=TAG,
+    ),
     Operation(
         "GET", "/api/refund-requests", "List the refunds that were asked for over all donations, the newest first",
         RefundRequestListHandlers.list_all, READ_REFUND_REQUESTS, other_responses=NOT_FOUND, tag="Donations",
@@ -21,5 +46,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/desk/refund-requests", "Show the refunds that wait for another person's decision",
         DeskRefundRequestHandlers.show, DESK_REFUND, media_types=HTML, query=(CURSOR,), tag=TAG,
+    ),
+    Operation(
+        "GET", f"{PAGE}/refund-all", "Show what paying all gifts of a suspended page back would do, or how far it is",
+        DeskRefundAllHandlers.show, DESK_REFUND_PROGRESS, media_types=HTML, query=(CURSOR,), other_responses=GONE,
+        tag=TAG,
+    ),
+    Operation(
+        "POST", f"{PAGE}/refund-all", "Pay all gifts of a suspended page back", DeskRefundAllHandlers.request,
+        DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
     ),
 )  # fmt: skip

@@ -32,6 +32,13 @@ VALUES = {
     "access_code": {"name": "Ada Lovelace", "code": "1234 5678", "expires": "12:10 UTC", "link": "https://s.example/l"},
     "contact_changed": {"name": "Ada", "changed": "2026-05-01T12:00:00+00:00", "home": "https://s.example"},
     "invitation": {"workspace": "Shelter", "role": "caseworker", "link": "https://s.example/desk"},
+    "dispute_due": {
+        "name": "Grace",
+        "amount": "50.00 USD",
+        "due": "2026-05-01T12:00:00+00:00",
+        "page": "https://s.example/desk/disputes",
+        "unsubscribe": LINK,
+    },
     "ticket_due": {"name": "Grace", "due": "2026-05-01T12:00:00+00:00", "page": "https://s.example/desk/tickets/1"},
     "member_code": {"code": "1234 5678", "expires": "12:10 UTC", "link": "https://s.example/l"},
     "support_reply": {"message": "We have mended it."},

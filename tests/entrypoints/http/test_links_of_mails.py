@@ -12,6 +12,7 @@ import pytest
 
 from adapters.contacts import normalize_contact
 from adapters.mail import messages
+from adapters.mail.dispute_reminders import DisputeReminders
 from adapters.mail.due_reminders import DueReminders
 from domain.commands.retention import NOTICE_PERIOD
 from domain.errors import StepFailed
@@ -225,6 +226,30 @@ def test_the_link_of_a_reminder_opens_the_story_at_the_desk(live: LiveService, w
     assert set(follow(live, reminder).values()) == {200}
 
 
+def test_the_link_of_a_reminder_of_a_dispute_opens_the_disputes_at_the_desk(live: LiveService, workspace: str):
+    email = address()
+    with joined_member(live, workspace, MemberRole.OWNER, normalize_contact(ContactType.EMAIL, email)) as member:
+        ticket = member.open_ticket(contactValue=address())
+        ticket.write_draft()
+        gift = donate_in_sandbox(live, ticket)
+        [paid] = [each for each in member.get("/api/donations").json()["donations"] if each["id"] == gift]
+        sandbox = live.service.payments.sandbox
+        assert sandbox is not None
+        sandbox.dispute(paid["paymentIntentId"])
+        wait_until_delivered(live)
+        day_before = datetime.fromisoformat(member.get("/api/disputes").json()["disputes"][0]["evidenceDueBy"])
+        day_before -= timedelta(days=1)
+        DisputeReminders(live.service.database, live.service.commands.disputes, lambda: day_before).run()
+        [reminder] = [mail for mail in mails(live, email) if mail["Subject"] == "A dispute has to be answered soon"]
+        session = member.headers["Authorization"].removeprefix("Bearer ")
+        statuses = follow(live, reminder, session)
+        assert statuses.pop(f"{live.base_url}/desk/disputes") == 200
+        assert set(statuses.values()) == {200}
+        [unsubscribe] = statuses
+    with live.client() as reader:
+        assert "/choice" not in reader.get(unsubscribe, headers={"Accept": "text/html"}).text
+
+
 def test_an_answer_to_a_request_for_help_has_no_link(live: LiveService, workspace: str):
     email = address()
     with joined_member(live, workspace, MemberRole.CASEWORKER) as member:
@@ -265,6 +290,7 @@ def test_no_kind_of_mail_is_forgotten():
         "invitation",
         "member_code",
         "ticket_due",
+        "dispute_due",
     }
     without_links = {"contact_code", "support_reply"}
     assert {kind for kind in kinds if not kind.startswith("_")} == followed | without_links

@@ -505,6 +505,42 @@ def token_of(member: Client) -> str:
     return str(member.headers["authorization"].removeprefix("Bearer "))
 
 
+def test_the_pages_of_refunds_and_disputes(look: Look, live: LiveService):
+    workspace = f"w-{uuid7().hex[-12:]}"
+    with (
+        joined_member(live, workspace, MemberRole.OWNER) as owner,
+        joined_member(live, workspace, MemberRole.ACCOUNTANT) as accountant,
+    ):
+        look.as_whom(token_of(owner))
+        look.at("/desk/disputes", "disputes-none")
+        look.at("/desk/refund-requests", "refund-requests-none")
+        ticket = owner.open_ticket()
+        ticket.write_draft(title=f"Un techo para {LONG_NAME}")
+        gifts = [donate_in_sandbox(live, ticket, amount) for amount in (50, "1234.56", 10)]
+        donate_in_sandbox(live, ticket, 150_000, "JPY")
+        accountant.post(f"/api/donations/{gifts[0]}/refund-requests", json={"reason": "A mistake.", "amount": 20})
+        found = owner.get("/api/donations").json()["donations"]
+        [disputed] = [gift["paymentIntentId"] for gift in found if gift["id"] == gifts[1]]
+        assert live.service.payments.sandbox is not None
+        live.service.payments.sandbox.dispute(disputed)
+        wait_until_delivered(live)
+        look.at("/desk/disputes", "disputes")
+        page = look.at("/desk/disputes?from=soon", "disputes-error")
+        expect(page.locator("#error-summary a")).to_have_attribute("href", "#from")
+        look.at("/desk/refund-requests", "refund-requests")
+        look.at("/desk/gifts", "gifts-with-requests")
+        look.at(f"/desk/tickets/{ticket.id}/refund-all", "refund-all-not-suspended")
+        owner.post(f"{ticket.path}/suspend", json={"reason": "A question."})
+        page = look.at(f"/desk/tickets/{ticket.id}/refund-all", "refund-all")
+        page.locator("form[method=post] button.danger").click()
+        expect(look.page.locator("#error-summary a")).to_have_attribute("href", "#word")
+        look.now("refund-all-error")
+        owner.post(f"{ticket.path}/refund-all", json={"reason": "Fraud."})
+        look.at(f"/desk/tickets/{ticket.id}/refund-all", "refund-all-running")
+        live.service.jobs.refund_runs.run_all()
+        look.at(f"/desk/tickets/{ticket.id}/refund-all", "refund-all-done")
+
+
 def test_the_pages_of_figures(look: Look, live: LiveService, admin: Client):
     workspace = f"w-{uuid7().hex[-12:]}"
     with (

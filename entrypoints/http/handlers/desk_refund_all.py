@@ -1,0 +1,136 @@
+"""Handlers for the page on which all gifts of a suspended page are paid back: a preview, and then the progress."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from urllib.parse import urlencode
+from uuid import UUID
+
+from starlette.datastructures import QueryParams
+
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.languages import translations
+from adapters.localisation import format_date, format_moment, format_money, supported_language
+from domain.errors import DomainError, NotFoundError
+from domain.values import Money
+from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.desk import DESK, MANAGERS, REFUNDERS, Desk
+from entrypoints.http.handlers.refund_runs import RefundAllOrder, RefundRunHandlers
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import see_other
+from entrypoints.http.problems import Problem, problem_of
+from entrypoints.presentation.refund_runs import RefundAllProgress, SkippedGift
+from projections import donation_ledger
+from projections.donation_ledger import gift_sums
+from projections.model import Cursor, Row
+
+# Some payment methods refuse refunds after this time: https://docs.stripe.com/refunds
+OLD = timedelta(days=180)
+
+
+class Skipped(NamedTuple):
+    """A gift that was not paid back, as a line of the page."""
+
+    id: UUID
+    outcome: str
+    amount: str
+    day: str
+
+
+@dataclass(frozen=True)
+class DeskRefundAllHandlers:
+    runs: RefundRunHandlers
+    cipher: FieldCipher
+    desk: Desk
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._page(call)
+
+    def request(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Begin to pay all gifts back, if the form has the word that the page names."""
+        form = form_fields(call.raw_body)
+        if form.get("word", "").strip().casefold() not in (_word(call).casefold(), "refund"):
+            return self._page(call, form=form, wrong_word=True)
+        try:
+            self.runs.request(call, validated(RefundAllOrder, {"reason": form.get("reason", "").strip()}))
+        except (Problem, DomainError) as error:
+            return self._page(call, error, form)
+        return see_other(_path(call))
+
+    def _page(
+        self,
+        call: Call,
+        error: Exception | None = None,
+        form: Mapping[str, str] | None = None,
+        *,
+        wrong_word: bool = False,
+    ) -> Answer[bytes]:
+        cursor = call.query.get("cursor")
+        call.query = QueryParams({"cursor": cursor} if cursor else {})
+        progress, language = self._progress(call), supported_language(page_language(call))
+        old = datetime.now(UTC) - OLD
+        plan = call.reads.ask(lambda rows: self._plan(rows, call.ticket_id, old))
+        skipped = call.reads.ask(lambda rows: _skipped(rows, progress.skipped, language)) if progress else []
+        problem = problem_of(error) if error else None
+        return self.desk.page(
+            call,
+            "refund_all.html",
+            422 if wrong_word else problem.status if problem else 200,
+            ticket_id=call.ticket_id,
+            title=call.personal_data(self.cipher).draft(call.ticket).title,
+            suspended=call.ticket["suspended"],
+            progress=progress,
+            all_gifts=progress.gifts if progress else 0,
+            skipped=skipped,
+            plan=plan,
+            money=lambda minor, currency: format_money(Money(minor, currency), language),
+            moment=lambda time: format_moment(time, language),
+            may_request=call.principal.member_role in MANAGERS,
+            may_see_gift=call.principal.member_role in REFUNDERS,
+            word=_word(call),
+            wrong_word=wrong_word,
+            form=form or {},
+            problem=problem,
+            next_url=f"{_path(call)}?{urlencode({'cursor': progress.next_cursor})}"
+            if progress and progress.next_cursor
+            else None,
+        )
+
+    def _progress(self, call: Call) -> RefundAllProgress | None:
+        try:
+            return self.runs.show(call).body
+        except NotFoundError:
+            return None
+
+    def _plan(self, cursor: Cursor, ticket_id: UUID, old: datetime) -> Sequence[Row]:
+        currencies = [row["currency"] for row in donation_ledger.totals(cursor, ticket_id)]
+        limits = {
+            name: most for name in currencies if (most := self.runs.commands.refunds.most_alone(name)) is not None
+        }
+        return gift_sums.refund_plan(cursor, ticket_id, limits, old)
+
+
+def _skipped(cursor: Cursor, gifts: Sequence[SkippedGift], language: str) -> list[Skipped]:
+    rows = [(gift, row) for gift in gifts if (row := donation_ledger.donation(cursor, gift.donation_id))]
+    return [
+        Skipped(
+            gift.donation_id,
+            gift.outcome.value,
+            format_money(Money(row["amount"], row["currency"]), language),
+            format_date(row["paid_at"] or row["created_at"], language),
+        )
+        for gift, row in rows
+    ]
+
+
+def _path(call: Call) -> str:
+    return f"{DESK}/tickets/{call.ticket_id}/refund-all"
+
+
+def _word(call: Call) -> str:
+    """Return the word that confirms the refunds, in the language of the page."""
+    # Translators: the word that a person types to confirm.
+    _ = translations(page_language(call)).gettext
+    return _("refund")
