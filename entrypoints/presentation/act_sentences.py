@@ -104,7 +104,7 @@ ACTS: Mapping[str, Sequence[str]] = {
         "POST /desk/gifts/{donation_id}/requests/{request_id}",
     ),
     N_("Pay a gift back"): ("POST /admin/donations/{donation_id}/refund", "POST /desk/gifts/{donation_id}/refund"),
-    N_("Pay all gifts of a page back"): (f"POST {_T}/refund-all",),
+    N_("Pay all gifts of a page back"): (f"POST {_T}/refund-all", f"POST {_DESK}/refund-all"),
     N_("Forget a donor"): ("POST /api/donations/{donation_id}/forget-donor", "POST /forget/{token}"),
     N_("Change the settings of the workspace"): (
         f"PATCH {_WORKSPACE}",
@@ -224,7 +224,12 @@ ACTS: Mapping[str, Sequence[str]] = {
         "GET /api/donations",
         "GET /api/donations/{donation_id}/refund-preview",
         f"GET {_REQUESTS}",
+        "GET /api/refund-requests",
+        "GET /api/disputes",
         "GET /desk/gifts",
+        "GET /desk/refund-requests",
+        "GET /desk/disputes",
+        f"GET {_DESK}/refund-all",
         "GET /desk/gifts/{donation_id}",
     ),
     N_("Look at figures, or export the books"): (
