@@ -14,6 +14,7 @@ from uuid import UUID
 from domain import events
 from domain.values import ContentStatus, Kind
 from projections.approvals import REQUESTED
+from projections.desk_search import MOST_LOOKED_UP, PROMISING, WALKED_FIRST, Choices, Texts
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 # The status of a ticket from its first payment on.
@@ -22,8 +23,6 @@ STATUSES = (*(status.value for status in ContentStatus if status is not ContentS
 # A count is kept in so many rows, by the last byte of the tickets' ids. Every number of partitions of a rebuild divides
 # it, so that no two partitions share a row.
 SHARDS = 12
-# With more tickets that have the searched words, the list is read in its order until a page is full.
-MOST_LOOKED_UP = 2_000
 
 TOPICS = topics(
     events.LabelsChanged,
@@ -54,9 +53,10 @@ LISTED = Table(
     },
     key=("ticket_id",),
     indexes=(
-        "(workspace, created_at, ticket_id)",
-        "(workspace, updated_at, ticket_id)",
-        f"(workspace, {_DUE}, ticket_id)",
+        # The columns after the id are compared in the index, without reading the rows that the filters leave out.
+        "(workspace, created_at, ticket_id, assignee, approval)",
+        "(workspace, updated_at, ticket_id, created_at, status, assignee, approval)",
+        f"(workspace, {_DUE}, ticket_id, created_at, status, assignee, approval)",
         "(workspace, status, created_at, ticket_id)",
         "(workspace, assignee, created_at, ticket_id) WHERE assignee IS NOT NULL",
         "(workspace, approval, created_at, ticket_id) WHERE approval IS NOT NULL",
@@ -182,8 +182,8 @@ class Filters:
     unassigned: bool = False
     since: datetime | None = None
     until: datetime | None = None
-    labels: Sequence[Sequence[Sequence[int]]] = ()
-    words: Sequence[Sequence[int]] | None = None
+    labels: Sequence[Choices] = ()
+    words: Choices | None = None
     contacts: Sequence[str] = field(default=(), repr=False)
 
 
@@ -203,44 +203,89 @@ COLUMNS = (
     "created_at",
     "updated_at",
 )
-_DETAILS = ("display_name", "title", "goal", "currency", "suspended", "paid", "paid_currency")
+_COLUMNS = ", ".join(COLUMNS)
+_DETAILS = {
+    "display_name": "t.display_name",
+    "title": "t.draft ->> 'title'",
+    "goal": "t.draft -> 'goal'",
+    "currency": "t.draft ->> 'currency'",
+    "suspended": "t.suspended",
+    "paid": "p.paid",
+    "paid_currency": "p.currency",
+}
+_SHOWN = (*COLUMNS, *_DETAILS)
+_SIZED = ("size", *_SHOWN)
+# Tickets of a CTE, and those that a lookup found, each by its id, whatever else might lead to it.
+_CHOSEN = "chosen AS desk_tickets"
+_LOOKED_UP = f"""
+    (SELECT DISTINCT ticket_id AS id FROM chosen WHERE (SELECT count(*) FROM chosen) <= {MOST_LOOKED_UP}) AS sought
+    CROSS JOIN LATERAL (SELECT * FROM read.desk_tickets d WHERE d.ticket_id = sought.id OFFSET 0) AS desk_tickets
+"""  # noqa: S608
 
 
 def page(
     cursor: Cursor, workspace: str, filters: Filters, sort: Sort, limit: int, after: Key | None = None
 ) -> list[Row]:
     """Return up to `limit` tickets of a workspace after the one with the key `after`."""
-    conditions, params = _conditions(cursor, filters)
     order = _DUE if sort is Sort.DUE else sort.column
     direction, comparison = ("DESC", "<") if sort.startswith("-") else ("ASC", ">")
+    texts = Texts(filters.labels, filters.words, filters.contacts)
+    conditions, params = _conditions(filters)
+    params |= texts.parameters() | {"workspace": workspace, "limit": limit}
     if after is not None:
         conditions.append(f"({order}, ticket_id) {comparison} (%(after)s::timestamptz, %(after_id)s::uuid)")
         params |= {"after": after[0] or "infinity", "after_id": after[1]}
-    chosen = f"""
-        SELECT {", ".join(COLUMNS)} FROM read.desk_tickets
-         WHERE {" AND ".join(["workspace = %(workspace)s", *conditions])}
-         ORDER BY workspace {direction}, {order} {direction}, ticket_id {direction} LIMIT %(limit)s
-    """  # noqa: S608 (constants)
-    cursor.execute(
-        f"{_with_details(chosen)} ORDER BY {order} {direction}, ticket_id {direction}",
-        params | {"workspace": workspace, "limit": limit},
+    where = " AND ".join(["workspace = %(workspace)s", *conditions])
+    by = f"ORDER BY workspace {direction}, {order} {direction}, ticket_id {direction}"
+
+    def fetched(query: str, columns: Sequence[str]) -> list[Row]:
+        # Planned for these values each time: with others, another index is better.
+        cursor.execute(f"{query} ORDER BY {order} {direction}, ticket_id {direction}", params, prepare=False)
+        return fetched_rows(cursor, columns)
+
+    def first(source: str, condition: str = "true") -> str:
+        return _with_details(
+            f"SELECT {_COLUMNS} FROM {source} WHERE {where} AND {condition} {by} LIMIT %(limit)s"  # noqa: S608
+        )
+
+    if not texts:
+        return fetched(first("read.desk_tickets"), _SHOWN)
+    walked = f"SELECT * FROM read.desk_tickets WHERE {where} {by}"  # noqa: S608
+    size, rows = _sized(
+        fetched(_with_size(f"{walked} LIMIT {WALKED_FIRST}", first(_CHOSEN, texts.condition())), _SIZED)
     )
-    return fetched_rows(cursor, (*COLUMNS, *_DETAILS))
+    if len(rows) == limit or size < WALKED_FIRST:
+        return rows
+    if len(rows) >= PROMISING:
+        twice_the_expected = 2 * limit * WALKED_FIRST // len(rows)
+        rows = fetched(first(f"({walked} LIMIT {twice_the_expected}) AS desk_tickets", texts.condition()), _SHOWN)
+        if len(rows) == limit:
+            return rows
+    for lookup in texts.lookups():
+        size, rows = _sized(fetched(_with_size(lookup.query, first(_LOOKED_UP, lookup.condition)), _SIZED))
+        if size <= MOST_LOOKED_UP:
+            return rows
+    return fetched(first("read.desk_tickets", texts.condition()), _SHOWN)
+
+
+def _sized(rows: list[Row]) -> tuple[int, list[Row]]:
+    """Return the size and the tickets of rows of which each has the size, and one may have no ticket."""
+    return rows[0]["size"], [row for row in rows if row["ticket_id"] is not None]
 
 
 def listed(cursor: Cursor, ticket_id: UUID) -> Row | None:
     """Return the ticket as `page` does, or None if it is not listed."""
     chosen = f"SELECT {', '.join(COLUMNS)} FROM read.desk_tickets WHERE ticket_id = %(ticket_id)s"  # noqa: S608
     cursor.execute(_with_details(chosen), {"ticket_id": ticket_id})
-    return next(iter(fetched_rows(cursor, (*COLUMNS, *_DETAILS))), None)
+    return next(iter(fetched_rows(cursor, _SHOWN)), None)
 
 
 def _with_details(chosen: str) -> str:
     """Return the query that adds to the chosen rows what is shown of the ticket and its donations."""
+    details = [*(f"listed.{name}" for name in COLUMNS), *(f"{value} AS {name}" for name, value in _DETAILS.items())]
     return f"""
         WITH listed AS MATERIALIZED ({chosen})
-        SELECT {", ".join("listed." + name for name in COLUMNS)}, t.display_name, t.draft ->> 'title',
-               t.draft -> 'goal', t.draft ->> 'currency', t.suspended, p.paid, p.currency
+        SELECT {", ".join(details)}
           FROM listed
           JOIN (SELECT ticket_id, display_name, draft, suspended FROM read.ticket_status) t USING (ticket_id)
           LEFT JOIN LATERAL (
@@ -250,7 +295,17 @@ def _with_details(chosen: str) -> str:
     """  # noqa: S608 (constants)
 
 
-def _conditions(cursor: Cursor, filters: Filters) -> tuple[list[str], dict[str, Any]]:
+def _with_size(source: str, details: str) -> str:
+    """Return the query of the details of some of the tickets `chosen` by the source, and their number in each row."""
+    # The source is planned as if all its rows were wanted, so that a lookup uses the index of the hashes.
+    return f"""
+        WITH every AS MATERIALIZED ({source}), chosen AS MATERIALIZED (SELECT * FROM every LIMIT {MOST_LOOKED_UP + 1})
+        SELECT * FROM (SELECT count(*) FROM chosen) AS number (size) LEFT JOIN ({details}) AS shown ON true
+    """  # noqa: S608 (constants)
+
+
+def _conditions(filters: Filters) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions of all filters but the texts."""
     conditions: list[str] = []
     params: dict[str, Any] = {}
     compared: Mapping[str, tuple[str, object]] = {
@@ -267,53 +322,7 @@ def _conditions(cursor: Cursor, filters: Filters) -> tuple[list[str], dict[str, 
             params[name] = value
     if filters.unassigned:
         conditions.append("assignee IS NULL")
-    for number, label in enumerate(filters.labels):
-        conditions.append(f"ticket_id IN ({_with_hashes('labels', label, f'label{number}_', params)})")
-    if filters.words is not None:
-        conditions.append(_search(cursor, filters.words, filters.contacts, params))
     return conditions, params
-
-
-def _search(cursor: Cursor, words: Sequence[Sequence[int]], contacts: Sequence[str], params: dict[str, Any]) -> str:
-    """Return the condition that a ticket has the words or one of the contacts.
-
-    The tickets of rare words are looked up and then sorted. Of frequent words it is checked for one ticket after the
-    other in the order of the list, which soon fills a page.
-    """
-    found = [ticket_id for (ticket_id,) in _found_contacts(cursor, contacts)]
-    condition = "ticket_id = ANY(%(found)s)"
-    if words:
-        with_words = _with_hashes("words", words, "word", params)
-        # Planned as if all rows were wanted, so that it uses the index of the hashes.
-        cursor.execute(
-            f"WITH found AS MATERIALIZED ({with_words}) SELECT ticket_id FROM found LIMIT {MOST_LOOKED_UP + 1}",  # noqa: S608
-            params,
-        )
-        rows = cursor.fetchall()
-        if len(rows) <= MOST_LOOKED_UP:
-            found += [ticket_id for (ticket_id,) in rows]
-        else:
-            has_words = f"{with_words} AND ticket_search.ticket_id = desk_tickets.ticket_id"
-            condition += f" OR ({has_words}) IS NOT NULL"
-    params["found"] = found
-    return f"({condition})"
-
-
-def _found_contacts(cursor: Cursor, contacts: Sequence[str]) -> list[tuple[UUID]]:
-    cursor.execute(
-        "SELECT owner_id FROM contact_hashes WHERE hash = ANY(%(contacts)s) AND is_current",
-        {"contacts": list(contacts)},
-    )
-    rows: list[tuple[UUID]] = cursor.fetchall()
-    return rows
-
-
-def _with_hashes(part: str, choices: Sequence[Sequence[int]], prefix: str, params: dict[str, Any]) -> str:
-    """Return the query of the tickets whose part has all hashes of one of the choices."""
-    names = [f"{prefix}{index}" for index in range(len(choices))]
-    params |= {name: list(hashes) for name, hashes in zip(names, choices, strict=True)}
-    having = " OR ".join(f"hashes @> %({name})s::bigint[]" for name in names)
-    return f"SELECT ticket_id FROM ticket_search WHERE part = '{part}' AND ({having})"  # noqa: S608 (constants)
 
 
 def counts(cursor: Cursor, workspace: str | None) -> dict[str, int]:

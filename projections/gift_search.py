@@ -15,7 +15,8 @@ from projections.model import Cursor, Row, fetched_rows
 
 # The date (`dated_at`) and the id of the last donation of a result page.
 PageEnd = tuple[datetime, UUID]
-
+# More donations with a name are not looked up: the latest donations are read until a page of them has the name.
+MOST_LOOKED_UP = 3_000
 
 _WITH_ADDRESS = "g.donation_id = ANY(ARRAY(SELECT donation_id FROM donor_addresses WHERE hash = ANY(%(email_hashes)s)))"
 
@@ -40,7 +41,7 @@ class GiftSearch:
     name_hashes: Sequence[list[str]] = ()
 
     def conditions(self) -> list[str]:
-        """Return the conditions of a query in which `g` is the ledger, apart from those on workspace and amount."""
+        """Return the conditions of a query in which `g` is the ledger, but for workspace, amount and donor's name."""
         asked = {
             "g.ticket_id = %(ticket_id)s": self.ticket_id,
             "g.status = %(status)s": self.status,
@@ -49,12 +50,7 @@ class GiftSearch:
             f"{DATED_AT} < %(until)s": self.until,
             _WITH_ADDRESS: self.email_hashes,
         }
-        # As arrays, the donations with a name are read first. Otherwise the planner looks through the latest donations.
-        words = [
-            f"g.donation_id = ANY(ARRAY(SELECT donation_id FROM donor_names WHERE hash = ANY(%(name_{number})s)))"  # noqa: S608
-            for number in range(len(self.name_hashes))
-        ]
-        return [*(condition for condition, value in asked.items() if value is not None), *words]
+        return [condition for condition, value in asked.items() if value is not None]
 
     def parameters(self) -> dict[str, Any]:
         amounts = self.amounts or ()
@@ -71,6 +67,18 @@ class GiftSearch:
             "currencies": [amount.currency for amount in amounts],
             **{f"name_{number}": hashes for number, hashes in enumerate(self.name_hashes)},
         }
+
+
+def _has_name(cursor: Cursor, number: int, search: GiftSearch) -> str:
+    """Return the condition that the donor's name has the word with this number."""
+    some = f"SELECT FROM donor_names WHERE hash = ANY(%(name_{number})s) LIMIT {MOST_LOOKED_UP + 1}"
+    cursor.execute(f"SELECT count(*) FROM ({some}) AS named", search.parameters(), prepare=False)  # noqa: S608
+    if cursor.fetchall()[0][0] > MOST_LOOKED_UP:
+        # Not EXISTS, for which the planner may read all donations with the name.
+        named = f"SELECT true FROM donor_names n WHERE n.donation_id = g.donation_id AND hash = ANY(%(name_{number})s)"  # noqa: S608
+        return f"({named} LIMIT 1)"
+    # As an array, so that these donations are read first. Otherwise the planner looks through the latest donations.
+    return f"g.donation_id = ANY(ARRAY(SELECT donation_id FROM donor_names WHERE hash = ANY(%(name_{number})s)))"  # noqa: S608
 
 
 # Skips from one workspace to the next in the index, without reading all rows.
@@ -92,7 +100,8 @@ def gifts(cursor: Cursor, search: GiftSearch, limit: int, after: PageEnd | None 
     The rows have the columns of the ledger, `dated_at`, and those that `exports` adds about the campaign. For each
     workspace and each amount, an index yields the latest donations, so no query reads more than some pages of them.
     """
-    sources, conditions = [], search.conditions()
+    names = [_has_name(cursor, number, search) for number in range(len(search.name_hashes))]
+    sources, conditions = [], [*search.conditions(), *names]
     if search.workspace is None:
         sources.append("names")
         conditions.append("g.workspace = names.name")
@@ -118,5 +127,6 @@ def gifts(cursor: Cursor, search: GiftSearch, limit: int, after: PageEnd | None 
           {TICKET} ORDER BY m.dated_at DESC, m.donation_id DESC
         """,  # noqa: S608
         search.parameters() | {"limit": limit, "after_date": after and after[0], "after_id": after and after[1]},
+        prepare=False,  # planned for these values each time: with others, another index is better
     )
     return fetched_rows(cursor, _RESULT)

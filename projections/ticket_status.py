@@ -13,7 +13,7 @@ from projections.consent_records import consent_records, shown_scopes
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 12
+VERSION = 13
 # The events of donations, support tickets, the desk and workspaces do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent | events.DeskEvent | events.WorkspaceEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
+
+import pytest
 
 from adapters.encryption.field_cipher import is_sealed
 from adapters.search.ticket_search import SearchHashes
@@ -12,6 +15,7 @@ from domain.values import SYSTEM, Contact, ContactType
 from entrypoints.composition.service import Service
 from projections import desk
 from projections.desk import Filters, Sort
+from projections.model import Row
 from tests.domain.facts import HOLDER
 from tests.money import Ledger
 
@@ -64,6 +68,48 @@ def test_a_ticket_is_found_by_its_labels_in_any_case(service: Service):
     Ledger(service).follow()
     [(labels,)] = service.database.rows("SELECT labels FROM read.desk_tickets WHERE ticket_id = %s", (ticket_id,))
     assert is_sealed(labels[0])
+
+
+def test_every_way_of_searching_finds_the_same_tickets(service: Service, monkeypatch: pytest.MonkeyPatch):
+    named = {number: open_ticket(service, "Ada Moss" if number % 2 else "Grace") for number in range(12)}
+    with_label = [ticket_id for number, ticket_id in named.items() if number % 3 == 0]
+    for ticket_id in with_label:
+        service.commands.desk.change(SYSTEM, ticket_id, {"labels": ["roof", "urgent"]})
+    Ledger(service).follow()
+    hashes, contact_index = service.aggregates.search.hashes, service.access.contact_index
+    contacts = contact_index.all_of(service.aggregates.tickets.get(named[0]).contact)
+    words, labels = hashes.words("shelter", "moss"), [hashes.label("shelter", label) for label in ("roof", "urgent")]
+    ada = [ticket_id for number, ticket_id in named.items() if number % 2]
+    expected: list[tuple[Filters, list[UUID]]] = [
+        (Filters(words=words), ada),
+        (Filters(labels=labels), with_label),
+        (Filters(labels=labels, words=words), [named[3], named[9]]),
+        (Filters(words=words, contacts=contacts), [named[0], *ada]),
+        (Filters(words=[], contacts=contacts), [named[0]]),
+        (Filters(words=[]), []),
+        (Filters(words=words, unassigned=True, until=datetime.now(UTC) - timedelta(days=1)), []),
+        (Filters(words=hashes.words("shelter", "zebedee")), []),
+    ]
+    # Only the first tickets are looked at, then as many as a page needs, then the texts are looked up, then all are.
+    for walked_first, promising, most_looked_up in ((100, 2, 100), (3, 1, 100), (1, 2, 100), (1, 2, 0)):
+        monkeypatch.setattr(desk, "WALKED_FIRST", walked_first)
+        monkeypatch.setattr(desk, "PROMISING", promising)
+        monkeypatch.setattr(desk, "MOST_LOOKED_UP", most_looked_up)
+        for sort in (Sort.OLDEST, Sort.NEWEST, Sort.DUE):
+            for filters, tickets in expected:
+                in_order = sorted(tickets) if sort is Sort.DUE else tickets[:: -1 if sort is Sort.NEWEST else 1]
+                assert pages(service, filters, sort) == in_order
+
+
+def pages(service: Service, filters: Filters, sort: Sort) -> list[UUID]:
+    """Return the tickets of all pages of two."""
+    listed: list[Row] = []
+    with service.database.reading() as cursor:
+        while page := desk.page(
+            cursor, "shelter", filters, sort, 2, (listed[-1][sort.column], listed[-1]["ticket_id"]) if listed else None
+        ):
+            listed += page
+    return [row["ticket_id"] for row in listed]
 
 
 def test_equal_words_have_different_hashes_in_each_workspace(service: Service):
