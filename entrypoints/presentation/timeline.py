@@ -15,7 +15,7 @@ from adapters.localisation import format_moment, format_money, supported_languag
 from adapters.read_models.in_memory import MemoryRows
 from domain import events
 from domain.events import DonationEvent, TicketEvent
-from domain.values import Actor, Money
+from domain.values import Actor, Money, Role
 from entrypoints.presentation.event_sentences import (
     ACTORS,
     CAUSED_BY_CHECKOUT,
@@ -72,6 +72,7 @@ class Line:
     sentence: str
     actor: str
     actor_id: str | None
+    by_staff: bool
     moment: datetime
     shown_moment: str
     amount: str | None
@@ -176,6 +177,7 @@ def _line(recorded: RecordedEvent, number: int, cause: Cause | None, changes: Se
         sentence=reader.sentence(type(event).__name__),
         actor=reader.actor(actor),
         actor_id=actor.id,
+        by_staff=actor.role is Role.MEMBER,
         moment=recorded.recorded_at,
         shown_moment=reader.moment(recorded.recorded_at),
         amount=reader.money(amount) if isinstance(amount, Money) else None,

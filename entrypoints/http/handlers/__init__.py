@@ -257,7 +257,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DonorHandlers(commands.donors, commands.documents, service.mail.forget_links, database, site),
         HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
-        AuditPageHandlers(access.credentials, cipher, service.proof.checkpoints, proof_checks, site),
+        AuditPageHandlers(
+            access.credentials, cipher, service.proof.checkpoints, proof_checks, commands.workspaces, site
+        ),
         VerifyPageHandlers(proof_checks, site),
         ExportHandlers(queries, cipher),
         FigureHandlers(queries, cipher, desk),

@@ -12,9 +12,11 @@ from adapters.proof.checker import Refused
 from adapters.proof.checkpoints import Checkpoints
 from adapters.proof.visitors import MAX_CHECKED_EVENTS, ProofChecks
 from adapters.read_models.in_memory import folded, ticket_row
+from domain.commands.workspaces import WorkspaceCommands
 from domain.values import Money, Role
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.cookies import KEY_SECONDS, comes_from_own_page, session_cookie
+from entrypoints.http.desk import name_of
 from entrypoints.http.handlers.history import position_parameter
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, own_path, reader_language, see_other
@@ -25,7 +27,7 @@ from entrypoints.presentation.event_sentences import ENTRY_KINDS
 from entrypoints.presentation.past_ledger import past_totals
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.tickets import Ticket
-from entrypoints.presentation.timeline import Reader, timeline
+from entrypoints.presentation.timeline import Line, Reader, timeline
 from projections import donation_ledger
 from projections.model import RecordedEvent, Row
 
@@ -41,6 +43,7 @@ class AuditPageHandlers:
     cipher: FieldCipher
     checkpoints: Checkpoints
     checks: ProofChecks
+    workspaces: WorkspaceCommands
     site: Site
 
     def enter(self, call: Call) -> Answer[bytes] | Answer[None]:
@@ -92,6 +95,7 @@ class AuditPageHandlers:
         first = sum(entry.position <= after for entry in history)
         row, totals = self._as_of(call, history, at, personal)
         explained = list(totals.entries or [])
+        lines = timeline([entry for entry in history if entry.position <= end], first, reader)
         return self.site.page(
             call,
             "audit.html",
@@ -99,7 +103,8 @@ class AuditPageHandlers:
             ticket_id=str(call.ticket_id),
             title=personal.draft(call.ticket).title,
             masked=call.masked,
-            lines=timeline([entry for entry in history if entry.position <= end], first, reader),
+            names=self._names(call, lines),
+            lines=lines,
             extent=extent,
             at=at,
             at_moment=reader.moment(_last(history, at).recorded_at) if at else None,
@@ -134,6 +139,14 @@ class AuditPageHandlers:
         row = ticket_row(events)
         assert row is not None, "the position is not before the first event"
         return row, past_totals(row, folded(donation_ledger, events), personal, explain=True)
+
+    def _names(self, call: Call, lines: Sequence[Line]) -> dict[str, str]:
+        """Return the names of the staff by their ids, for colleagues and administrators; nobody else learns them."""
+        ids_of_staff = {line.actor_id for line in lines if line.by_staff and line.actor_id}
+        if not ids_of_staff or call.principal.role not in (Role.MEMBER, Role.ADMIN):
+            return {}
+        workspace = self.workspaces.workspaces.get(call.ticket["workspace"])
+        return {member_id: name_of(f"member:{member_id}", workspace) for member_id in ids_of_staff}
 
     def _signed_events(self) -> int:
         """Return the size of the newest checkpoint: events up to this position are signed."""

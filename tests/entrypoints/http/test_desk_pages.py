@@ -10,7 +10,7 @@ import pytest
 
 from adapters.ids import uuid7
 from domain.members import MemberRole
-from domain.values import Contact
+from domain.values import Contact, Role
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.conftest import donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.test_login_codes import address, code_for, mails
@@ -250,6 +250,15 @@ def test_another_workspace_sees_nothing_of_a_story(live: LiveService, owner: Cli
     assert ticket not in stranger.get("/desk").text
     for path in (f"/desk/tickets/{ticket}", f"/t/{ticket}", f"/audit/{ticket}"):
         assert stranger.get(path).status_code == 404
+
+
+def test_colleagues_read_in_the_history_who_did_what_and_the_person_does_not(live: LiveService, owner: Client):
+    ticket = told(owner, "Ada", "A roof")
+    owner.post("/desk/account", data={"name": "Grace Hopper"})
+    assert "A member of the staff: <bdi>Grace Hopper</bdi>" in owner.get(f"/audit/{ticket}").text
+    with live.client_with_key(Role.AUDITOR) as auditor:
+        seen = auditor.get(f"/audit/{ticket}", headers={"Accept": "text/html"})
+    assert (seen.status_code, "Grace" in seen.text) == (200, False)
 
 
 def test_a_story_leads_to_its_gifts(owner: Client):
