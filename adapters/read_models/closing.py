@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from domain.approval import ApprovalState
 from domain.movements import OPEN_DISPUTE_STATES
+from domain.refund_proposals import ProposalState
 from domain.values import DonationStatus
 from projections.model import Cursor
 
@@ -21,6 +22,7 @@ class ClosingCounts:
     open_payments: int
     open_disputes: int
     refundable_gifts: int
+    refund_requests: int
     keys: int
 
 
@@ -34,6 +36,7 @@ def closing_counts(cursor: Cursor, workspace: str, now: datetime) -> ClosingCoun
             "created": DonationStatus.CREATED,
             "paid": DonationStatus.PAID,
             "since": now - REFUNDABLE_FOR,
+            "open": ProposalState.OPEN,
         },
     )
     row = cursor.fetchone()
@@ -46,6 +49,8 @@ SELECT tickets.public_pages, tickets.waiting_pages,
        (SELECT count(*) FROM open_checkouts c JOIN read.donation_ledger d USING (donation_id)
          WHERE d.workspace = %(workspace)s AND d.status = %(created)s AND c.state = 'open' AND c.expires_at > now()),
        gifts.open_disputes, gifts.refundable,
+       (SELECT count(*) FROM read.refund_requests r JOIN read.ticket_status t USING (ticket_id)
+         WHERE t.workspace = %(workspace)s AND r.state = %(open)s),
        (SELECT count(*) FROM api_keys
          WHERE workspace = %(workspace)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()))
   FROM (SELECT count(*) FILTER (WHERE published AND NOT suspended AND NOT erased) AS public_pages,

@@ -46,6 +46,7 @@ GOVERNANCE_FIELDS: Mapping[str, str] = {
     "ClosingPreview.invitations": "The number of invitations that may still be accepted.",
     "ClosingPreview.keys": "The number of keys of programs that are valid.",
     "ClosingPreview.members": "The number of members.",
+    "ClosingPreview.refundRequests": "The number of refunds that wait for another person's decision.",
     "openDisputes": "The number of gifts with a dispute that is not over.",
     "openPayments": "The number of payments that donors have begun and may still finish.",
     "publicPages": "The number of pages that strangers see.",

@@ -45,6 +45,7 @@ class ClosingPreview(ResponseBody):
     open_payments: int
     open_disputes: int
     refundable_gifts: int
+    refund_requests: int
     keys: int
     members: int
     invitations: int

@@ -184,6 +184,7 @@ def test_what_is_open_is_shown_before_a_workspace_is_closed(
         "openPayments": 0,
         "openDisputes": 0,
         "refundableGifts": 0,
+        "refundRequests": 0,
         "keys": 0,
         "members": 1,
         "invitations": 0,
@@ -192,9 +193,11 @@ def test_what_is_open_is_shown_before_a_workspace_is_closed(
     assert "Nothing is open" in browser.get("/desk/close").text
     public, other = owner.open_ticket(), owner.open_ticket()
     public.publish()
-    donate_in_sandbox(live, public)
+    gift = donate_in_sandbox(live, public)
     dispute(live, public, donate_in_sandbox(live, public))
     other.pay()
+    asked = owner.post(f"/api/donations/{gift}/refund-requests", json={"reason": "Paid twice."})
+    assert asked.status_code == 201, asked.text
     owner.post(f"{path}/keys", json={"scopes": ["tickets:read"]})
     owner.post(f"{path}/invitations", json={"email": new_address().value, "role": "admin"})
     assert owner.get(f"{path}/closing").json() == nothing | {
@@ -202,11 +205,12 @@ def test_what_is_open_is_shown_before_a_workspace_is_closed(
         "openPayments": 1,
         "openDisputes": 1,
         "refundableGifts": 1,
+        "refundRequests": 1,
         "keys": 1,
         "invitations": 1,
     }
     page = browser.get("/desk/close").text
-    for sentence in ("1 dispute is open.", "1 gift of the last 120 days"):
+    for sentence in ("1 dispute is open.", "1 gift of the last 120 days", "1 refund waits"):
         assert sentence in page
 
 
