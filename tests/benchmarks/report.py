@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -111,3 +111,30 @@ def typical_pair(ours: Callable[[], Any], other: Callable[[], Any], times: int, 
         ours(), other()
     pairs = [(seconds(ours), seconds(other)) for _ in range(times)]
     return median(first for first, _ in pairs), median(second for _, second in pairs)
+
+
+def processor_milliseconds(
+    work: Callable[[], Any], servers: Iterable[int], times: int = 40, warm: int = 3
+) -> list[float]:
+    """Return the processor time of each call, in this process and in those of the database.
+
+    Unlike the time on the clock, it hardly depends on what else the machine does.
+    """
+    for _ in range(warm):
+        work()
+    processes, spent = list(servers), []
+    for _ in range(times):
+        before = process_time() + _server_seconds(processes)
+        work()
+        spent.append((process_time() + _server_seconds(processes) - before) * 1e3)
+    return spent
+
+
+def _server_seconds(processes: Iterable[int]) -> float:
+    files = (Path(f"/proc/{process}/schedstat") for process in processes)
+    return sum(int(file.read_text().split()[0]) for file in files if file.exists()) / 1e9
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
