@@ -24,21 +24,20 @@ from entrypoints.http.desk import DESK, MANAGERS, OPERATORS, Desk, name_of
 from entrypoints.http.handlers.approvals import ApprovalHandlers, RequestedChanges
 from entrypoints.http.handlers.audit_pages import AUDIT
 from entrypoints.http.handlers.campaigns import CampaignHandlers
-from entrypoints.http.handlers.desk import DeskChange, DeskHandlers, NewNote, stored_notes
+from entrypoints.http.handlers.desk import DeskChange, DeskHandlers, NewNote
 from entrypoints.http.handlers.publish_page import approval_values
 from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.ticket_list import TicketListHandlers, may_search
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
 from entrypoints.http.problems import Problem, problem_of
-from entrypoints.presentation.desk import ListedTicket, Note
+from entrypoints.presentation.desk import ListedTicket
 from entrypoints.presentation.donations import DonationTotals
 from entrypoints.presentation.tickets import Draft
 from projections import desk, donation_ledger, ticket_status
 from projections.desk import Sort
 
 FILTERS = ("q", "status", "approval", "label", "assignee", "sort", "from", "to")
-MAX_NOTES = 100
 
 
 class Line(NamedTuple):
@@ -170,7 +169,7 @@ class DeskTicketHandlers:
         sums = DonationTotals.from_rows(row, totals, None, None, personal)
         ticket = ListedTicket.from_row(listed, personal) if listed else None
         problem = problem_of(error) if error else None
-        notes = [Note.of(entry, personal) for entry in stored_notes(call)[:MAX_NOTES]]
+        notes = self.notes.list_notes(call).body
         return self.desk.page(
             call,
             "ticket.html",
@@ -188,7 +187,12 @@ class DeskTicketHandlers:
             due=ticket.due_at.astimezone(UTC).date().isoformat() if ticket and ticket.due_at else "",
             begun=format_date(row["created_at"], language),
             people=_assignable(workspace),
-            notes=[(note, name_of(note.actor, workspace), format_moment(note.created_at, language)) for note in notes],
+            notes=[
+                (note, name_of(note.actor, workspace), format_moment(note.created_at, language)) for note in notes.notes
+            ],
+            older_notes=f"{DESK}/tickets/{call.ticket_id}?{urlencode({'cursor': notes.next_cursor})}#notes"
+            if notes.next_cursor
+            else None,
             paid=_amount(sums.breakdown.paid_minor, sums.currency, language),
             net=_amount(sums.breakdown.net_minor, sums.currency, language),
             refunded=_amount(sums.breakdown.refunded_minor, sums.currency, language),

@@ -47,7 +47,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", PAGE, "Show a story to the staff, with everything that they noted", DeskTicketHandlers.show,
-        DESK_TICKET, media_types=HTML, other_responses=GONE, tag=TAG,
+        DESK_TICKET, media_types=HTML, query=(CURSOR,), other_responses=GONE, tag=TAG,
     ),
     Operation(
         "POST", f"{PAGE}/desk", "Set labels, assignee and due date of a story", DeskTicketHandlers.change, DESK_WORK,

@@ -217,6 +217,17 @@ def test_staff_note_label_assign_and_date_a_story(live: LiveService, owner: Clie
     assert (wrong.status_code, 'id="error-summary"' in wrong.text) == (422, True)
 
 
+def test_older_notes_are_on_further_pages(owner: Client):
+    path = f"/desk/tickets/{told(owner, 'Ada', 'A roof')}"
+    for number in range(21):
+        assert owner.post(f"{path}/notes", data={"text": f"Note {number}."}).status_code == 303
+    newest = owner.get(path).text
+    assert ("Note 20." in newest, "Note 0." in newest) == (True, False)
+    older = re.search(rf'href="({path}[?]cursor=[^"#]+)#notes"', newest)
+    assert older
+    assert "Note 0." in owner.get(older[1]).text
+
+
 def test_only_who_runs_the_workspace_suspends_a_page(live: LiveService, owner: Client, workspace: str):
     ticket = told(owner, "Ada", "A roof")
     email = new_address()
