@@ -8,7 +8,7 @@ from uuid import UUID
 from domain import events
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, without_places
 from domain.values import Actor, ConsentScope, ContentStatus, Draft, Kind, Money, Role, Source, Step
-from projections import approvals, desk
+from projections import approvals, desk, failed_steps
 from projections.consent_records import consent_records, shown_scopes
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
@@ -55,6 +55,7 @@ TICKETS = Table(
         "transcriptions": "jsonb",
         "corrections": "jsonb",
         "error": "jsonb",
+        **failed_steps.COLUMNS,
         "erased": "boolean",
         "created_at": "timestamptz",
         "updated_at": "timestamptz",
@@ -62,7 +63,7 @@ TICKETS = Table(
         "position": "bigint",
     },
     key=("ticket_id",),
-    indexes=("(slug)",),
+    indexes=("(slug)", *failed_steps.INDEXES),
 )
 FUNDED = Table("funded_tickets", {"ticket_id": "uuid", "position": "bigint"}, key=("ticket_id",))
 TABLES = (TICKETS, FUNDED, *desk.TABLES)
@@ -172,7 +173,7 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
     lifecycle = _lifecycle(row)
     lifecycle.apply(event, complete=not missing_fields(Kind(row["kind"]), draft))
     row |= {"base": lifecycle.base, "published": lifecycle.published, "step": lifecycle.step}
-    row["suspended"] = lifecycle.suspended
+    row |= {"suspended": lifecycle.suspended, **failed_steps.columns_after(recorded, lifecycle.base)}
     row["draft"] = _draft_column(draft)
     row |= {"updated_at": recorded.recorded_at, "version": event.originator_version, "position": recorded.position}
     rows.put(TICKETS, row)
@@ -226,6 +227,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "transcriptions": [],
         "corrections": [],
         "error": None,
+        **failed_steps.NOTHING_FAILED,
         "erased": False,
         "created_at": recorded.recorded_at,
     }

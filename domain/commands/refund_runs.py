@@ -30,6 +30,10 @@ class RefundRunCommands:
         """Have all gifts refunded; RefusedError unless the ticket is suspended. A repeated id changes nothing."""
         self.tickets.change(ticket_id, lambda ticket: ticket.refund_all(actor, run_id, reason), if_match)
 
+    def retry(self, actor: Actor, ticket_id: UUID, run_id: UUID, new_run_id: UUID) -> None:
+        """Have what is left of all gifts refunded again, for the reason of an earlier run."""
+        self.request(actor, ticket_id, new_run_id, self.tickets.get(ticket_id).refund_runs[run_id].reason)
+
     def refund(self, ticket_id: UUID, donation_id: UUID, run_id: UUID) -> GiftOutcome:
         """Refund what is left of one gift, once for each run however often it is called."""
         ticket, request_id = self.tickets.get(ticket_id), uuid5(run_id, donation_id.hex)

@@ -1,8 +1,15 @@
-"""The sentences for the fields of approvals, closed workspaces, refunds of all gifts and unsent messages."""
+"""Sentences for the fields of approvals, closed workspaces, refunds of all gifts, failed jobs and unsent messages."""
 
 from collections.abc import Mapping
 
 GOVERNANCE_FIELDS: Mapping[str, str] = {
+    "failedAt": "When it failed.",
+    "jobs": "The jobs that failed for good.",
+    "JobView.error": "Why it failed, or null once it is tried again.",
+    "JobView.status": "`failed`, or `queued` once it is tried again.",
+    "JobView.step": "What was to be done.",
+    "JobView.ticketId": "The ticket that it belongs to, or null for upkeep of the installation.",
+    "JobView.workspace": "The workspace of the ticket, or null for upkeep of the installation.",
     "channel": "Whether it is a mail or a text message.",
     "recipient": "Enough of the recipient to recognise it; null if the content was valid for minutes only.",
     "refundRequests": "The refunds that were asked for.",

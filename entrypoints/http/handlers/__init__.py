@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from adapters.jobs.failed_jobs import FailedJobs
 from adapters.lazy import Lazy
 from adapters.proof.visitors import ProofChecks
 from domain.commands.logos import LogoCommands
@@ -32,6 +33,7 @@ from entrypoints.http.handlers.desk_audit import DeskAuditHandlers
 from entrypoints.http.handlers.desk_dead_letters import DeskDeadLetterHandlers
 from entrypoints.http.handlers.desk_disputes import DeskDisputeHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
+from entrypoints.http.handlers.desk_jobs import DeskJobHandlers
 from entrypoints.http.handlers.desk_keys import DeskKeyHandlers
 from entrypoints.http.handlers.desk_knowledge import DeskKnowledgeHandlers
 from entrypoints.http.handlers.desk_mails import DeskMailHandlers
@@ -55,6 +57,7 @@ from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
 from entrypoints.http.handlers.history import HistoryHandlers
+from entrypoints.http.handlers.jobs import JobHandlers
 from entrypoints.http.handlers.keys import KeyHandlers, general_limits
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers
 from entrypoints.http.handlers.listen_pages import ListenPageHandlers
@@ -193,6 +196,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     refund_previews = RefundPreviewHandlers(commands.refunds, database)
     keys = KeyHandlers(access.credentials, queries, general_limits(service.settings))
     knowledge = KnowledgeHandlers(database)
+    jobs = JobHandlers(FailedJobs(database), recordings, commands.refund_runs, service.jobs.refund_runs)
     dead_letters = DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set)
     dead_mails = DeadMailHandlers(service.mail.dead)
     security_events = SecurityEventHandlers(access.security_events, access.addresses, queries)
@@ -304,6 +308,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeskSupportHandlers(support, desk),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
+        jobs,
+        DeskJobHandlers(jobs, cipher, desk),
         dead_letters,
         DeskDeadLetterHandlers(dead_letters, desk),
         dead_mails,

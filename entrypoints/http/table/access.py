@@ -52,6 +52,9 @@ OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
 # Requests for help: the staff of a workspace answer those about its tickets.
 SUPPORT_READ = Access(frozenset({ADMIN, AUDITOR}), members=CASEWORK | {MemberRole.AUDITOR})
 SUPPORT = Access(frozenset({ADMIN}), members=CASEWORK)
+# Those of the workspace that failed for good. Refunds among them are for those who may make or audit refunds.
+FAILED_JOBS_READ = SUPPORT_READ
+FAILED_JOBS = SUPPORT
 # Managers see and retry those of their workspace.
 DEAD_MAILS = Access(frozenset({ADMIN}), members=MANAGERS)
 RESET = TAKE_DOWN = APPROVE = Access(frozenset({ADMIN}), members=MANAGERS, names_ticket=True)
