@@ -24,7 +24,7 @@ from adapters.postgres.database import Database, connect
 from adapters.read_models import rebuild
 from adapters.stripe_sandbox import PaymentTiming
 from adapters.stripe_sandbox import service as sandbox_service
-from entrypoints.composition.gc_tuning import settle
+from entrypoints.composition.gc_tuning import hold, settle
 from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
 from entrypoints.http import server
@@ -33,6 +33,9 @@ from tests.browser import started_browser
 from tests.client import Client, LiveService
 from tests.examples import IN_A_SOAK, IN_THE_SUITE
 from tests.postgres import fresh_database, roomy_folder, template_database, test_server
+
+# Until all tests are collected, which otherwise takes a tenth longer.
+hold()
 
 # The folders of `tmp_path` are in memory if there is enough, so that nothing waits for a disk.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(roomy_folder()))
@@ -133,7 +136,8 @@ def _needs_browser(item: pytest.Item) -> bool:
     return "browser" in getattr(item, "fixturenames", ())
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     # As in a serving process. Otherwise the collector traverses all test modules repeatedly.
     settle()
 
