@@ -280,13 +280,15 @@ class ManagePageHandlers:
         )
 
     def _erase_page(self, call: Call, *, wrong: bool) -> Answer[bytes]:
+        personal = call.personal_data(self.cipher)
         return self.site.page(
             call,
             "erase.html",
             422 if wrong else 200,
             story_language=_story_language(call.ticket),
             ticket_id=call.ticket_id,
-            title=Draft.from_row(call.ticket, call.personal_data(self.cipher)).title,
+            title=Draft.from_row(call.ticket, personal).title,
+            name=personal.text_or_none(call.ticket_id, call.ticket["display_name"]),
             word=_word(call),
             there=self._there(),
             wrong=wrong,

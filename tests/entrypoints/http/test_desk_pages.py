@@ -281,10 +281,27 @@ def test_a_story_leads_to_its_gifts(owner: Client):
 
 def test_staff_erase_a_person_by_typing_and_stay_signed_in(owner: Client):
     ticket = told(owner, "Ada", "A roof")
+    assert f'href="/t/{ticket}/erase"' in owner.get(f"/desk/tickets/{ticket}").text
+    page = owner.get(f"/t/{ticket}/erase").text
+    for text in ("Ada", "A roof", "stay in the books", "The history says that you erased", f"/desk/tickets/{ticket}"):
+        assert text in page
+    assert not re.search(r"\b[Mm]y story|\bYour (page|recordings)", page)
     assert owner.post(f"/t/{ticket}/erase", data={"word": "no"}).status_code == 422
     erased = owner.post(f"/t/{ticket}/erase", data={"word": "erase"})
     assert (erased.status_code, erased.headers["location"]) == (303, "/desk?done=erased")
     assert ticket not in owner.get("/desk?done=erased").text
+    last = owner.get(f"/api/tickets/{ticket}/history?limit=100").json()["events"][-1]
+    assert (last["type"], last["actor"]) == ("Erased", f"member:{owner.get('/api/me').json()['member']['id']}")
+
+
+def test_acts_that_cannot_be_undone_say_so_before_their_button(live: LiveService, owner: Client, workspace: str):
+    with joined_member(live, workspace, MemberRole.CASEWORKER):
+        owner.post("/desk/keys", data={"tickets:read": "yes"})
+        for path, button in (("/desk/members", "Remove from the workspace"), ("/desk/keys", "Revoke the key for good")):
+            page = owner.get(path).text
+            [act] = [part for part in re.findall(r"<details>.*?</details>", page, re.DOTALL) if button in part]
+            assert "from now on" in act
+            assert page.count(button) == 1
 
 
 def test_an_owner_describes_the_organisation_and_sets_the_rules_by_the_page(owner: Client, workspace: str):
