@@ -1,4 +1,4 @@
-"""The SupportTicket: a request for help until an admin resolves it or its author is erased."""
+"""The SupportTicket: a request for help and the conversation about it, until it is resolved or its author is erased."""
 
 from typing import Self
 from uuid import UUID
@@ -6,9 +6,19 @@ from uuid import UUID
 from eventsourcing.domain import BaseAggregate
 
 from domain.errors import RefusedError
-from domain.events import SupportEvent, SupportReplied, SupportTicketErased, SupportTicketOpened, SupportTicketResolved
+from domain.events import (
+    SupportAssigned,
+    SupportAuthorReplied,
+    SupportEvent,
+    SupportReplied,
+    SupportTicketErased,
+    SupportTicketOpened,
+    SupportTicketResolved,
+    SupportUnassigned,
+)
 from domain.values import Actor, Contact, SupportCategory
 
+# Of the staff, and of the author.
 MOST_REPLIES = 100
 LONGEST_REPLY = 2_000
 
@@ -28,6 +38,8 @@ class SupportTicket(BaseAggregate[UUID]):
         self.category = category
         self.contact = contact
         self.reply_ids: frozenset[UUID] = frozenset()
+        self.author_reply_ids: frozenset[UUID] = frozenset()
+        self.assignee: UUID | None = None
         self.resolved = False
         self.erased = False
 
@@ -70,13 +82,31 @@ class SupportTicket(BaseAggregate[UUID]):
 
     def reply(self, actor: Actor, reply_id: UUID, text: str) -> None:
         """Keep a reply of the staff; a repeated id adds none."""
+        if self._is_new(reply_id, self.reply_ids):
+            self._trigger(SupportReplied, actor, reply_id=reply_id, text=text)
+
+    def reply_as_author(self, actor: Actor, reply_id: UUID, text: str) -> None:
+        """Keep what the author wrote again, and open the request again; a repeated id adds nothing."""
+        if self._is_new(reply_id, self.author_reply_ids):
+            self._trigger(SupportAuthorReplied, actor, reply_id=reply_id, text=text)
+
+    def _is_new(self, reply_id: UUID, earlier_ids: frozenset[UUID]) -> bool:
         if self.erased:
             raise RefusedError("This request was erased.")
-        if reply_id in self.reply_ids:
-            return
-        if len(self.reply_ids) >= MOST_REPLIES:
+        if reply_id in earlier_ids:
+            return False
+        if len(earlier_ids) >= MOST_REPLIES:
             raise RefusedError(f"A request for help has at most {MOST_REPLIES} replies.")
-        self._trigger(SupportReplied, actor, reply_id=reply_id, text=text)
+        return True
+
+    def assign(self, actor: Actor, assignee: UUID | None) -> None:
+        """Make the member responsible; None leaves nobody responsible."""
+        if assignee == self.assignee:
+            return
+        if assignee is None:
+            self._trigger(SupportUnassigned, actor)
+        else:
+            self._trigger(SupportAssigned, actor, assignee=assignee)
 
     def resolve(self, actor: Actor) -> None:
         if not self.resolved:
@@ -95,6 +125,13 @@ class SupportTicket(BaseAggregate[UUID]):
         match event:
             case SupportReplied(reply_id=reply_id):
                 self.reply_ids |= {reply_id}
+            case SupportAuthorReplied(reply_id=reply_id):
+                self.author_reply_ids |= {reply_id}
+                self.resolved = False
+            case SupportAssigned(assignee=assignee):
+                self.assignee = assignee
+            case SupportUnassigned():
+                self.assignee = None
             case SupportTicketResolved():
                 self.resolved = True
             case SupportTicketErased():

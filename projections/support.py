@@ -1,15 +1,25 @@
 """Support tickets: one row for each, with its message sealed."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.events import SupportEvent, SupportReplied, SupportTicketErased, SupportTicketOpened, SupportTicketResolved
-from domain.values import SupportStatus
+from domain.events import (
+    SupportAssigned,
+    SupportAuthorReplied,
+    SupportEvent,
+    SupportReplied,
+    SupportTicketErased,
+    SupportTicketOpened,
+    SupportTicketResolved,
+    SupportUnassigned,
+)
+from domain.values import SupportCategory, SupportStatus
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "support"
-VERSION = 4
+VERSION = 5
 TOPICS = topics(SupportEvent)
 
 # `ticket_id` is the author's ticket, whose key seals the message. Without one the message has a key of its own, and
@@ -26,13 +36,16 @@ SUPPORT_TICKETS = Table(
         "contact_type": "text",
         "contact": "text",
         "replies": "jsonb",
+        "assignee": "uuid",
         "erased": "boolean",
         "created_at": "timestamptz",
+        # When the author wrote last.
+        "asked_at": "timestamptz",
         "resolved_at": "timestamptz",
         "position": "bigint",
     },
     key=("support_id",),
-    indexes=("(created_at DESC, support_id DESC)", "(about)"),
+    indexes=("(asked_at DESC, support_id DESC)", "(about)", "(ticket_id)"),
 )
 TABLES = (SUPPORT_TICKETS,)
 
@@ -51,14 +64,22 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
         if row is None:
             continue
         match event:
-            case SupportReplied():
+            case SupportReplied() | SupportAuthorReplied():
+                by_author = isinstance(event, SupportAuthorReplied)
                 reply = {
                     "id": str(event.reply_id),
                     "text": event.text,
                     "actor": str(event.actor),
                     "at": recorded.recorded_at.isoformat(),
+                    "by_author": by_author,
                 }
                 row |= {"replies": [*row["replies"], reply]}
+                if by_author:
+                    row |= {"status": SupportStatus.OPEN, "resolved_at": None, "asked_at": recorded.recorded_at}
+            case SupportAssigned(assignee=assignee):
+                row |= {"assignee": assignee}
+            case SupportUnassigned():
+                row |= {"assignee": None}
             case SupportTicketResolved():
                 row |= {"status": SupportStatus.RESOLVED, "resolved_at": recorded.recorded_at}
             case SupportTicketErased():
@@ -79,8 +100,10 @@ def _opened_row(event: SupportTicketOpened, recorded: RecordedEvent) -> Row:
         "contact_type": event.contact.type if event.contact else None,
         "contact": event.contact.value if event.contact else None,
         "replies": [],
+        "assignee": None,
         "erased": False,
         "created_at": recorded.recorded_at,
+        "asked_at": recorded.recorded_at,
         "resolved_at": None,
     }
 
@@ -110,32 +133,45 @@ def workspace_of(cursor: Cursor, row: Row) -> str:
     return found[0] if found else BUILT_IN_WORKSPACE
 
 
-def recent(
-    cursor: Cursor,
-    limit: int,
-    before: tuple[datetime, UUID] | None = None,
-    *,
-    workspace: str | None = None,
-    status: SupportStatus | None = None,
-) -> list[Row]:
-    """Return up to `limit` support tickets, the newest first, of one workspace or of all, with one status or any.
+@dataclass(frozen=True)
+class Filters:
+    """Which support tickets are listed: those of one workspace, with one status and so on. None does not limit.
 
-    `before` is the creation time and the id of a support ticket: only older ones are returned.
+    `ticket_id` is the ticket of the authors. `unassigned` limits to those that nobody takes care of.
     """
+
+    workspace: str | None = None
+    status: SupportStatus | None = None
+    category: SupportCategory | None = None
+    assignee: UUID | None = None
+    unassigned: bool = False
+    ticket_id: UUID | None = None
+
+
+def recent(
+    cursor: Cursor, limit: int, before: tuple[datetime, UUID] | None = None, filters: Filters | None = None
+) -> list[Row]:
+    """Return up to `limit` support tickets, the one whose author wrote last first.
+
+    `before` has the `asked_at` and the id of a support ticket: only those after it in this order are returned.
+    """
+    chosen = filters or Filters()
+    conditions = {
+        "(asked_at, support_id) < (%(asked_at)s, %(support_id)s::uuid)": before,
+        "status = %(status)s": chosen.status,
+        "category = %(category)s": chosen.category,
+        "assignee = %(assignee)s": chosen.assignee,
+        "assignee IS NULL": chosen.unassigned or None,
+        "ticket_id = %(ticket_id)s": chosen.ticket_id,
+        f"coalesce(({_OF_WORKSPACE}), %(built_in)s) = %(workspace)s": chosen.workspace,
+    }
+    where = " AND ".join(condition for condition, value in conditions.items() if value is not None) or "true"
     cursor.execute(
-        _SELECT
-        + f"""
-         WHERE (%(created_at)s::timestamptz IS NULL
-                OR (created_at, support_id) < (%(created_at)s, %(support_id)s::uuid))
-           AND (%(status)s::text IS NULL OR status = %(status)s)
-           AND (%(workspace)s::text IS NULL OR coalesce(({_OF_WORKSPACE}), %(built_in)s) = %(workspace)s)
-         ORDER BY created_at DESC, support_id DESC LIMIT %(limit)s
-        """,
+        f"{_SELECT} WHERE {where} ORDER BY asked_at DESC, support_id DESC LIMIT %(limit)s",
         {
-            "created_at": before[0] if before else None,
+            **asdict(chosen),
+            "asked_at": before[0] if before else None,
             "support_id": before[1] if before else None,
-            "status": status,
-            "workspace": workspace,
             "built_in": BUILT_IN_WORKSPACE,
             "limit": limit,
         },

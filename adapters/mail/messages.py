@@ -26,6 +26,8 @@ LONGEST_VALUE = 2_000
 LONGEST_HEADER = 998
 SUBJECT = "Subject: "
 
+# The values of a kind that keep their paragraphs.
+_WITH_PARAGRAPHS = {"support_reply": "message"}
 # Values that mails queued by earlier versions lack.
 ABSENT = dict.fromkeys(("receipt_number", "organisation_address", "registration_number", "tax_wording"), "")
 
@@ -57,12 +59,15 @@ def load() -> None:
 
 
 def checked(mail: Mail) -> Mail:
-    """Return the mail with a normalised address and each value on one line.
+    """Return the mail with a normalised address and each value on one line, except one that has paragraphs.
 
     InvalidError if the address is not one, a value is too long, or the template lacks a value.
     """
     to = contacts.normalize_contact(ContactType.EMAIL, mail.to).value
-    values = {name: one_line(value) for name, value in mail.values.items()}
+    with_paragraphs = _WITH_PARAGRAPHS.get(mail.kind)
+    values = {
+        name: _paragraphs(value) if name == with_paragraphs else one_line(value) for name, value in mail.values.items()
+    }
     if any(len(value) > LONGEST_VALUE for value in values.values()):
         raise InvalidError("a value is too long for a mail")
     _render(mail.kind, values)
@@ -72,6 +77,11 @@ def checked(mail: Mail) -> Mail:
 def one_line(value: str) -> str:
     """Return the text without line ends and other control characters, which could end a header or add a line."""
     return "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in value).strip()
+
+
+def _paragraphs(value: str) -> str:
+    """Return the text with its line ends, and with one empty line where there are several."""
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(map(one_line, value.splitlines()))).strip()
 
 
 def message_id(key: str, sender: str) -> str:

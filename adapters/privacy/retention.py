@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from adapters.privacy.retention_periods import StoredRetention
 from domain.commands.retention import DueErasure, RetentionCommands, Verdict, inactivity_before_notice
 from domain.errors import DomainError, NotFoundError, UnavailableError
-from domain.events import DeskEvent
+from domain.events import DeskEvent, SupportAssigned, SupportUnassigned
 from projections.model import topics
 
 BATCH = 200
@@ -19,7 +19,7 @@ BATCH = 200
 logger = structlog.get_logger()
 
 # What staff note about a ticket is no use of it.
-_DESK_TOPICS = sorted(topics(DeskEvent))
+_DESK_TOPICS = sorted(topics(DeskEvent, SupportAssigned, SupportUnassigned))
 # The last act of a person is the ticket's last event whose actor is neither the system nor Stripe.
 _LAST_ACT = """
     SELECT e.recorded_at FROM events e

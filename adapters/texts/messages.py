@@ -1,6 +1,10 @@
-"""Writes text messages: a template for each kind, in at most two parts. They never say anything of the story."""
+"""Writes text messages: a template for each kind, in at most two parts.
+
+They never say anything of the story, except what the staff answer to a request for help.
+"""
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,19 +53,45 @@ def checked(message: TextMessage) -> TextMessage:
 def compose(kind: str, values: Mapping[str, str], operator: str | None) -> str:
     """Return the text, without its optional parts where it would not fit; it begins with who sends it.
 
+    A `message` that a person wrote is cut where it does not fit, so that the link to all of it has room.
     InvalidError if there is no such template, or it lacks a value.
     """
     if not is_kind(kind):
         raise InvalidError("is not a kind of text message")
-    name = one_line(operator or "")[:LONGEST_OPERATOR].strip()
-    sender = f"Storyledger ({name})" if name else "Storyledger"
-    text = ""
-    for left_out in range(len(OPTIONAL_PARTS) + 1):
+    sender = _sender(operator)
+
+    def written(values: Mapping[str, str], left_out: int) -> str:
         parts = {part: index >= left_out for index, part in enumerate(OPTIONAL_PARTS)}
-        text = simplified(f"{sender}: {_render(kind, values, parts)}")
+        return simplified(f"{sender}: {_render(kind, values, parts)}")
+
+    for left_out in range(len(OPTIONAL_PARTS) + 1):
+        text = written(values, left_out)
         if segments(text) <= MAX_SEGMENTS:
-            break
-    return text
+            return text
+    message = values.get("message", "")
+
+    def cut_to(length: int) -> str:
+        return written({**values, "message": _beginning(message, length)}, 0)
+
+    # A shorter beginning fits wherever a longer one does.
+    too_long = bisect_left(range(len(message)), True, key=lambda length: segments(cut_to(length)) > MAX_SEGMENTS)
+    return cut_to(max(0, too_long - 1)) if message else text
+
+
+def fits(kind: str, message: str) -> bool:
+    """Return True if all of a person's message fits in the default language, whoever sends it."""
+    text = _render(kind, {"message": message}, dict.fromkeys(OPTIONAL_PARTS, False))
+    return segments(simplified(f"{_sender('M' * LONGEST_OPERATOR)}: {text}")) <= MAX_SEGMENTS
+
+
+def _sender(operator: str | None) -> str:
+    name = one_line(operator or "")[:LONGEST_OPERATOR].strip()
+    return f"Storyledger ({name})" if name else "Storyledger"
+
+
+def _beginning(message: str, length: int) -> str:
+    """Return at most so much of the message, in whole words if possible."""
+    return f"{message[:length].rpartition(' ')[0] or message[:length]}..."
 
 
 def _render(kind: str, values: Mapping[str, str], parts: Mapping[str, bool]) -> str:

@@ -56,7 +56,7 @@ class DeskCommands:
                 desk.set_labels(actor, changes["labels"] or ())
             if "assignee" in changes:
                 if changes["assignee"] not in (None, desk.assignee):
-                    self._require_assignable(desk.workspace, changes["assignee"])
+                    require_assignable(self.workspaces, desk.workspace, changes["assignee"])
                 desk.assign(actor, changes["assignee"])
             if "due_at" in changes:
                 desk.set_due_date(actor, changes["due_at"])
@@ -85,15 +85,6 @@ class DeskCommands:
         mail = Mail("ticket_due", member.email, values, key, ticket_id)
         self._change(SYSTEM, ticket_id, lambda loaded: loaded.remind(SYSTEM, now), [mail])
 
-    def _require_assignable(self, workspace: str, member_id: UUID) -> None:
-        try:
-            role = self.workspaces.get(workspace).member(member_id).role
-        except NotFoundError:
-            role = None
-        if role not in ASSIGNABLE:
-            detail = f"must be a member of the workspace who is {', '.join(sorted(ASSIGNABLE))}"
-            raise InvalidError(detail, "/assignee", FaultCode.UNKNOWN_VALUE)
-
     def _change(
         self, actor: Actor, ticket_id: UUID, decide: Callable[[Desk], object], mails: Sequence[Mail] = ()
     ) -> Desk:
@@ -101,3 +92,14 @@ class DeskCommands:
         if ticket.erased:
             raise NotFoundError("This ticket was erased.")
         return self.desks.change(actor, ticket_id, ticket.workspace, decide, mails)
+
+
+def require_assignable(workspaces: Workspaces, workspace: str, member_id: UUID) -> None:
+    """InvalidError unless the member of this workspace works with people's stories."""
+    try:
+        role = workspaces.get(workspace).member(member_id).role
+    except NotFoundError:
+        role = None
+    if role not in ASSIGNABLE:
+        detail = f"must be a member of the workspace who is {', '.join(sorted(ASSIGNABLE))}"
+        raise InvalidError(detail, "/assignee", FaultCode.UNKNOWN_VALUE)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.errors import FaultCode, InvalidError, RefusedError
-from domain.ports import Contents, Mail, Message, SupportTickets, TextMessage, Tickets
+from domain.commands.desk import require_assignable
+from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError
+from domain.ports import Contents, Mail, Message, SupportTickets, TextMessage, Tickets, Workspaces
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
 from domain.values import SYSTEM, Actor, Contact, ContactType, SupportCategory
@@ -44,15 +45,19 @@ class SupportCommands:
     """`contact_indexes` returns all keyed hashes that a contact may be stored under.
 
     `home_url` is the URL of the service, which the mails name. `holder_values` returns what every mail to the holder of
-    a ticket says.
+    a ticket says. `reaches` tells if mails or text messages can be sent to a contact, and `fits_text` if a text message
+    has room for a reply.
     """
 
     tickets: Tickets
     support: SupportTickets
+    workspaces: Workspaces
     contents: Contents
     contact_indexes: Callable[[Contact], Iterable[str]]
     home_url: str
     holder_values: Callable[[RecordingTicket], Mapping[str, str]]
+    reaches: Callable[[Contact], bool]
+    fits_text: Callable[[str], bool]
 
     def open(self, actor: Actor, request: HelpRequest) -> None:
         """Open a support ticket, encrypted with the key of the ticket that the author belongs to, or with its own."""
@@ -71,26 +76,54 @@ class SupportCommands:
         )
 
     def reply(self, actor: Actor, support_id: UUID, reply_id: UUID, text: str) -> None:
-        """Keep a reply of the staff, and mail it to the author; RefusedError if there is no address to mail it to."""
-        contact = self._author(self.support.get(support_id))
-        if contact is None or contact.type is not ContactType.EMAIL:
-            raise RefusedError("There is no e-mail address to answer to. Reach the person in another way.")
+        """Keep a reply of the staff, and send it to the author by mail or text message.
+
+        RefusedError if the author can be reached by neither, or if the reply does not fit in a text message and the
+        author has no page on which to read it.
+        """
+        support = self.support.get(support_id)
+        ticket = None if support.has_own_key else self.tickets.get(support.ticket_id)
+        contact = support.contact or (ticket.contact if ticket else None)
+        if contact is None or not self.reaches(contact):
+            raise RefusedError("We can send this person neither mails nor text messages. Reach them in another way.")
+        is_mail = contact.type is ContactType.EMAIL
+        if ticket is None and not is_mail and not self.fits_text(text):
+            raise RefusedError("This person has no page to read a long answer on. Write a shorter one.")
 
         def decide(support: SupportTicket) -> UUID:
             support.reply(actor, reply_id, text)
             return support.ticket_id
 
-        def mails(key_owner: UUID) -> list[Message]:
-            values = {"message": text, "language": ""}
-            return [Mail("support_reply", contact.value, values, f"support-reply:{reply_id}", key_owner)]
+        def messages(key_owner: UUID) -> list[Message]:
+            holder = self.holder_values(ticket) if ticket else {"name": "", "language": ""}
+            page = f"{self.home_url}/t/{ticket.id}/help" if ticket else ""
+            # A text message has room for the shorter link only.
+            page += f"/{support_id}" if page and is_mail else ""
+            message = Mail if is_mail else TextMessage
+            values = {**holder, "message": text, "page": page}
+            return [message("support_reply", contact.value, values, reply_key(reply_id), key_owner)]
 
-        self.support.change(support_id, decide, mails)
+        self.support.change(support_id, decide, messages)
 
-    def _author(self, support: SupportTicket) -> Contact | None:
-        """Return the contact that the author gave, or that of the ticket which the author belongs to."""
-        if support.contact is not None or support.has_own_key:
-            return support.contact
-        return self.tickets.get(support.ticket_id).contact
+    def reply_as_author(self, actor: Actor, ticket_id: UUID, support_id: UUID, reply_id: UUID, text: str) -> None:
+        """Keep what the holder of the ticket wrote again; NotFoundError if the request is not that holder's."""
+
+        def decide(support: SupportTicket) -> None:
+            if support.ticket_id != ticket_id:
+                raise NotFoundError("There is no such support ticket.")
+            support.reply_as_author(actor, reply_id, text)
+
+        self.support.change(support_id, decide)
+
+    def assign(self, actor: Actor, support_id: UUID, workspace: str, assignee: UUID | None) -> None:
+        """Make a member responsible, or nobody; InvalidError unless the member works with the workspace's stories."""
+
+        def decide(support: SupportTicket) -> None:
+            if assignee not in (None, support.assignee):
+                require_assignable(self.workspaces, workspace, assignee)
+            support.assign(actor, assignee)
+
+        self.support.change(support_id, decide)
 
     def resolve(self, actor: Actor, support_id: UUID) -> None:
         self.support.change(support_id, lambda support: support.resolve(actor))
@@ -169,6 +202,11 @@ class SupportCommands:
         # The contacts of an erased ticket may be unreadable, but their recorded hashes are not encrypted.
         indexes = {index for contact in ticket.contacts for index in self.contact_indexes(contact)}
         return self.support.concerning(ticket.id, indexes | ticket.contact_indexes)
+
+
+def reply_key(reply_id: UUID) -> str:
+    """Return the key of the message that brings a reply to the author."""
+    return f"support-reply:{reply_id}"
 
 
 def require_mail(type: ContactType) -> None:

@@ -33,6 +33,14 @@ from domain.events.refund_requests import RefundProposalApproved as RefundPropos
 from domain.events.refund_requests import RefundProposalDeclined as RefundProposalDeclined
 from domain.events.refund_requests import RefundProposed as RefundProposed
 from domain.events.refund_runs import RefundAllRequested as RefundAllRequested
+from domain.events.support import SupportAssigned as SupportAssigned
+from domain.events.support import SupportAuthorReplied as SupportAuthorReplied
+from domain.events.support import SupportEvent as SupportEvent
+from domain.events.support import SupportReplied as SupportReplied
+from domain.events.support import SupportTicketErased as SupportTicketErased
+from domain.events.support import SupportTicketOpened as SupportTicketOpened
+from domain.events.support import SupportTicketResolved as SupportTicketResolved
+from domain.events.support import SupportUnassigned as SupportUnassigned
 from domain.events.workspaces import IntakeChanged as IntakeChanged
 from domain.events.workspaces import InvitationRevoked as InvitationRevoked
 from domain.events.workspaces import LogoChosen as LogoChosen
@@ -74,7 +82,6 @@ from domain.values import (
     Source,
     Step,
     StripeReport,
-    SupportCategory,
     Urgency,
 )
 
@@ -662,52 +669,6 @@ class FeeCharged(DonationEvent):
     exchange_rate: str | None = None
     fee_details: tuple[FeeDetail, ...] = ()
     converted: Money | None = None
-
-
-# Support tickets. Each has a stream of its own.
-
-
-class SupportEvent(TicketEvent):
-    """One fact about one support ticket.
-
-    `ticket_id` is the ticket whose key seals the message: the ticket it is about if the author proved to belong to it,
-    and otherwise the support ticket's own id.
-    """
-
-    ticket_id: UUID
-
-    @property
-    def ticket(self) -> UUID:
-        return self.ticket_id
-
-
-class SupportTicketOpened(SupportEvent, AggregateCreated):
-    """A person asks for help. The ticket that they name in `about` may not exist, or not be theirs."""
-
-    TOPIC = "support_ticket_opened"
-    category: SupportCategory
-    message: Personal
-    about: UUID | None = None
-    contact: Contact | None = None
-    contact_index: Personal | None = None
-
-
-class SupportReplied(SupportEvent):
-    """The staff answered; the reply also goes to the author by mail."""
-
-    TOPIC = "support_replied"
-    reply_id: UUID
-    text: Personal
-
-
-class SupportTicketResolved(SupportEvent):
-    TOPIC = "support_ticket_resolved"
-
-
-class SupportTicketErased(SupportEvent):
-    """Its author was erased, and with that the key to the message."""
-
-    TOPIC = "support_ticket_erased"
 
 
 # Erasure: announced after inactivity, and done.

@@ -1,5 +1,7 @@
 """The commands, the jobs that commands start, and the periodic chores."""
 
+from functools import partial
+
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
 from adapters.mail.dispute_reminders import DisputeReminders
@@ -16,6 +18,7 @@ from adapters.privacy.forgotten_donors import DonorErasure, ForgottenDonors
 from adapters.privacy.key_rotation import KeyRotation
 from adapters.privacy.retention import Retention
 from adapters.search.indexing import SearchIndexing
+from adapters.texts import messages as text_messages
 from domain.commands import Commands
 from domain.commands.approvals import ApprovalCommands
 from domain.commands.attachments import AttachmentCommands
@@ -62,10 +65,13 @@ class Jobs:
         support = SupportCommands(
             tickets=aggregates.tickets,
             support=aggregates.support,
+            workspaces=aggregates.workspaces,
             contents=content.contents,
             contact_indexes=access.contact_index.all_of,
             home_url=settings.public_url,
             holder_values=holder_values,
+            reaches=mail.outbox.reaches,
+            fits_text=partial(text_messages.fits, "support_reply"),
         )
         erasure_steps = [content.erase, mail.erase, support.erase, payments.donor_names.renew]
         if payments.sandbox is not None:

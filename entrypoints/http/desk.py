@@ -9,6 +9,7 @@ from adapters.identity.credentials import Principal
 from adapters.identity.members import MemberSessions
 from adapters.identity.security_events import SecurityEvents
 from adapters.languages import translations
+from domain.commands.desk import ASSIGNABLE
 from domain.commands.workspaces import WorkspaceCommands
 from domain.members import MemberRole
 from domain.values import Actor, Role
@@ -181,3 +182,10 @@ def name_of(actor_text: str, workspace: Workspace) -> str:
     actor = Actor.parse(actor_text)
     person = workspace.ever_member(UUID(actor.id)) if actor.role == "member" and actor.id else None
     return (person.name or person.email) if person else ACTORS[actor.role]
+
+
+def assignable(workspace: Workspace) -> list[tuple[str, str]]:
+    """Return ids and names of those who may take care of a ticket or of a request for help."""
+    return [
+        (str(person.id), person.name or person.email) for person in workspace.members() if person.role in ASSIGNABLE
+    ]

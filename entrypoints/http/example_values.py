@@ -47,6 +47,7 @@ VALUES: Mapping[str, Any] = {
     "beneficiary": "Ada Lovelace",
     "breakdown": ["Roof sheets: 900", "Wood and nails: 600"],
     "by": "Ada Lovelace",
+    "byAuthor": False,
     "category": "HOUSING",
     "SupportSummary.category": "PAYMENT",
     "SupportTicket.category": "PAYMENT",

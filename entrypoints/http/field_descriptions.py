@@ -40,6 +40,7 @@ FIELDS: Mapping[str, str] = {
     "DonationTotals.breakdown": "What the total consists of.",
     "by": "Who gave the consent.",
     "FiguresReport.by": "How the days are divided.",
+    "byAuthor": "True if the author of the request wrote it, false if the staff did.",
     "byCurrency": "The sums of each currency.",
     "bytes": "The size in bytes.",
     "campaign": "The title of the campaign.",
@@ -361,7 +362,7 @@ FIELDS: Mapping[str, str] = {
     "WorkspaceView.language": "The language of new tickets that name no other, or null.",
     "WorkspaceView.currency": "The currency of new tickets that name no other, or null.",
     "MembershipView.title": "The title of the workspace.",
-    "replies": "The replies of the staff, oldest first.",
+    "replies": "The replies of the staff and of the author, oldest first.",
 }
 
 PARAMETERS: Mapping[str, str] = {

@@ -96,6 +96,7 @@ OPERATION_IDS: Mapping[str, str] = {
     "POST /api/access/request": "requestLoginCode",
     "POST /api/access/verify": "verifyLoginCode",
     "GET /api/support/{id}": "getSupportRequest",
+    "PATCH /api/support/{id}": "assignSupportRequest",
     "POST /api/support/{id}/replies": "replyToSupportRequest",
     "POST /api/support/{id}/resolve": "resolveSupportRequest",
     "POST /api/session/code": "requestMemberCode",

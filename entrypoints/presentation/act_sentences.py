@@ -95,7 +95,8 @@ ACTS: Mapping[str, Sequence[str]] = {
         "POST /admin/support/{id}/resolve",
         "POST /desk/support/{id}/resolve",
     ),
-    N_("Ask for help"): ("POST /api/support/ticket",),
+    N_("Say who takes care of a request for help"): ("PATCH /api/support/{id}", "POST /desk/support/{id}/assignee"),
+    N_("Ask for help"): ("POST /api/support/ticket", f"POST {_P}/help", f"POST {_P}/help/{{support_id}}"),
     N_("Open a payment page"): (f"POST {_T}/create-payment", "POST /d/{slug}"),
     N_("Ask another person to pay a gift back"): (f"POST {_REQUESTS}", "POST /desk/gifts/{donation_id}/requests"),
     N_("Approve or decline paying a gift back"): (
@@ -250,6 +251,8 @@ ACTS: Mapping[str, Sequence[str]] = {
         "GET /admin/support/{id}",
         "GET /desk/support",
         "GET /desk/support/{id}",
+        f"GET {_P}/help",
+        f"GET {_P}/help/{{support_id}}",
     ),
     N_("Look at the workspace and its members"): (
         f"GET {_WORKSPACE}",

@@ -14,7 +14,7 @@ from adapters.encryption.field_cipher import is_sealed
 from adapters.event_store.log import StoredEntry
 from adapters.read_models.in_memory import folded, ticket_row
 from domain.errors import NotFoundError
-from domain.events import DeskEvent
+from domain.events import DeskEvent, SupportAssigned
 from entrypoints.presentation.donations import Donation, DonationTotals
 from entrypoints.presentation.past_ledger import past_donations, past_totals
 from entrypoints.presentation.personal_data import PersonalData
@@ -40,6 +40,8 @@ _TIMES = frozenset(
     }
 )
 # Fields that are secret, such as digests of credentials, or that the response has outside of `data`.
+# What the staff note for themselves.
+_OF_STAFF = (DeskEvent, SupportAssigned)
 _HIDDEN = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "donation_id"})
 
 
@@ -66,7 +68,7 @@ class HistoryEvent(ResponseBody):
             version=entry.originator_version,
             recorded_at=utc(entry.recorded_at),
             actor=f"{actor['role']}:{actor['id']}" if actor.get("id") else actor["role"],
-            data=_shown_fields(data, entry.ticket, personal) if for_staff or not isinstance(event, DeskEvent) else {},
+            data=_shown_fields(data, entry.ticket, personal) if for_staff or not isinstance(event, _OF_STAFF) else {},
         )
 
 

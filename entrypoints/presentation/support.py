@@ -37,6 +37,7 @@ class SupportTicket(SupportSummary):
     ticket_id: UUID | None
     message: str | None
     contact: str | None
+    assignee: UUID | None
     resolved_at: Time | None
     erased: bool
 
@@ -48,6 +49,7 @@ class SupportTicket(SupportSummary):
             ticket_id=row["about"],
             message=personal.text_or_none(row["ticket_id"], row["message"]),
             contact=personal.contact(row, shortened=shortened_contact),
+            assignee=row["assignee"],
             resolved_at=utc_or_none(row["resolved_at"]),
             erased=row["erased"],
             **subclass_fields,
@@ -55,16 +57,17 @@ class SupportTicket(SupportSummary):
 
 
 class SupportReply(ResponseBody):
-    """A reply of the staff."""
+    """A reply of the staff, or of the author."""
 
     id: UUID
     text: str
     actor: str
+    by_author: bool
     created_at: Time
 
 
 class SupportTicketDetails(SupportTicket):
-    """A support ticket with the replies of the staff, oldest first."""
+    """A support ticket with the replies of both sides, oldest first."""
 
     replies: list[SupportReply]
 
@@ -75,6 +78,7 @@ class SupportTicketDetails(SupportTicket):
                 UUID(reply["id"]),
                 personal.text(row["ticket_id"], reply["text"]),
                 reply["actor"],
+                reply["by_author"],
                 utc(datetime.fromisoformat(reply["at"])),
             )
             for reply in row["replies"]
@@ -83,7 +87,7 @@ class SupportTicketDetails(SupportTicket):
 
 
 class SupportTicketPage(ResponseBody):
-    """A result page of support tickets, newest first; `nextCursor` is null on the last one."""
+    """A result page of support tickets, whose author wrote last first; `nextCursor` is null on the last one."""
 
     support_tickets: list[SupportTicket]
     next_cursor: str | None

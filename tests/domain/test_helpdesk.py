@@ -10,13 +10,14 @@ import pytest
 
 from adapters.identity.tokens import digest
 from domain.commands.support import ContactReset, HelpRequest, SupportCommands
-from domain.errors import InvalidError, NotFoundError
+from domain.errors import InvalidError, NotFoundError, RefusedError
+from domain.events import SupportAssigned, SupportUnassigned
 from domain.ports import Mail, Message, TextMessage
-from domain.support import SupportTicket
+from domain.support import MOST_REPLIES, SupportTicket
 from domain.tickets import RecordingTicket
 from domain.values import Actor, Contact, ContactType, Role, SupportCategory
 from tests.domain.facts import CONTACT, HOLDER
-from tests.fakes.stores import MemoryContents, MemorySupportTickets, MemoryTickets
+from tests.fakes.stores import MemoryContents, MemorySupportTickets, MemoryTickets, MemoryWorkspaces
 from tests.fakes.worlds import opened
 
 ADMIN = Actor(Role.ADMIN, "key")
@@ -34,10 +35,13 @@ def helpdesk() -> SupportCommands:
     return SupportCommands(
         tickets=MemoryTickets(),
         support=MemorySupportTickets(),
+        workspaces=MemoryWorkspaces(),
         contents=MemoryContents(),
         contact_indexes=lambda contact: [index(contact)],
         home_url="https://story.example",
         holder_values=lambda ticket: {"name": ticket.display_name or ""},
+        reaches=lambda contact: contact.type is not ContactType.SOCIAL,
+        fits_text=lambda text: len(text) <= 100,
     )
 
 
@@ -186,6 +190,97 @@ def test_a_reset_resolves_the_support_tickets_that_asked_for_it_and_no_others(he
     reset(helpdesk, ada)
     assert [helpdesk.support.get(support.id).resolved for support in asking] == [True] * 4
     assert [helpdesk.support.get(support.id).resolved for support in not_asking] == [False] * 4
+
+
+# The conversation.
+
+
+def sent(helpdesk: SupportCommands) -> list[Message]:
+    assert isinstance(helpdesk.support, MemorySupportTickets)
+    return helpdesk.support.mails
+
+
+def reply(helpdesk: SupportCommands, support: SupportTicket, text: str = "Mended.", id: int = 1) -> None:
+    helpdesk.reply(ADMIN, support.id, UUID(int=id), text)
+
+
+def test_a_reply_goes_to_the_contact_of_the_request_or_of_the_ticket_once(helpdesk: SupportCommands):
+    ada = open_ticket(helpdesk)
+    requests = [
+        (ask_for_help(helpdesk, ada, is_holder=True), Mail, CONTACT),
+        (ask_for_help(helpdesk, contact=GRACE), Mail, GRACE),
+        (ask_for_help(helpdesk, contact=PHONE), TextMessage, PHONE),
+        (ask_for_help(helpdesk, ada, is_holder=True, contact=PHONE), TextMessage, PHONE),
+    ]
+    for number, (support, kind, contact) in enumerate(requests):
+        for _ in range(2):
+            reply(helpdesk, support, id=number)
+        message = sent(helpdesk)[-1]
+        assert (type(message), message.to, message.ticket_id) == (kind, contact.value, support.ticket_id)
+    pages = [message.values["page"] for message in sent(helpdesk)]
+    page = f"https://story.example/t/{ada}/help"
+    assert pages == [f"{page}/{requests[0][0].id}", "", "", page]
+
+
+def test_a_reply_to_somebody_without_a_page_fits_in_a_text_message(helpdesk: SupportCommands):
+    ada = open_ticket(helpdesk)
+    with pytest.raises(RefusedError, match="no page"):
+        reply(helpdesk, ask_for_help(helpdesk, contact=PHONE), "a" * 101)
+    reply(helpdesk, ask_for_help(helpdesk, ada, is_holder=True, contact=PHONE), "a" * 101)
+    reply(helpdesk, ask_for_help(helpdesk, contact=GRACE), "a" * 101)
+    assert len(sent(helpdesk)) == 2
+
+
+def test_nobody_is_answered_who_cannot_be_reached(helpdesk: SupportCommands):
+    for contact in (None, Contact(ContactType.SOCIAL, "@ada")):
+        with pytest.raises(RefusedError, match="another way"):
+            reply(helpdesk, ask_for_help(helpdesk, contact=contact))
+
+
+def write_again(helpdesk: SupportCommands, ticket_id: UUID, support: SupportTicket, id: int = 2) -> None:
+    helpdesk.reply_as_author(HOLDER, ticket_id, support.id, UUID(int=id), "Not yet.")
+
+
+def test_the_author_opens_a_resolved_request_again_by_writing(helpdesk: SupportCommands):
+    ada = open_ticket(helpdesk)
+    support = ask_for_help(helpdesk, ada, is_holder=True)
+    helpdesk.resolve(ADMIN, support.id)
+    for _ in range(2):
+        write_again(helpdesk, ada, support)
+    assert (helpdesk.support.get(support.id).resolved, helpdesk.support.get(support.id).version) == (False, 3)
+
+
+def test_only_who_belongs_to_the_ticket_of_a_request_writes_again(helpdesk: SupportCommands):
+    ada, other = open_ticket(helpdesk), open_ticket(helpdesk)
+    for support in (ask_for_help(helpdesk, other, is_holder=True), ask_for_help(helpdesk, ada, is_holder=False)):
+        with pytest.raises(NotFoundError):
+            write_again(helpdesk, ada, support)
+
+
+def test_a_conversation_is_bounded_and_ends_with_the_erasure(helpdesk: SupportCommands):
+    ada = open_ticket(helpdesk)
+    support = ask_for_help(helpdesk, ada, is_holder=True)
+    for number in range(MOST_REPLIES):
+        write_again(helpdesk, ada, support, number)
+    with pytest.raises(RefusedError, match="at most"):
+        write_again(helpdesk, ada, support, MOST_REPLIES)
+    reply(helpdesk, support)
+    helpdesk.erase(ada)
+    for act in (partial(write_again, helpdesk, ada), partial(reply, helpdesk)):
+        with pytest.raises(RefusedError, match="erased"):
+            act(support, id=1_000)
+
+
+def test_only_who_works_with_stories_of_the_workspace_takes_care_of_a_request(helpdesk: SupportCommands):
+    support = ask_for_help(helpdesk)
+    with pytest.raises(InvalidError, match="must be a member"):
+        helpdesk.assign(ADMIN, support.id, "public", UUID(int=21))
+    support.assign(ADMIN, UUID(int=21))
+    support.assign(ADMIN, UUID(int=21))
+    support.assign(ADMIN, None)
+    support.assign(ADMIN, None)
+    events = [type(event) for event in support.collect_events()]
+    assert events[-2:] == [SupportAssigned, SupportUnassigned]
 
 
 # Erasure.

@@ -194,10 +194,13 @@ def fake_commands(**parts: Any) -> Commands:
         support=SupportCommands(
             ports["tickets"],
             ports["support"],
+            ports["workspaces"],
             ports["contents"],
             lambda contact: [contact.value],
             "https://stories.example",
             lambda _: {},
+            lambda _: True,
+            lambda _: True,
         ),
         workspaces=WorkspaceCommands(
             ports["workspaces"], MemoryRetention(ports["workspaces"]), "https://stories.example/desk"

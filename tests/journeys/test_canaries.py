@@ -320,6 +320,17 @@ class Planter:
         bad = {"category": self.canary("category"), "message": self.canary("message"), "contact": self.canary("bad")}
         assert self.visitor.post("/api/support/ticket", json=bad).status_code == 422
 
+    def talk_about_help(self) -> None:
+        """Ask for help, answer as the staff, and write again as the person."""
+        asked = {"category": "OTHER", "message": self.canary("question"), "ticketId": self.main.id}
+        id = self.main.http.post("/api/support/ticket", json=asked).json()["id"]
+        reply = {"text": f"We answer.\n\n{self.canary('answer')}"}
+        assert self.admin.post(f"/api/support/{id}/replies", json=reply).status_code == 201
+        again = {"text": self.canary("again")}
+        assert self.main.http.post(f"/t/{self.main.id}/help/{id}", data=again).status_code == 303
+        page = self.main.http.get(f"/t/{self.main.id}/help/{id}").text
+        assert all(text in page for text in (asked["message"], self.canary("answer"), again["text"]))
+
     def reset(self) -> None:
         """Reset another ticket, whose token is invalid from then on."""
         other = self.open("EMAIL", f"{self.canary('old')}@example.com")
@@ -653,11 +664,17 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/api/support/{id}/replies"): planter.as_admin(
             "POST", "/api/support/{canary}/replies", 404, json={"text": planter.canary("reply")}
         ),
+        ("PATCH", "/api/support/{id}"): planter.as_admin(
+            "PATCH", "/api/support/{canary}", 404, json={"assignee": None}
+        ),
         ("POST", "/api/support/{id}/resolve"): planter.as_admin("POST", "/api/support/{canary}/resolve", 404, json={}),
         ("GET", "/desk/support"): planter.as_admin("GET", "/desk/support?status={canary}", 403),
         ("GET", "/desk/support/{id}"): planter.as_admin("GET", "/desk/support/{canary}", 403),
         ("POST", "/desk/support/{id}/replies"): planter.as_admin(
             "POST", "/desk/support/{canary}/replies", 403, data={"text": planter.canary("reply")}
+        ),
+        ("POST", "/desk/support/{id}/assignee"): planter.as_admin(
+            "POST", "/desk/support/{canary}/assignee", 403, data={"assignee": planter.canary("assignee")}
         ),
         ("POST", "/desk/support/{id}/resolve"): planter.as_admin("POST", "/desk/support/{canary}/resolve", 403),
         ("GET", "/api/donations/{donation_id}/refund-preview"): planter.as_admin(
@@ -861,6 +878,10 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/t/{ticket_id}/contact/code"): planter.as_admin(
             "POST", "/t/{ticket}/contact/code", 403, data={"contact": planter.canary("contact")}
         ),
+        ("GET", "/t/{ticket_id}/help"): planter.page("/help?{canary}"),
+        ("POST", "/t/{ticket_id}/help"): planter.page("/help", {"text": "{canary}"}),
+        ("GET", "/t/{ticket_id}/help/{support_id}"): planter.as_admin("GET", "/t/{ticket}/help/{canary}", 403),
+        ("POST", "/t/{ticket_id}/help/{support_id}"): planter.talk_about_help,
         ("GET", "/t/{ticket_id}/news"): planter.page("/news?done={canary}"),
         ("POST", "/t/{ticket_id}/news"): planter.page("/news", {"{canary}": "{canary}"}),
         ("GET", "/t/{ticket_id}/erase"): planter.page("/erase?{canary}"),

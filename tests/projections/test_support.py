@@ -8,7 +8,16 @@ from uuid import UUID
 
 from adapters.postgres.database import Database
 from adapters.read_models.in_memory import folded
-from domain.events import SupportTicketErased, SupportTicketOpened, SupportTicketResolved, TicketEvent
+from domain.events import (
+    SupportAssigned,
+    SupportAuthorReplied,
+    SupportReplied,
+    SupportTicketErased,
+    SupportTicketOpened,
+    SupportTicketResolved,
+    SupportUnassigned,
+    TicketEvent,
+)
 from domain.values import Contact, ContactType, SupportCategory, SupportStatus
 from projections import support
 from projections.model import Row
@@ -26,8 +35,8 @@ def opened(support_id: UUID, **fields: Any) -> TicketEvent:
     return make_event(SupportTicketOpened, support_id, 1, actor=HOLDER, **usual | fields)
 
 
-def second_event(kind: type[TicketEvent], support_id: UUID) -> TicketEvent:
-    return make_event(kind, support_id, 2, actor=HOLDER, ticket_id=support_id)
+def second_event(kind: type[TicketEvent], support_id: UUID, version: int = 2, **fields: Any) -> TicketEvent:
+    return make_event(kind, support_id, version, actor=HOLDER, ticket_id=support_id, **fields)
 
 
 def rows_after(*events: TicketEvent) -> list[Row]:
@@ -62,7 +71,7 @@ def test_support_tickets_are_listed_newest_first_in_pages(database: Database, re
         record_and_fold(opened(support_id))
     with database.reading() as cursor:
         page = support.recent(cursor, 2)
-        next_page = support.recent(cursor, 2, (page[-1]["created_at"], page[-1]["support_id"]))
+        next_page = support.recent(cursor, 2, (page[-1]["asked_at"], page[-1]["support_id"]))
     assert [row["support_id"] for row in page + next_page] == [THIRD, SECOND, FIRST]
 
 
@@ -87,3 +96,42 @@ def test_a_person_has_the_support_tickets_about_their_ticket_and_those_from_thei
     record_and_fold(second_event(SupportTicketErased, SECOND))
     with database.reading() as cursor:
         assert [row["support_id"] for row in support.concerning(cursor, TICKET, ["g"])] == [FIRST]
+
+
+def test_the_replies_of_both_sides_are_kept_in_their_order_and_the_author_opens_the_request_again():
+    [row] = rows_after(
+        opened(FIRST),
+        second_event(SupportReplied, FIRST, 2, reply_id=SECOND, text="Mended."),
+        second_event(SupportTicketResolved, FIRST, 3),
+        second_event(SupportAuthorReplied, FIRST, 4, reply_id=THIRD, text="Not yet."),
+    )
+    assert [(reply["text"], reply["by_author"]) for reply in row["replies"]] == [("Mended.", False), ("Not yet.", True)]
+    assert (row["status"], row["resolved_at"]) == (SupportStatus.OPEN, None)
+    assert row["asked_at"] - row["created_at"] == timedelta(minutes=3)
+
+
+def test_support_tickets_are_filtered_and_the_one_whose_author_wrote_last_comes_first(
+    database: Database, record_and_fold: RecordAndFold
+):
+    for event in (
+        opened(FIRST, category=SupportCategory.PAYMENT),
+        opened(SECOND),
+        second_event(SupportAssigned, SECOND, assignee=TICKET),
+        opened(THIRD),
+        second_event(SupportAssigned, THIRD, assignee=TICKET),
+        second_event(SupportUnassigned, THIRD, 3),
+        second_event(SupportAuthorReplied, FIRST, reply_id=TICKET, text="Again."),
+    ):
+        record_and_fold(event)
+    chosen = {
+        support.Filters(): [FIRST, THIRD, SECOND],
+        support.Filters(category=SupportCategory.PAYMENT): [FIRST],
+        support.Filters(assignee=TICKET): [SECOND],
+        support.Filters(unassigned=True): [FIRST, THIRD],
+        support.Filters(ticket_id=THIRD): [THIRD],
+        support.Filters(status=SupportStatus.RESOLVED): [],
+        support.Filters(workspace="public", unassigned=True, category=SupportCategory.OTHER): [THIRD],
+    }
+    with database.reading() as cursor:
+        found = {f: [row["support_id"] for row in support.recent(cursor, 9, filters=f)] for f in chosen}
+    assert found == chosen

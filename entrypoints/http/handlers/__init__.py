@@ -56,6 +56,7 @@ from entrypoints.http.handlers.figures import FigureHandlers
 from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
+from entrypoints.http.handlers.help_pages import HelpPageHandlers
 from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.jobs import JobHandlers
 from entrypoints.http.handlers.keys import KeyHandlers, general_limits
@@ -184,7 +185,15 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     workspace_ends = WorkspaceEndHandlers(service.jobs.retention, service.aggregates.workspaces, queries)
     ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk, cipher)
-    support = SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database)
+    support = SupportHandlers(
+        support_desk,
+        commands.support,
+        ticket_reader,
+        cipher,
+        access.contact_index,
+        database,
+        service.mail.outbox,
+    )
     approvals = ApprovalHandlers(commands.approvals, ticket_reader, cipher)
     refund_requests = RefundRequestHandlers(commands.refunds, database)
     disputes = DisputeHandlers(
@@ -306,6 +315,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ),
         support,
         DeskSupportHandlers(support, desk),
+        HelpPageHandlers(support_desk, support, commands.support, cipher, site),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
         jobs,

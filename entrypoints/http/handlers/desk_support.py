@@ -1,5 +1,6 @@
 """Handlers for the inbox of requests for help, which the staff answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -9,16 +10,19 @@ from adapters.localisation import format_moment, supported_language
 from domain.commands.desk import ASSIGNABLE
 from domain.errors import DomainError
 from domain.support import LONGEST_REPLY
-from domain.values import SupportStatus
+from domain.values import SupportCategory, SupportStatus
+from domain.workspaces import Workspace
 from entrypoints.http.bodies import Empty, form_fields, validated
-from entrypoints.http.desk import DESK, Desk, name_of
+from entrypoints.http.desk import DESK, Desk, assignable, name_of
 from entrypoints.http.handlers.sign_in_pages import page_language
-from entrypoints.http.handlers.support import NewReply, SupportHandlers
+from entrypoints.http.handlers.support import Assignment, NewReply, SupportHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
 from entrypoints.http.problems import Problem, problem_of
+from entrypoints.presentation.support import SupportTicket
 
 INBOX = f"{DESK}/support"
+FILTERS = ("status", "category", "assignee")
 
 
 @dataclass(frozen=True)
@@ -27,19 +31,23 @@ class DeskSupportHandlers:
     desk: Desk
 
     def show_list(self, call: Call) -> Answer[bytes]:
-        """Show the open requests, or those with the chosen state."""
-        status, cursor = call.query.get("status") or SupportStatus.OPEN.value, call.query.get("cursor")
-        call.query = QueryParams([("status", status), *([("cursor", cursor)] if cursor else [])])
+        """Show the open requests, or those that the filters leave."""
+        chosen = {name: text for name in FILTERS if (text := call.query.get(name, "").strip())}
+        chosen.setdefault("status", SupportStatus.OPEN.value)
+        cursor = call.query.get("cursor")
+        call.query = QueryParams(chosen | ({"cursor": cursor} if cursor else {}))
         found = self.support.list_recent(call).body
-        language = supported_language(page_language(call))
-        more = {"status": status, "cursor": found.next_cursor} if found.next_cursor else None
+        language, workspace = supported_language(page_language(call)), self._workspace(call)
         return self.desk.page(
             call,
             "support.html",
-            requests=found.support_tickets,
-            chosen=status,
+            requests=[(each, _name_of_assignee(each, workspace)) for each in found.support_tickets],
+            chosen=chosen,
+            with_status=lambda status: _url({**chosen, "status": status}),
+            categories=tuple(SupportCategory),
+            people=assignable(workspace),
             moment=lambda moment: format_moment(moment, language),
-            next_url=f"{INBOX}?{urlencode(more)}" if more else None,
+            next_url=_url({**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
         )
 
     def show(self, call: Call) -> Answer[bytes]:
@@ -50,27 +58,46 @@ class DeskSupportHandlers:
         try:
             self.support.reply(call, validated(NewReply, {"text": text}))
         except Problem:
-            return self._page(call, 422, fault=True, typed=text)
+            return self._page(call, 422, fault="text", typed=text)
         except DomainError as error:
             return self._page(call, problem_of(error).status, refusal=str(error), typed=text)
-        return see_other(f"{INBOX}/{call.path_params['id']}?done=replied")
+        return self._done(call, "replied" if self.support.is_reply_sent(call) else "kept")
+
+    def assign(self, call: Call) -> Answer[bytes] | Answer[None]:
+        assignee = form_fields(call.raw_body).get("assignee") or None
+        try:
+            self.support.assign(call, validated(Assignment, {"assignee": assignee}))
+        except (Problem, DomainError) as error:
+            return self._page(call, problem_of(error).status, fault="assignee")
+        return self._done(call, "assigned")
 
     def resolve(self, call: Call) -> Answer[None]:
         self.support.resolve(call, Empty())
-        return see_other(f"{INBOX}/{call.path_params['id']}?done=resolved")
+        return self._done(call, "resolved")
+
+    @staticmethod
+    def _done(call: Call, done: str) -> Answer[None]:
+        return see_other(f"{INBOX}/{call.path_params['id']}?done={done}")
 
     def _page(
-        self, call: Call, status: int = 200, *, fault: bool = False, refusal: str | None = None, typed: str = ""
+        self,
+        call: Call,
+        status: int = 200,
+        *,
+        fault: str | None = None,
+        refusal: str | None = None,
+        typed: str = "",
     ) -> Answer[bytes]:
         request, language = self.support.show(call), supported_language(page_language(call))
-        assert call.principal.workspace is not None
-        workspace = self.desk.workspaces.workspaces.get(call.principal.workspace)
+        workspace = self._workspace(call)
         return self.desk.page(
             call,
             "support_request.html",
             status,
             request=request,
             replies=[(reply, name_of(reply.actor, workspace)) for reply in request.replies],
+            people=assignable(workspace),
+            assignee=_name_of_assignee(request, workspace),
             moment=lambda moment: format_moment(moment, language),
             may_work=call.principal.member_role in ASSIGNABLE,
             fault=fault,
@@ -79,3 +106,15 @@ class DeskSupportHandlers:
             done=call.query.get("done"),
             longest=LONGEST_REPLY,
         )
+
+    def _workspace(self, call: Call) -> Workspace:
+        assert call.principal.workspace is not None
+        return self.desk.workspaces.workspaces.get(call.principal.workspace)
+
+
+def _name_of_assignee(request: SupportTicket, workspace: Workspace) -> str | None:
+    return name_of(f"member:{request.assignee}", workspace) if request.assignee else None
+
+
+def _url(query: Mapping[str, str]) -> str:
+    return f"{INBOX}?{urlencode(query)}"

@@ -1,6 +1,6 @@
 """Handlers for the day's list and for the page of one ticket, on which staff work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from domain.values import ContentStatus, Money
 from domain.workspaces import Workspace
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import Empty, Suspension, form_fields, validated
-from entrypoints.http.desk import DESK, MANAGERS, OPERATORS, Desk, name_of
+from entrypoints.http.desk import DESK, MANAGERS, OPERATORS, Desk, assignable, name_of
 from entrypoints.http.handlers.approvals import ApprovalHandlers, RequestedChanges
 from entrypoints.http.handlers.audit_pages import AUDIT
 from entrypoints.http.handlers.campaigns import CampaignHandlers
@@ -88,7 +88,7 @@ class DeskTicketHandlers:
             statuses=desk.STATUSES,
             sorts=tuple(Sort),
             chosen=chosen,
-            people=_assignable(workspace),
+            people=assignable(workspace),
             done=done,
             without=lambda name: _url({key: text for key, text in chosen.items() if key != name}),
             with_filter=lambda name, value: _url({**chosen, name: value}),
@@ -186,7 +186,7 @@ class DeskTicketHandlers:
             ticket=ticket,
             due=ticket.due_at.astimezone(UTC).date().isoformat() if ticket and ticket.due_at else "",
             begun=format_date(row["created_at"], language),
-            people=_assignable(workspace),
+            people=assignable(workspace),
             notes=[
                 (note, name_of(note.actor, workspace), format_moment(note.created_at, language)) for note in notes.notes
             ],
@@ -231,13 +231,6 @@ def _line(ticket: ListedTicket, workspace: Workspace, language: str, now: dateti
 
 def _amount(minor: int, currency: str, language: str) -> str:
     return format_amount(Money(minor, currency), language)
-
-
-def _assignable(workspace: Workspace) -> Sequence[tuple[str, str]]:
-    """Return ids and names of those who may take care of a ticket."""
-    return [
-        (str(person.id), person.name or person.email) for person in workspace.members() if person.role in ASSIGNABLE
-    ]
 
 
 def _url(query: Mapping[str, str]) -> str:

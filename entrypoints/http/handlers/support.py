@@ -15,30 +15,34 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.event_store.log import EventLog
 from adapters.identity.credentials import ticket_token
 from adapters.identity.tokens import digest
+from adapters.mail.outbox import Outbox
 from adapters.postgres.database import Database
 from adapters.read_models.read_your_writes import ReadYourWrites
-from domain.commands.support import ContactReset, HelpRequest, SupportCommands, require_mail
+from domain.commands.support import ContactReset, HelpRequest, SupportCommands, reply_key, require_mail
 from domain.errors import InvalidError, NotFoundError
 from domain.support import LONGEST_REPLY
 from domain.values import Contact, ContactType, Role, SupportCategory, SupportStatus
 from entrypoints.http.bodies import Body, Empty, Line, Text, report_fault
 from entrypoints.http.handlers.preconditions import etag_header, if_match
+from entrypoints.http.handlers.ticket_list import NOBODY, ONESELF
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.middleware.authorization import has_access
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
-from entrypoints.http.query import choice_parameter
+from entrypoints.http.query import choice_parameter, id_parameter
 from entrypoints.presentation.responses import utc
 from entrypoints.presentation.support import OpenedSupportTicket, SupportTicket, SupportTicketDetails, SupportTicketPage
 from entrypoints.presentation.tickets import Ticket
 from projections import support, ticket_status
 from projections.model import Row
 
+LONGEST_MESSAGE = 5_000
+
 
 class SupportRequest(Body):
     ticket_id: UUID | None = None
     category: SupportCategory
-    message: Annotated[Text, Field(max_length=5_000)]
+    message: Annotated[Text, Field(max_length=LONGEST_MESSAGE)]
     contact: Annotated[Line, Field(max_length=contacts.LONGEST)] | None = None
 
     @field_validator("contact")
@@ -50,6 +54,12 @@ class SupportRequest(Body):
 
 class NewReply(Body):
     text: Annotated[Text, Field(max_length=LONGEST_REPLY)]
+
+
+class Assignment(Body):
+    """A JSON Merge Patch (RFC 7396): null leaves nobody responsible."""
+
+    assignee: UUID | None = None
 
 
 class ProfileReset(Body):
@@ -117,6 +127,7 @@ class SupportHandlers:
     cipher: FieldCipher
     contact_index: ContactIndex
     database: Database
+    outbox: Outbox
 
     def open_ticket(self, call: Call, body: SupportRequest) -> OpenedSupportTicket:
         """Give the same answer whether the named ticket is the caller's own, another person's, or does not exist."""
@@ -132,14 +143,13 @@ class SupportHandlers:
         return row is not None and not row["erased"] and has_access(call.principal, ticket_id, row, self.database)
 
     def list_recent(self, call: Call) -> Answer[SupportTicketPage]:
+        return self.list(call, _filters(call))
+
+    def list(self, call: Call, filters: support.Filters) -> Answer[SupportTicketPage]:
         page = requested_page(call)
         after = page.after_time_and_id()
-        status = choice_parameter(call, "status", tuple(SupportStatus)) if "status" in call.query else None
-        workspace = call.principal.workspace if call.principal.role is Role.MEMBER else None
-        rows = call.reads.ask(
-            lambda cursor: support.recent(cursor, page.limit + 1, after, workspace=workspace, status=status)
-        )
-        rows_on_page = page.cut(rows, lambda row: (row["created_at"].isoformat(), str(row["support_id"])))
+        rows = call.reads.ask(lambda cursor: support.recent(cursor, page.limit + 1, after, filters))
+        rows_on_page = page.cut(rows, lambda row: (row["asked_at"].isoformat(), str(row["support_id"])))
         personal = call.personal_data(self.cipher)
         tickets = [SupportTicket.of(row, personal) for row in rows_on_page]
         return page.answer(SupportTicketPage(tickets, page.next_cursor))
@@ -152,8 +162,20 @@ class SupportHandlers:
 
     def reply(self, call: Call, body: NewReply) -> Answer[SupportTicketDetails]:
         row = _support_row(call)
-        self.commands.reply(call.principal.actor, row["support_id"], call.seed.id("support reply"), body.text)
+        self.commands.reply(call.principal.actor, row["support_id"], _reply_id(call), body.text)
         return Answer(self.show(call), 201)
+
+    def is_reply_sent(self, call: Call) -> bool:
+        """Return True if the reply of this call goes to the author; few text messages go to a number in a day."""
+        with self.database.connection() as connection:
+            return self.outbox.is_queued(connection, reply_key(_reply_id(call)))
+
+    def assign(self, call: Call, body: Assignment) -> SupportTicketDetails:
+        row = _support_row(call)
+        if "assignee" in body.model_fields_set:
+            workspace = call.reads.ask(lambda cursor: support.workspace_of(cursor, row))
+            self.commands.assign(call.principal.actor, row["support_id"], workspace, body.assignee)
+        return self.show(call)
 
     def resolve(self, call: Call, _: Empty) -> SupportTicket:
         self.commands.resolve(call.principal.actor, _support_row(call)["support_id"])
@@ -188,6 +210,22 @@ def _support_contact(text: str | None) -> Contact | None:
         return None if text is None else contacts.likely_contact(text)
     except InvalidError as error:
         raise InvalidError(error.detail, "/contact", error.code) from None
+
+
+def _reply_id(call: Call) -> UUID:
+    return call.seed.id("support reply")
+
+
+def _filters(call: Call) -> support.Filters:
+    assignee = call.query.get("assignee")
+    own = call.principal.member_id if assignee == ONESELF else None
+    return support.Filters(
+        workspace=call.principal.workspace if call.principal.role is Role.MEMBER else None,
+        status=choice_parameter(call, "status", tuple(SupportStatus)) if "status" in call.query else None,
+        category=choice_parameter(call, "category", tuple(SupportCategory)) if "category" in call.query else None,
+        assignee=own or (id_parameter(call, "assignee") if assignee != NOBODY else None),
+        unassigned=assignee == NOBODY,
+    )
 
 
 def _support_row(call: Call) -> Row:

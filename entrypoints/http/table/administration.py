@@ -1,5 +1,6 @@
 """Operations of the staff and of programs: access, support, knowledge, webhooks, and administration."""
 
+from domain.values import SupportCategory
 from entrypoints.http import bodies
 from entrypoints.http.handlers.admin import (
     AccessLogHandlers,
@@ -12,7 +13,7 @@ from entrypoints.http.handlers.admin import (
 from entrypoints.http.handlers.health import SelfTestHandlers
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers, NewSource
 from entrypoints.http.handlers.login_codes import LoginCodeHandlers, LoginCodeRequest, LoginCodeVerification
-from entrypoints.http.handlers.support import NewReply, ProfileReset, SupportHandlers, SupportRequest
+from entrypoints.http.handlers.support import Assignment, NewReply, ProfileReset, SupportHandlers, SupportRequest
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.operations import BodyKind, Operation, Parameter, RateLimit
@@ -27,6 +28,7 @@ from entrypoints.http.table.access import (
     LIMIT,
     OVERSEE,
     PAGE_NOT_FOUND,
+    PATCH,
     REFUND,
     RESET,
     SEARCH_TEXT,
@@ -36,6 +38,8 @@ from entrypoints.http.table.access import (
 )
 
 SUPPORT_STATUS = Parameter("status", "Only those with this status.", {"enum": ["OPEN", "RESOLVED"]})
+SUPPORT_CATEGORY = Parameter("category", "Only those of this category.", {"enum": list(SupportCategory)})
+SUPPORT_ASSIGNEE = Parameter("assignee", "The member who takes care of the support tickets: an id, `me`, or `none`.")
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -51,16 +55,21 @@ OPERATIONS: tuple[Operation, ...] = (
         SupportRequest, 201, idempotency_key=True, rate_limit=RateLimit.CREATE, tag="Support",
     ),
     Operation(
-        "GET", "/api/support/recent", "List support tickets, newest first, with shortened contacts",
-        SupportHandlers.list_recent, SUPPORT_READ, query=(SUPPORT_STATUS, LIMIT, CURSOR), tag="Support",
+        "GET", "/api/support/recent", "List support tickets, whose author wrote last first, with shortened contacts",
+        SupportHandlers.list_recent, SUPPORT_READ, tag="Support",
+        query=(SUPPORT_STATUS, SUPPORT_CATEGORY, SUPPORT_ASSIGNEE, LIMIT, CURSOR),
     ),
     Operation(
         "GET", "/api/support/{id}", "Get a support ticket with the replies to it", SupportHandlers.show, SUPPORT_READ,
         tag="Support",
     ),
     Operation(
-        "POST", "/api/support/{id}/replies", "Answer a support ticket; the reply is kept, and mailed to the author",
+        "POST", "/api/support/{id}/replies", "Answer a support ticket; the reply is kept, and sent to the author",
         SupportHandlers.reply, SUPPORT, JSON, NewReply, 201, idempotency_key=True, tag="Support",
+    ),
+    Operation(
+        "PATCH", "/api/support/{id}", "Say who takes care of a support ticket", SupportHandlers.assign, SUPPORT, PATCH,
+        Assignment, tag="Support",
     ),
     Operation(
         "POST", "/api/support/{id}/resolve", "Resolve a support ticket of the workspace", SupportHandlers.resolve,

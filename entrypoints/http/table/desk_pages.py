@@ -78,6 +78,10 @@ OPERATIONS: tuple[Operation, ...] = (
         BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
     ),
     Operation(
+        "POST", "/desk/support/{id}/assignee", "Say who takes care of a request for help", DeskSupportHandlers.assign,
+        DESK_SUPPORT, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    ),
+    Operation(
         "POST", "/desk/support/{id}/resolve", "Mark a request for help as answered", DeskSupportHandlers.resolve,
         DESK_SUPPORT, status=303, media_types=HTML, other_responses=GONE, tag=TAG,
     ),

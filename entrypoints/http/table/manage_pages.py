@@ -1,9 +1,10 @@
 """The pages on which holders look after their published story."""
 
+from entrypoints.http.handlers.help_pages import HelpPageHandlers
 from entrypoints.http.handlers.manage_pages import ManagePageHandlers
 from entrypoints.http.handlers.news_page import NewsPageHandlers
-from entrypoints.http.operations import BodyKind, Operation
-from entrypoints.http.table.access import HOLDER_PAGE, OPEN
+from entrypoints.http.operations import BodyKind, Operation, RateLimit
+from entrypoints.http.table.access import CURSOR, HOLDER_PAGE, OPEN
 
 HTML = ("text/html",)
 AGAIN = {422: "text/html"}
@@ -57,6 +58,23 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", f"{PAGE}/contact/code", "Confirm a new contact with its code", ManagePageHandlers.confirm_contact,
         HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML,
         other_responses=AGAIN, tag="Holder's pages",
+    ),
+    Operation(
+        "GET", f"{PAGE}/help", "Show a holder's requests for help, and the form for another",
+        HelpPageHandlers.show_list, HOLDER_PAGE, media_types=HTML, query=(CURSOR,), tag="Holder's pages",
+    ),
+    Operation(
+        "POST", f"{PAGE}/help", "Ask for help about a story", HelpPageHandlers.ask, HOLDER_PAGE, BodyKind.FORM, None,
+        303, media_types=HTML, rate_limit=RateLimit.CREATE, other_responses=AGAIN, tag="Holder's pages",
+    ),
+    Operation(
+        "GET", f"{PAGE}/help/{{support_id}}", "Show a request for help with the conversation about it",
+        HelpPageHandlers.show, HOLDER_PAGE, media_types=HTML, other_responses=GONE, tag="Holder's pages",
+    ),
+    Operation(
+        "POST", f"{PAGE}/help/{{support_id}}", "Write again about a request for help", HelpPageHandlers.reply,
+        HOLDER_PAGE, BodyKind.FORM, None, 303, media_types=HTML,
+        other_responses={**AGAIN, **GONE, 409: "text/html"}, tag="Holder's pages",
     ),
     Operation(
         "GET", f"{PAGE}/news", "Show what a holder hears of by mail or text message", NewsPageHandlers.show,

@@ -203,3 +203,16 @@ def test_the_unsubscribe_header_has_the_encoded_link():
     mail = messages.checked(Mail("published", "grace@example.com", VALUES["published"], "p", None))
     raw = messages.compose(mail, LETTERHEAD, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes()
     assert re.search(rb"List-Unsubscribe:(\r\n)? <" + LINK.encode() + rb">\r\n", raw)
+
+
+def test_an_answer_to_a_request_for_help_keeps_its_paragraphs_and_is_no_markup():
+    message = composed(
+        "support_reply", message="First.\r\nSecond.\n\n\n\n<b>Third</b>.\x00", page="https://s.example/t/1"
+    )
+    assert "First.\r\nSecond.\r\n\r\n<b>Third</b>.\r\n" in text_of(message)
+    assert "First.<br>Second.<br><br>&lt;b&gt;Third&lt;/b&gt;.</blockquote>" in html_of(message)
+    assert all("https://s.example/t/1" in text for text in texts_of(message))
+
+
+def test_an_answer_that_an_earlier_version_queued_is_sent_without_a_link():
+    assert all("Read the conversation" not in text for text in texts_of(composed("support_reply")))

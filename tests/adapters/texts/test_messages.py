@@ -32,6 +32,7 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "approved": {"page": PAGE},
     "suspended": {"page": PAGE},
     "reinstated": {"page": PAGE},
+    "support_reply": {"page": PAGE, "message": "We have mended it."},
     "retention_notice": {"page": PAGE, "day": "2027-01-31"},
 }
 KINDS = sorted(file.stem for file in messages.TEMPLATES.glob("*.txt"))
@@ -126,3 +127,25 @@ def test_parts_are_counted_as_providers_count_them(text: str, parts: int):
 @given(st.text(max_size=200))
 def test_simplifying_never_makes_a_message_longer_in_parts(text: str):
     assert segments(simplified(text)) <= segments(text) or is_gsm(simplified(text))
+
+
+@pytest.mark.parametrize("word", ["words ", "слова ", "x", "😀"])
+@pytest.mark.parametrize("operator", [None, OPERATOR])
+def test_of_a_long_answer_the_beginning_is_sent_with_the_link_to_all_of_it(word: str, operator: str | None):
+    text = written("support_reply", operator=operator, message=word * 300, page="https://s.example/t/1/help")
+    assert segments(text) <= 2
+    assert text.endswith("... https://s.example/t/1/help")
+    assert word * 2 in text
+
+
+def test_an_answer_that_fits_without_the_link_is_sent_whole():
+    answer = "a" * 200
+    text = written("support_reply", operator=None, message=answer)
+    assert (answer in text, PAGE in text) == (True, False)
+
+
+@pytest.mark.parametrize(("length", "fitting"), [(10, True), (200, True), (400, False)])
+def test_an_answer_fits_if_it_does_so_whoever_sends_it(length: int, fitting: bool):
+    assert messages.fits("support_reply", "a" * length) is fitting
+    assert messages.fits("support_reply", "é" * length) is fitting
+    assert not messages.fits("support_reply", "ж" * 200)

@@ -250,7 +250,7 @@ def test_the_link_of_a_reminder_of_a_dispute_opens_the_disputes_at_the_desk(live
         assert "/choice" not in reader.get(unsubscribe, headers={"Accept": "text/html"}).text
 
 
-def test_an_answer_to_a_request_for_help_has_no_link(live: LiveService, workspace: str):
+def test_an_answer_to_a_request_for_help_leads_to_the_conversation(live: LiveService, workspace: str):
     email = address()
     with joined_member(live, workspace, MemberRole.CASEWORKER) as member:
         ticket = member.open_ticket(contactValue=email)
@@ -258,7 +258,8 @@ def test_an_answer_to_a_request_for_help_has_no_link(live: LiveService, workspac
         reply = {"text": "We have mended your recording."}
         assert member.post(f"/api/support/{asked['id']}/replies", json=reply).status_code == 201
     [answer] = mails(live, email)
-    assert links_of(answer) == set()
+    assert set(follow(live, answer).values()) == {200}
+    assert any(link.endswith(f"/t/{ticket.id}/help/{asked['id']}") for link in links_of(answer))
 
 
 def slug_of(ticket: Ticket) -> str:
@@ -291,6 +292,7 @@ def test_no_kind_of_mail_is_forgotten():
         "member_code",
         "ticket_due",
         "dispute_due",
+        "support_reply",
     }
-    without_links = {"contact_code", "support_reply"}
+    without_links = {"contact_code"}
     assert {kind for kind in kinds if not kind.startswith("_")} == followed | without_links

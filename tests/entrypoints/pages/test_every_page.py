@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -19,7 +20,7 @@ from adapters.identity.security_events import SecurityEventKind
 from adapters.ids import uuid7
 from domain.errors import StepFailed
 from domain.members import MemberRole
-from domain.values import Role, Segment, Transcript
+from domain.values import SYSTEM, Role, Segment, Transcript
 from entrypoints.http.pages import STATIC
 from entrypoints.http.table import OPERATIONS
 from tests.browser import ON_DESK, CheckedTab, checked
@@ -273,6 +274,18 @@ def test_the_pages_of_a_person_whose_story_is_public(look: Look, opened: Callabl
     page.press("#contact", "Enter")
     look.now("contact-code")
     look.at(f"/t/{ticket.id}/news", "news")
+    look.at(f"/t/{ticket.id}/help", "help").locator("main form button").click()
+    expect(page.locator("#error-summary a")).to_have_attribute("href", "#text")
+    look.now("help-error")
+    page.fill("#text", STORY)
+    page.locator("main form button").click()
+    page.wait_for_url("**/help/*?done=asked")
+    asked = page.url.partition("?")[0].rpartition("/")[2]
+    live.service.commands.support.reply(SYSTEM, UUID(asked), uuid7(), "Ya está corregido.\n\nEscúchelo.")
+    page.fill("#text", "Gracias.")
+    page.locator("main form button").click()
+    page.wait_for_url("**/help/*?done=replied")
+    look.at(f"/t/{ticket.id}/help/{asked}", "help-request")
     look.at(f"/t/{ticket.id}/recovery", "recovery").locator("main form button").click()
     expect(page.locator(".code svg")).to_be_visible()
     look.now("recovery-sheet")
@@ -414,6 +427,7 @@ def test_the_pages_of_the_desk(look: Look, live: LiveService):
         question = {"category": "TRANSCRIPTION", "message": STORY, "ticketId": ticket.id, "contact": "ada@example.com"}
         asked = owner.post("/api/support/ticket", json=question).json()["id"]
         owner.post(f"/api/support/{asked}/replies", json={"text": "Ya está corregido."})
+        owner.patch(f"/api/support/{asked}", json={"assignee": own_id})
         look.at("/desk/support", "desk-support")
         look.at(f"/desk/support/{asked}", "desk-support-request").locator("button.secondary").first.focus()
         look.page.locator("form[action$='/replies'] button").click()

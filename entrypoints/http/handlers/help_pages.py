@@ -1,0 +1,122 @@
+"""Pages on which a holder asks for help, reads the answers, and writes again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from adapters import ids
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.localisation import format_moment, supported_language
+from domain.commands.support import SupportCommands
+from domain.errors import NotFoundError, RefusedError
+from domain.support import LONGEST_REPLY
+from domain.values import SupportCategory
+from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.handlers.sign_in_pages import page_language
+from entrypoints.http.handlers.support import (
+    LONGEST_MESSAGE,
+    NewReply,
+    SupportDesk,
+    SupportHandlers,
+    SupportRequest,
+)
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import Site, see_other
+from entrypoints.http.problems import Problem
+from entrypoints.presentation.support import SupportTicketDetails
+from projections import support
+from projections.model import Row
+
+
+@dataclass(frozen=True)
+class HelpPageHandlers:
+    """Only requests from somebody who belongs to the ticket are shown: a stranger may have named it in another."""
+
+    desk: SupportDesk
+    support: SupportHandlers
+    commands: SupportCommands
+    cipher: FieldCipher
+    site: Site
+
+    def show_list(self, call: Call) -> Answer[bytes]:
+        return self._list_page(call)
+
+    def ask(self, call: Call) -> Answer[bytes] | Answer[None]:
+        text = _typed(call)
+        try:
+            request = validated(SupportRequest, {"category": SupportCategory.OTHER, "message": text})
+        except Problem:
+            return self._list_page(call, fault=True, typed=text[:LONGEST_MESSAGE])
+        opened = self.desk.open(
+            call, request.category, request.message, None, about=call.ticket_id, belongs_to_ticket=True
+        )
+        return see_other(f"/t/{call.ticket_id}/help/{opened.id}?done=asked")
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._conversation_page(call)
+
+    def reply(self, call: Call) -> Answer[bytes] | Answer[None]:
+        text, support_id = _typed(call), self._own_row(call)["support_id"]
+        try:
+            body = validated(NewReply, {"text": text})
+        except Problem:
+            return self._conversation_page(call, 422, fault="text", typed=text[:LONGEST_REPLY])
+        try:
+            self.commands.reply_as_author(
+                call.principal.actor, call.ticket_id, support_id, call.seed.id("author's reply"), body.text
+            )
+        except RefusedError:
+            return self._conversation_page(call, 409, fault="full", typed=text)
+        return see_other(f"/t/{call.ticket_id}/help/{support_id}?done=replied")
+
+    def _own_row(self, call: Call) -> Row:
+        support_id = ids.parse(call.path_params["support_id"])
+        row = call.reads.ask(lambda cursor: support.support_ticket(cursor, support_id)) if support_id else None
+        if row is None or row["ticket_id"] != call.ticket_id:
+            raise NotFoundError("There is no such support ticket.")
+        return row
+
+    def _list_page(self, call: Call, *, fault: bool = False, typed: str = "") -> Answer[bytes]:
+        found = self.support.list(call, support.Filters(ticket_id=call.ticket_id)).body
+        more = f"/t/{call.ticket_id}/help?cursor={found.next_cursor}" if found.next_cursor else None
+        return self.site.page(
+            call,
+            "help.html",
+            422 if fault else 200,
+            **_frame(call),
+            requests=found.support_tickets,
+            fault=fault,
+            typed=typed,
+            longest=LONGEST_MESSAGE,
+            next_url=more,
+        )
+
+    def _conversation_page(
+        self, call: Call, status: int = 200, *, fault: str | None = None, typed: str = ""
+    ) -> Answer[bytes]:
+        request = SupportTicketDetails.with_replies(self._own_row(call), call.personal_data(self.cipher))
+        return self.site.page(
+            call,
+            "help_request.html",
+            status,
+            **_frame(call),
+            request=request,
+            fault=fault,
+            typed=typed,
+            longest=LONGEST_REPLY,
+            done=call.query.get("done"),
+        )
+
+
+def _typed(call: Call) -> str:
+    # The browser ends lines with both characters.
+    return form_fields(call.raw_body).get("text", "").replace("\r\n", "\n").strip()
+
+
+def _frame(call: Call) -> dict[str, Any]:
+    story_language = (call.ticket["analysis"] or {}).get("language")
+    language = supported_language(page_language(call, story_language))
+    return {
+        "story_language": story_language,
+        "ticket_id": call.ticket_id,
+        "moment": lambda moment: format_moment(moment, language),
+    }
