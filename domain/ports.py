@@ -371,9 +371,10 @@ class Analyser(Protocol):
 
 
 class Drafter(Protocol):
-    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
+    def draft(self, transcript: Transcript, analysis: Analysis, currency: str = ...) -> Draft:
         """Return a draft made from the transcript alone: fields that it does not mention stay None. Or StepFailed.
 
+        An amount of which the speaker does not say the currency is in `currency`.
         `sources` has the places in the transcript of every sentence and field; what has none cannot be published.
         """
 

@@ -64,6 +64,7 @@ class TicketState(BaseAggregate[UUID]):
         contact_index: str,
         display_name: str | None,
         token_digest: str,
+        currency: str | None = None,
     ) -> None:
         self.workspace = workspace
         self.kind = kind
@@ -83,7 +84,9 @@ class TicketState(BaseAggregate[UUID]):
         # A person's corrections of the transcripts, in their order.
         self.corrections: tuple[Correction, ...] = ()
         self.analysis: Analysis | None = None
-        self.draft = Draft()
+        # The currency that the workspace had for amounts of which nobody says it, or None.
+        self.opening_currency = currency
+        self.draft = Draft(currency=currency)
         self.written: frozenset[str] = frozenset()
         self.consents = Consents()
         self.attachments: Mapping[UUID, Attachment] = {}

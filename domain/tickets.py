@@ -46,7 +46,10 @@ MOST_RECORDINGS = 100
 
 @dataclass(frozen=True)
 class NewTicket:
-    """A ticket about to be opened. The caller makes the ids, so that a repeated request opens one ticket."""
+    """A ticket about to be opened. The caller makes the ids, so that a repeated request opens one ticket.
+
+    Amounts of which nobody says the currency are in `currency`, or in that of the service.
+    """
 
     ticket_id: UUID
     workspace: str
@@ -56,6 +59,7 @@ class NewTicket:
     display_name: str | None
     token_digest: str
     kind: Kind = Kind.CAMPAIGN
+    currency: str | None = None
 
 
 class RecordingTicket(PublicMaterial):
@@ -229,12 +233,17 @@ class RecordingTicket(PublicMaterial):
             raise RefusedError("No information is requested at the moment.")
         self.edit_draft(actor, changes)
 
+    @property
+    def default_currency(self) -> str:
+        """The currency of amounts of which nobody says it."""
+        return self.opening_currency or DEFAULT_CURRENCY
+
     def goal_of(self, amount: Decimal | str | int | None, currency: str | None) -> Money | None:
         """Return the goal with this amount and currency, where None keeps the present one; or AmountError."""
         present = self.draft.goal
         if amount is None and present is None:
             return None
-        currency = currency or (present.currency if present else self.draft.currency) or DEFAULT_CURRENCY
+        currency = currency or (present.currency if present else self.draft.currency) or self.default_currency
         return checked_goal(amount if amount is not None else present.major if present else 0, currency)
 
     def decide_findings(self, actor: Actor, review: SafetyReview, decisions: Mapping[str, FindingDecision]) -> None:

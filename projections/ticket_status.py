@@ -215,7 +215,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "step": None,
         "recording_id": None,
         "has_document": False,
-        "draft": _draft_column(Draft()),
+        "draft": _draft_column(Draft(currency=event.currency)),
         "written": [],
         "decisions": [],
         "consents": [],

@@ -17,7 +17,7 @@ from domain.events import (
     WorkspaceOpened,
     WorkspaceRenamed,
 )
-from domain.organisations import NOT_DESCRIBED, Intake, Logo, Organisation, Publishing, WorkspaceSettings
+from domain.organisations import Intake, Logo, Organisation, Publishing, WorkspaceSettings
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "workspaces"
@@ -99,15 +99,15 @@ def workspace_settings(cursor: Cursor, workspace: str) -> WorkspaceSettings:
     return WorkspaceSettings(workspace)
 
 
-def organisation_of_ticket(cursor: Cursor, ticket_id: UUID) -> Organisation:
-    """Return the organisation that runs the ticket's workspace."""
+def settings_of_ticket(cursor: Cursor, ticket_id: UUID) -> WorkspaceSettings | None:
+    """Return the settings of the ticket's workspace; None if nothing was recorded of that."""
+    columns = ", ".join(f"w.{name}" for name in WORKSPACES.columns)
     cursor.execute(
-        "SELECT organisation FROM read.ticket_status JOIN read.workspaces USING (workspace)"
+        f"SELECT {columns} FROM read.ticket_status JOIN read.workspaces w USING (workspace)"  # noqa: S608
         " WHERE ticket_id = %(ticket_id)s",
         {"ticket_id": ticket_id},
     )
-    row = cursor.fetchone()
-    return Organisation(**row[0]) if row else NOT_DESCRIBED
+    return next((_settings(row) for row in fetched_rows(cursor, WORKSPACES.columns)), None)
 
 
 def _settings(row: Row) -> WorkspaceSettings:

@@ -123,7 +123,7 @@ class DraftAnswer(_Answer):
     )
     breakdown: Annotated[list[LineText], _at_most(MAX_LINES)]
 
-    def draft(self, transcript: Transcript, language: str | None) -> Draft:
+    def draft(self, transcript: Transcript, language: str | None, currency: str = DEFAULT_CURRENCY) -> Draft:
         """Return what the speaker said of the draft; the rest is dropped and counted.
 
         Raise ValueError for a link that was not said, or if too little of the story is in the speaker's words.
@@ -131,7 +131,7 @@ class DraftAnswer(_Answer):
         heard = Heard(transcript.text, language)
         drop = _Drops()
         category = drop.unless("category", self.category, self.category and _is_category_said(heard, self.category))
-        goal = self._goal(transcript, language)
+        goal = self._goal(transcript, language, currency)
         drop.unless("goal", self.goal_amount, goal)
         purpose = TABLES["purposes"].get(language or "en", {}).get(category, "")
         title, beneficiary, location = _line(self.title), _line(self.beneficiary), _line(self.location)
@@ -167,7 +167,7 @@ class DraftAnswer(_Answer):
             raise ValueError("the story does not use the speaker's words")
         return kept
 
-    def _goal(self, transcript: Transcript, language: str | None) -> Money | None:
+    def _goal(self, transcript: Transcript, language: str | None, default: str) -> Money | None:
         """Return the goal if the transcript contains it or the local rules compute the same sum."""
         if self.goal_amount is None:
             return None
@@ -178,7 +178,7 @@ class DraftAnswer(_Answer):
         if not amount.is_finite():
             return None
         utterance = Utterance.of(transcript.text, language)
-        spoken_goal = goal_of(utterance)
+        spoken_goal = goal_of(utterance, default)
         if spoken_goal is not None and spoken_goal[0].major == amount:
             return spoken_goal[0]
         if amount not in spoken_values(transcript.text, language):
@@ -187,7 +187,7 @@ class DraftAnswer(_Answer):
         said = {spoken.currency for spoken in amounts_in(utterance) if spoken.value == amount and spoken.currency}
         if said and currency not in said:
             return None
-        return money_of(amount, currency or DEFAULT_CURRENCY)
+        return money_of(amount, currency or default)
 
 
 def _text(text: str | None) -> str | None:

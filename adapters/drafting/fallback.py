@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from adapters.model_servers import ServerMisconfigured, report_misconfigured
 from domain.ports import Analyser, Drafter
+from domain.tickets import DEFAULT_CURRENCY
 from domain.values import Analysis, Draft, Transcript
 
 
@@ -25,9 +26,9 @@ class FallbackDrafter:
             report_misconfigured("draft", self._model, misconfigured.fault)
             return self._local()[0].analyse(transcript)
 
-    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
+    def draft(self, transcript: Transcript, analysis: Analysis, currency: str = DEFAULT_CURRENCY) -> Draft:
         try:
-            return self._drafter.draft(transcript, analysis)
+            return self._drafter.draft(transcript, analysis, currency)
         except ServerMisconfigured as misconfigured:
             report_misconfigured("draft", self._model, misconfigured.fault)
-            return self._local()[1].draft(transcript, analysis)
+            return self._local()[1].draft(transcript, analysis, currency)

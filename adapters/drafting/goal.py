@@ -57,13 +57,16 @@ class GoalCandidate:
     governor: int | None
 
 
-def goal_of(utterance: Utterance) -> tuple[Money, Amount] | None:
-    """Return the goal and the amount it comes from, or None if there is none or its currency is ambiguous."""
+def goal_of(utterance: Utterance, currency: str = DEFAULT_CURRENCY) -> tuple[Money, Amount] | None:
+    """Return the goal and the amount it comes from, or None if there is none or its currency is ambiguous.
+
+    An amount without a currency is in `currency`.
+    """
     candidates = goal_candidates(utterance, amounts_in(utterance))
     best = _best(candidates, utterance)
     if best is None or best.amount.foreign:
         return None
-    money = money_of(best.amount.value, best.amount.currency or DEFAULT_CURRENCY)
+    money = money_of(best.amount.value, best.amount.currency or currency)
     return None if money is None else (money, best.amount)
 
 

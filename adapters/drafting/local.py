@@ -14,6 +14,7 @@ from adapters.drafting.story import story_of
 from adapters.drafting.titles import title_of
 from adapters.drafting.urgency import urgency_of
 from adapters.drafting.utterance import Utterance
+from domain.tickets import DEFAULT_CURRENCY
 from domain.values import Analysis, Draft, Transcript
 
 ENGINE = "local"
@@ -38,14 +39,14 @@ class LocalAnalyser:
 class LocalDrafter:
     """Drafts a campaign from English or Spanish. In other languages the draft has only a story.
 
-    An amount without a currency, or in dollars without a country, is in DEFAULT_CURRENCY.
+    An amount in dollars without a country is in DEFAULT_CURRENCY.
     """
 
-    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
+    def draft(self, transcript: Transcript, analysis: Analysis, currency: str = DEFAULT_CURRENCY) -> Draft:
         utterance = Utterance.of(transcript.text, analysis.language or transcript.language)
         if utterance.language not in SPOKEN_LANGUAGES:
             return Draft(story=story_of(utterance).text or None, engine=ENGINE)
-        goal, goal_amount = goal_of(utterance) or (None, None)
+        goal, goal_amount = goal_of(utterance, currency) or (None, None)
         parts = parts_of(utterance, amounts_in(utterance), goal) if goal else []
         speaker = speaker_in(utterance)
         beneficiary = beneficiary_in(utterance)

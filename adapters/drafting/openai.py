@@ -12,6 +12,7 @@ from adapters.drafting.structured_answers import StructuredAnswers, UnusableAnsw
 from adapters.drafting.utterance import MAX_CHARACTERS
 from adapters.model_servers import DEFAULT_DRAFT_MODEL, ModelServer
 from domain.errors import StepFailed
+from domain.tickets import DEFAULT_CURRENCY
 from domain.values import Analysis, Draft, Transcript
 
 _FRAME = (
@@ -62,10 +63,10 @@ class OpenAIDrafter:
     def analyse(self, transcript: Transcript) -> Analysis:
         return self._converted_answer(AnalysisAnswer, _ANALYSE, transcript, lambda answer: answer.analysis(transcript))
 
-    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
+    def draft(self, transcript: Transcript, analysis: Analysis, currency: str = DEFAULT_CURRENCY) -> Draft:
         language = analysis.language or transcript.language
         draft = self._converted_answer(
-            DraftAnswer, _DRAFT, transcript, lambda answer: answer.draft(transcript, language)
+            DraftAnswer, _DRAFT, transcript, lambda answer: answer.draft(transcript, language, currency)
         )
         return replace(draft, engine=self._model)
 

@@ -7,6 +7,7 @@ from itertools import chain
 from adapters.drafting.heard import Heard
 from domain.lifecycle import DraftPart, draft_parts
 from domain.ports import Analyser, Drafter
+from domain.tickets import DEFAULT_CURRENCY
 from domain.transcripts import BETWEEN_RECORDINGS
 from domain.values import Analysis, Draft, Segment, Sentiment, Source, Transcript, Urgency, Word
 
@@ -26,11 +27,11 @@ class SourcedDrafter:
             return Analysis(transcript.language, Sentiment.NEUTRAL, Urgency.MEDIUM, ())
         return self._analyser.analyse(certain)
 
-    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
+    def draft(self, transcript: Transcript, analysis: Analysis, currency: str = DEFAULT_CURRENCY) -> Draft:
         certain = certain_part(transcript)
         if not certain.text:
             return Draft()
-        draft = self._drafter.draft(certain, analysis)
+        draft = self._drafter.draft(certain, analysis, currency)
         return with_sources(draft, transcript, analysis.language or transcript.language)
 
 

@@ -246,7 +246,7 @@ class LoginCodes(StepLoop):
         }
         ticket_id = None
         if is_member:
-            values["language"] = request.language or ""
+            values["language"] = request.language or members.language(cursor, request.contact_indexes) or ""
         else:
             # The message belongs to the contact's newest ticket, and is deleted when that ticket is erased.
             [(ticket_id, _)] = contact_index.tickets_of(cursor, request.contact_indexes, None, 1)

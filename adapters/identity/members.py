@@ -25,6 +25,7 @@ from domain.events import (
     TicketEvent,
 )
 from domain.members import MemberRole
+from projections.workspaces import workspace_settings
 
 MEMBER_TOKEN = "mbr_"  # noqa: S105 - a prefix
 SESSION_HOURS = 12
@@ -126,6 +127,12 @@ def memberships(cursor: Cursor[TupleRow], contact_indexes: Sequence[str]) -> lis
         (list(contact_indexes),),
     )
     return [Membership(row[0], row[1], MemberRole(row[2]), *row[3:]) for row in cursor.fetchall()]
+
+
+def language(cursor: Cursor[TupleRow], contact_indexes: Sequence[str]) -> str | None:
+    """Return the language of the first workspace of an address that has one."""
+    works_in = [each.workspace for each in memberships(cursor, contact_indexes)]
+    return next(filter(None, (workspace_settings(cursor, each).language for each in works_in)), None)
 
 
 def member_token(secret: bytes) -> str:

@@ -98,7 +98,9 @@ def address_of(sender: str) -> str:
 
 def compose(mail: Mail, letterhead: Letterhead, dated: datetime) -> EmailMessage:
     """Return the message to send; composing a mail again gives the same bytes."""
-    subject, text, html = _render(mail.kind, mail.values, letterhead.operator, letterhead.organisation)
+    subject, text, html = _render(
+        mail.kind, letterhead.known_language(mail.values), letterhead.operator, letterhead.organisation
+    )
     username, _, domain = mail.to.rpartition("@")
     policy = SMTP if mail.to.isascii() else SMTPUTF8
     message = EmailMessage(policy=policy.clone(cte_type="7bit"))

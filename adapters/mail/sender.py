@@ -17,9 +17,9 @@ from adapters.postgres.database import Database
 from adapters.postgres.leased_queue import LeasedQueue
 from adapters.texts import messages as text_messages
 from domain.errors import DomainError, NotFoundError, OptedOutError, RefusedError, UnavailableError
-from domain.organisations import Organisation
+from domain.organisations import WorkspaceSettings
 from domain.ports import Mail, Message, TextMessages
-from projections.workspaces import organisation_of_ticket
+from projections.workspaces import settings_of_ticket
 
 POLL_SECONDS = 0.5
 # Longer than the transport takes for one mail, so that no other process sends it meanwhile.
@@ -97,8 +97,8 @@ class MailSender(StepLoop):
 
     def _deliver(self, queued: QueuedMessage, message: Message) -> None:
         letterhead = self._outbox.letterhead
-        if queued.ticket_id is not None:
-            letterhead = letterhead.of(self._organisation(queued.ticket_id))
+        if queued.ticket_id is not None and (settings := self._settings(queued.ticket_id)):
+            letterhead = letterhead.of(settings)
         if isinstance(message, Mail):
             self._transport.deliver(compose(message, letterhead, queued.created_at))
             return
@@ -107,12 +107,13 @@ class MailSender(StepLoop):
         age = datetime.now(UTC) - queued.created_at
         if message.kind in PERISHABLE and age.total_seconds() > PERISHABLE_SECONDS:
             raise RefusedError("the code of the text message has expired")
-        text = text_messages.compose(message.kind, message.values, letterhead.organisation or letterhead.operator)
+        values = letterhead.known_language(message.values)
+        text = text_messages.compose(message.kind, values, letterhead.organisation or letterhead.operator)
         self._texts.send(str(queued.id), message.to, text)
 
-    def _organisation(self, ticket_id: UUID) -> Organisation:
+    def _settings(self, ticket_id: UUID) -> WorkspaceSettings | None:
         with self._database.reading() as cursor:
-            return organisation_of_ticket(cursor, ticket_id)
+            return settings_of_ticket(cursor, ticket_id)
 
     def _record_sent(self, queued: QueuedMessage) -> None:
         with self._database.connection() as connection:

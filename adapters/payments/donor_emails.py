@@ -238,9 +238,10 @@ class DonorEmails(StepLoop):
     ) -> Mapping[str, str] | None:
         """Return the template's values, or None if the payment is not recorded or the refund did not succeed.
 
-        The mail is in the language of the story, in which the donor met the page.
+        The mail is in the language of the story, in which the donor met the page, or else in that of the workspace.
         """
-        language = supported_language((ticket.analysis.language if ticket.analysis else None) or "")
+        analysed = ticket.analysis.language if ticket.analysis else None
+        language = supported_language(analysed or self._receipts.settings.settings(ticket.workspace).language or "")
         gift, currency = donation.gift, donation.amount.currency
         draft = public_draft(ticket, self._safety)
         common = {

@@ -83,7 +83,7 @@ class DocumentCommands:
     def _sheet(
         self, actor: Actor, ticket: RecordingTicket, type: DocumentType, donation_id: UUID | None, dated: datetime
     ) -> Sheet:
-        language = ticket.analysis.language if ticket.analysis else None
+        language = self._language(ticket)
         match type:
             case DocumentType.GOFUNDME_DRAFT:
                 if ticket.draft.title is None and ticket.draft.story is None:
@@ -122,6 +122,11 @@ class DocumentCommands:
                     number=donation.receipt_number,
                     logo=self._logo(ticket.workspace, settings),
                 )
+
+    def _language(self, ticket: RecordingTicket) -> str | None:
+        """Return the language of the story, or else that of the workspace."""
+        language = ticket.analysis.language if ticket.analysis else None
+        return language or self.receipts.settings.settings(ticket.workspace).language
 
     def _logo(self, workspace: str, settings: WorkspaceSettings) -> LogoPicture | None:
         logo = settings.logo

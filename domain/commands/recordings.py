@@ -125,8 +125,9 @@ class RecordingCommands:
     def _draft(self, ticket: RecordingTicket, recording_id: UUID) -> None:
         assert ticket.analysis is not None
         heard = _corrected_recordings(ticket, self.contents, self.transcripts)
-        draft = self.drafter.draft(joined(heard), ticket.analysis)
-        draft = replace(draft, sources=attributed(draft.sources, heard))
+        draft = self.drafter.draft(joined(heard), ticket.analysis, ticket.default_currency)
+        currency = draft.currency or ticket.opening_currency
+        draft = replace(draft, currency=currency, sources=attributed(draft.sources, heard))
         self._record(ticket, lambda current: current.propose_draft(SYSTEM, recording_id, draft))
 
     def _record(self, ticket: RecordingTicket, record: Callable[[RecordingTicket], None]) -> None:

@@ -12,7 +12,7 @@ from domain.errors import AmountError, FaultCode, InvalidError, StaleVersionErro
 from domain.ports import Contents, Erasure, SafetyReviewer, Tickets
 from domain.public_material import require_consent
 from domain.safety import SafetyReview
-from domain.tickets import DEFAULT_CURRENCY, NewTicket, RecordingTicket
+from domain.tickets import NewTicket, RecordingTicket
 from domain.values import SYSTEM, Actor, ConsentScope, Draft, FindingDecision
 
 
@@ -171,7 +171,7 @@ def public_draft(ticket: RecordingTicket, reviewer: SafetyReviewer, now: datetim
 def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the changes with amount and currency combined into one goal, in the goal's present or new currency."""
     fields = {name: value for name, value in changes.items() if name != "goal_amount"}
-    currency = fields.get("currency") or (DEFAULT_CURRENCY if "currency" in fields else None)
+    currency = fields.get("currency") or (ticket.default_currency if "currency" in fields else None)
     if "goal_amount" in changes and changes["goal_amount"] is None:
         return fields | {"goal": None}
     try:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.members import MemberRole
-from domain.organisations import NO_RETENTION, NOT_DESCRIBED
+from domain.organisations import NO_RETENTION, NOT_DESCRIBED, WorkspaceSettings
 from domain.ports import Mail, RetentionReader, Workspaces
 from domain.values import Actor, Contact
 from domain.workspaces import Workspace
@@ -64,7 +64,7 @@ class WorkspaceCommands:
     def invite(self, actor: Actor, workspace: str, invitation: Invitation, *, now: datetime) -> None:
         """Invite an address by mail; RefusedError if it is a member's, ForbiddenError if the actor may not."""
 
-        def decide(loaded: Workspace) -> str:
+        def decide(loaded: Workspace) -> WorkspaceSettings:
             loaded.invite(
                 actor,
                 invitation.member_id,
@@ -74,17 +74,17 @@ class WorkspaceCommands:
                 now,
                 earlier_indexes=invitation.earlier_indexes,
             )
-            return loaded.title
+            return loaded.settings
 
         self.workspaces.change(workspace, decide, self._mail_of(invitation))
 
-    def _mail_of(self, invitation: Invitation) -> Callable[[str], Sequence[Mail]]:
-        def mails(title: str) -> Sequence[Mail]:
+    def _mail_of(self, invitation: Invitation) -> Callable[[WorkspaceSettings], Sequence[Mail]]:
+        def mails(settings: WorkspaceSettings) -> Sequence[Mail]:
             values = {
-                "workspace": title,
+                "workspace": settings.title,
                 "role": invitation.role.value,
                 "link": self.desk_url,
-                "language": invitation.language or "",
+                "language": invitation.language or settings.language or "",
             }
             return [Mail("invitation", invitation.email.value, values, f"invitation:{invitation.member_id}", None)]
 

@@ -89,6 +89,8 @@ from domain.values import (
 
 
 class TicketOpened(TicketEvent, AggregateCreated):
+    """`currency` is that of the workspace at that time; it is None if the workspace had none, and in old events."""
+
     TOPIC = "ticket_opened"
     workspace: str
     kind: Kind
@@ -97,6 +99,7 @@ class TicketOpened(TicketEvent, AggregateCreated):
     contact_index: Personal
     display_name: Personal | None
     token_digest: str
+    currency: str | None = None
 
 
 class ContactChanged(TicketEvent):

@@ -90,9 +90,8 @@ class Aggregates:
         self.tickets = ApprovedTickets(StoredTickets(streams), self.needs_approval)
         self.donations = StoredDonations(streams)
         self.logos = StoredLogos(ground.database)
-        self.receipts = ReceiptCommands(
-            self.donations, StoredSettings(ground.database), StoredReceiptNumbers(ground.database)
-        )
+        self.settings = StoredSettings(ground.database)
+        self.receipts = ReceiptCommands(self.donations, self.settings, StoredReceiptNumbers(ground.database))
         self.workspaces = StoredWorkspaces(streams)
         self.retention_periods = StoredRetention(ground.database)
         self.desks = StoredDesks(streams)

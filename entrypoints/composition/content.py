@@ -24,6 +24,7 @@ from adapters.storage.contents import JsonTranscripts, SealedContents
 from adapters.storage.factory import open_storage
 from adapters.uploads import Uploads
 from domain.ports import Analyser, Drafter, Report, Transcriber
+from domain.tickets import DEFAULT_CURRENCY
 from domain.values import Analysis, Draft, Transcript
 from entrypoints.composition.foundation import Foundation, Parts
 from entrypoints.composition.history import History
@@ -121,8 +122,8 @@ class _Drafting:
     def analyse(self, transcript: Transcript) -> Analysis:
         return self._lazy().analyse(transcript)
 
-    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
-        return self._lazy().draft(transcript, analysis)
+    def draft(self, transcript: Transcript, analysis: Analysis, currency: str = DEFAULT_CURRENCY) -> Draft:
+        return self._lazy().draft(transcript, analysis, currency)
 
 
 def _transcriber(settings: Settings) -> Transcriber:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from adapters.identity.credentials import PUBLIC_WORKSPACE, Principal
 from adapters.postgres.database import Database
+from domain.organisations import WorkspaceSettings
+from domain.tickets import DEFAULT_CURRENCY
 from domain.values import Role
 from projections.workspaces import workspace_settings
 
@@ -21,6 +23,12 @@ class Intake:
         is_visitor = principal.role in VISITORS
         if is_visitor and not self.open_to_visitors:
             return False
+        return self._settings(principal).may_open(by_staff=not is_visitor)
+
+    def currency(self, principal: Principal) -> str:
+        """Return the currency of amounts in the tickets that the principal opens."""
+        return self._settings(principal).currency or DEFAULT_CURRENCY
+
+    def _settings(self, principal: Principal) -> WorkspaceSettings:
         with self.database.reading() as cursor:
-            settings = workspace_settings(cursor, principal.workspace or PUBLIC_WORKSPACE)
-        return settings.may_open(by_staff=not is_visitor)
+            return workspace_settings(cursor, principal.workspace or PUBLIC_WORKSPACE)

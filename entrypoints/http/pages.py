@@ -1,7 +1,7 @@
 """HTML pages: their templates, languages and headers, and the pages for errors."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +25,8 @@ from entrypoints.http.cookies import LANGUAGE_COOKIE, language_cookie, read_cook
 from entrypoints.http.negotiation import preferred
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE, Problem
+from projections.model import Row
+from projections.workspaces import workspace_settings
 
 PAGES_FOLDER = Path(__file__).parent.parent / "pages"
 STATIC = PAGES_FOLDER / "static"
@@ -55,18 +57,41 @@ def static_url(name: str) -> str:
 PAGES = Templates(PAGES_FOLDER, variables={"static": static_url})
 
 
-def reader_language(headers: Mapping[str, str], chosen: str | None = None, story_language: str | None = None) -> str:
+def reader_language(
+    headers: Mapping[str, str],
+    chosen: str | None = None,
+    story_language: str | None = None,
+    workspace_language: Callable[[], str | None] = lambda: None,
+) -> str:
     """Return the language of the page: what the reader chose, or the story's, or what the browser asks for.
 
-    A story in a language that is not ours keeps its page in that language's direction and notation.
+    A story in a language that is not ours keeps its page in that language's direction and notation. Without any of
+    these, the language is that of the workspace.
     """
     return (
         offered_language(chosen)
         or offered_language(read_cookie(headers, LANGUAGE_COOKIE))
         or story_language
         or accepted_language(headers.get("accept-language"))
+        or offered_language(workspace_language())
         or DEFAULT_LANGUAGE
     )
+
+
+def caller_language(
+    call: Call, story_language: str | None = None, *, chosen: str | None = None, workspace: str | None = None
+) -> str:
+    """Return the language of a page for the caller.
+
+    The workspace is that of the path's ticket or of the caller, if none is named.
+    """
+
+    def workspace_language() -> str | None:
+        ticket: Row | None = getattr(call, "ticket", None)
+        name = workspace or (ticket["workspace"] if ticket else call.principal.workspace)
+        return None if name is None else call.reads.ask(lambda cursor: workspace_settings(cursor, name)).language
+
+    return reader_language(call.headers, chosen or call.query.get("lang"), story_language, workspace_language)
 
 
 @dataclass(frozen=True)
@@ -111,7 +136,7 @@ class Site:
         **values: object,
     ) -> Answer[bytes]:
         """Return a page in the reader's language, whose forms lead only to `form_action`."""
-        language = reader_language(call.headers, call.query.get("lang"), story_language)
+        language = caller_language(call, story_language)
         kept = language_cookie(language, https=self.https) if offered_language(call.query.get("lang")) else {}
         content = render(
             template,

@@ -316,10 +316,10 @@ def test_the_bytes_of_a_deleted_recording_and_of_its_transcript_are_gone():
 def test_a_result_made_of_a_recording_that_was_deleted_meanwhile_is_not_recorded():
     @dataclass
     class Deleting(FakeDrafter):
-        def draft(self, transcript: Any, analysis: Any) -> Any:
+        def draft(self, transcript: Any, analysis: Any, currency: str = "USD") -> Any:
             if not self.transcripts:
                 commands.recordings.delete(HOLDER, TICKET, UUID(int=1))
-            return super().draft(transcript, analysis)
+            return super().draft(transcript, analysis, currency)
 
     drafter = Deleting()
     commands = fake_commands(transcriber=Echo(), drafter=drafter)

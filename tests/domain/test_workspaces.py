@@ -211,12 +211,14 @@ def test_a_retention_period_is_within_a_century(workspace: Workspace, days: int)
 def test_an_invitation_is_mailed_once_however_often_it_is_asked_for():
     stores = MemoryWorkspaces()
     commands = commands_over(stores)
+    commands.change_settings(SYSTEM, "shelter", {"language": "es"})
     invitation = Invitation(NEWCOMER, Contact(ContactType.EMAIL, "new@example.com"), "hash", [], MemberRole.OWNER)
     for _ in range(2):
         commands.invite(SYSTEM, "shelter", invitation, now=NOW)
     [mail] = stores.mails
-    assert (mail.kind, mail.to, mail.values["link"]) == (
+    assert (mail.kind, mail.to, mail.values["link"], mail.values["language"]) == (
         "invitation",
         "new@example.com",
         "https://stories.example/desk",
+        "es",
     )

@@ -64,7 +64,8 @@ class FakeDrafter:
     failure: StepFailed | None = None
     transcripts: list[Transcript] = field(default_factory=list)
 
-    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
+    def draft(self, transcript: Transcript, analysis: Analysis, currency: str = "USD") -> Draft:
+        del currency
         self.transcripts.append(transcript)
         if self.failure is not None:
             raise self.failure

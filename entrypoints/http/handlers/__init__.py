@@ -143,6 +143,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         public_url,
         page_url,
         draft_safety,
+        service.aggregates.settings,
     )
     campaigns = CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety)
     attachments = AttachmentHandlers(

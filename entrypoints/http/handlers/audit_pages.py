@@ -19,7 +19,7 @@ from entrypoints.http.cookies import KEY_SECONDS, comes_from_own_page, session_c
 from entrypoints.http.desk import name_of
 from entrypoints.http.handlers.history import position_parameter
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, own_path, reader_language, see_other
+from entrypoints.http.pages import Site, caller_language, own_path, see_other
 from entrypoints.http.paging import cursor_after, requested_page
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.donations import DonationTotals
@@ -79,7 +79,7 @@ class AuditPageHandlers:
 
     def show(self, call: Call) -> Answer[bytes]:
         personal = call.personal_data(self.cipher)
-        reader = Reader(reader_language(call.headers, call.query.get("lang")), personal)
+        reader = Reader(caller_language(call), personal)
         extent = call.reads.ask_log(lambda log: log.ticket_extent(call.ticket_id))
         at = _requested_position(call, extent)
         page = requested_page(call)
@@ -156,7 +156,7 @@ class AuditPageHandlers:
     def check(self, call: Call) -> Answer[bytes]:
         """Check the proof of the whole history now, and add its total up again."""
         personal = call.personal_data(self.cipher)
-        reader = Reader(reader_language(call.headers, call.query.get("lang")), personal)
+        reader = Reader(caller_language(call), personal)
         extent = call.reads.ask_log(lambda log: log.ticket_extent(call.ticket_id))
         finding = refusal = added_up = shown = None
         if extent.events <= MAX_CHECKED_EVENTS:

@@ -15,7 +15,7 @@ from entrypoints.http.handlers.campaign_page import SESSION_ID, goal_of
 from entrypoints.http.handlers.campaign_view import page_total
 from entrypoints.http.handlers.public_pages import NO_PAGE, StoryLanguages, page_row
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import reader_language
+from entrypoints.http.pages import caller_language
 from entrypoints.presentation.donations import DonationTotals
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.safety import DraftSafety
@@ -70,7 +70,7 @@ class CampaignFileHandlers:
 
     def poster(self, call: Call) -> Answer[bytes]:
         row = call.ticket
-        face = self._face(call, row, reader_language(call.headers, call.query.get("lang")))
+        face = self._face(call, row, caller_language(call))
         headers = {"Content-Disposition": 'inline; filename="poster.pdf"', "Cache-Control": "private, no-store"}
         return Answer(self.prints().poster(face, datetime.now(UTC)), 200, headers, "application/pdf")
 

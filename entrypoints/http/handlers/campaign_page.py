@@ -132,7 +132,7 @@ class CampaignPageHandlers:
         return Draft.from_row(self.safety.public_row(row), PersonalData(self.cipher))
 
     def _language(self, call: Call, row: Row, draft: Draft, chosen: str | None = None) -> str:
-        return page_language(call, self.languages.of(row, draft), offered_language(chosen))
+        return page_language(call, row, self.languages.of(row, draft), offered_language(chosen))
 
     def _page(
         self,

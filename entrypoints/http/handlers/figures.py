@@ -18,7 +18,7 @@ from entrypoints.http.desk import Desk
 from entrypoints.http.downloads import attachment, organisation_of
 from entrypoints.http.handlers.exports import requested_workspace
 from entrypoints.http.operations import Answer, Call, Stream
-from entrypoints.http.pages import reader_language
+from entrypoints.http.pages import caller_language
 from entrypoints.http.paging import parse_id, requested_page
 from entrypoints.http.problems import invalid
 from entrypoints.http.query import choice_parameter
@@ -106,7 +106,7 @@ class FigureHandlers:
     def show(self, call: Call) -> Answer[bytes]:
         asked = self._asked(call)
         lines, totals = _figures(call, asked)
-        language = supported_language(reader_language(call.headers, call.query.get("lang")))
+        language = supported_language(caller_language(call))
         return self.desk.page(
             call,
             "figures.html",

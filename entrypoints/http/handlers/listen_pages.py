@@ -20,7 +20,7 @@ from entrypoints.http.handlers.story_pages import number_in
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, reader_language, see_other
+from entrypoints.http.pages import Site, caller_language, see_other
 from entrypoints.http.problems import Problem
 from entrypoints.presentation import tickets
 from entrypoints.presentation.passages import SpokenPart, passage_of_segment, said_alike, spoken_part
@@ -120,7 +120,7 @@ class ListenPageHandlers:
         ]
 
     def _language(self, call: Call) -> str:
-        return reader_language(call.headers, call.query.get("lang"))
+        return caller_language(call)
 
 
 def _change(part: SpokenPart, draft: Draft) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from adapters.drafting.language import language_of
 from adapters.postgres.database import Database
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, reader_language
+from entrypoints.http.pages import Site, caller_language
 from entrypoints.presentation.tickets import Draft
 from projections import ticket_status
 from projections.model import Row
@@ -57,6 +57,6 @@ class StoryLanguages:
         return detected
 
 
-def page_language(call: Call, story_language: str | None, chosen: str | None = None) -> str:
-    """Return the language of a campaign's page: what the reader chose, or the story's."""
-    return reader_language(call.headers, chosen or call.query.get("lang"), story_language)
+def page_language(call: Call, row: Row, story_language: str | None, chosen: str | None = None) -> str:
+    """Return the language of a campaign's page: what the reader chose, or the story's, or the workspace's."""
+    return caller_language(call, story_language, chosen=chosen, workspace=row["workspace"])

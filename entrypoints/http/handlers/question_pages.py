@@ -22,7 +22,7 @@ from entrypoints.http.bodies import DraftChange, form_fields, validated
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.wait_pages import first_page
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, reader_language, see_other
+from entrypoints.http.pages import Site, caller_language, see_other
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.safety import DraftSafety, Safety
 from projections.model import Row
@@ -166,7 +166,7 @@ class QuestionPageHandlers:
         )
 
     def _language(self, call: Call) -> str:
-        return reader_language(call.headers, call.query.get("lang"))
+        return caller_language(call)
 
 
 def _next_page(row: Row) -> str:

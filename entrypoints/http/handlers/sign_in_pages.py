@@ -29,7 +29,7 @@ from domain.values import ContactType, ContentStatus, Role
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.cookies import comes_from_own_page, session_cookie
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, own_path, reader_language, see_other
+from entrypoints.http.pages import Site, caller_language, own_path, see_other
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.tickets import DraftSummary
 from projections import contact_index, ticket_status
@@ -194,7 +194,7 @@ class SignInPageHandlers:
 
 def page_language(call: Call, story_language: str | None = None) -> str:
     """Return the language of ours in which the page is shown."""
-    language = reader_language(call.headers, call.query.get("lang"), story_language)
+    language = caller_language(call, story_language)
     return language if language in LANGUAGES else "en"
 
 

@@ -30,7 +30,7 @@ from entrypoints.http.handlers.story_form import GOAL, LONGEST, StoryForm, fault
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, reader_language, see_other
+from entrypoints.http.pages import Site, caller_language, see_other
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.passages import passage_of_segment, spoken_sentences
 from entrypoints.presentation.recordings import recordings_of
@@ -256,7 +256,7 @@ class StoryPageHandlers:
         return shown
 
     def _language(self, call: Call) -> str:
-        return reader_language(call.headers, call.query.get("lang"))
+        return caller_language(call)
 
 
 def _sittings(versions: Iterable[PastDraft]) -> list[PastDraft]:

@@ -20,9 +20,8 @@ from adapters.quotas import QuotaExceeded
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.consent import Consent
-from domain.errors import AudioTooLongError, BusyError, InvalidError, NotAudioError
+from domain.errors import AmountError, AudioTooLongError, BusyError, InvalidError, NotAudioError
 from domain.goals import checked_goal
-from domain.tickets import DEFAULT_CURRENCY
 from domain.values import ConsentScope, Contact, ContactType, Role
 from entrypoints.http.bodies import (
     Body,
@@ -122,7 +121,7 @@ class TellHandlers:
     def write(self, call: Call) -> Answer[bytes | None]:
         fields = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
         draft = {name: fields[name] for name in DRAFT_FIELDS if fields.get(name)}
-        faults = [*_faults_of_draft(draft), *_faults_of_person(fields)]
+        faults = [*_faults_of_draft(draft, self.intake.currency(call.principal)), *_faults_of_person(fields)]
         if faults:
             return self._form(call, "tell_write.html", fields, faults)
         cookie = self._open_with(call, fields)
@@ -142,7 +141,8 @@ class TellHandlers:
         if not self._may_open(call):
             return self.site.page(call, "tell_closed.html")
         status, text = 422 if faults else 200, self._text(call)
-        return self.site.page(call, template, status, text=text, values=values, faults=list(faults))
+        currency = self.intake.currency(call.principal)
+        return self.site.page(call, template, status, text=text, values=values, faults=list(faults), currency=currency)
 
     @staticmethod
     def _text(call: Call) -> ConsentText:
@@ -232,11 +232,13 @@ def _faults_of_person(fields: Mapping[str, str]) -> list[str]:
     return faults if fields.get("consent") else [*faults, "consent"]
 
 
-def _faults_of_draft(draft: Mapping[str, str]) -> list[str]:
+def _faults_of_draft(draft: Mapping[str, str], currency: str) -> list[str]:
     try:
         change = validated(DraftChange, draft)
         if change.goal_amount is not None:
-            checked_goal(change.goal_amount, DEFAULT_CURRENCY)
+            checked_goal(change.goal_amount, currency)
+    except AmountError:
+        return ["goalAmount"]
     except (Problem, InvalidError) as error:
         return [field.pointer.removeprefix("/") for field in problem_of(error).errors] or ["goalAmount"]
     return [] if draft.get("story") else ["story"]

@@ -18,7 +18,7 @@ from adapters.identity.tokens import digest
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.errors import FaultCode, NotFoundError
-from domain.ports import Contents, QrCodes, Transcripts
+from domain.ports import Contents, QrCodes, SettingsReader, Transcripts
 from domain.tickets import NewTicket
 from domain.values import Contact, Content, Role, SupportCategory
 from entrypoints.http.bodies import TicketChange, TicketOpening
@@ -73,21 +73,24 @@ class TicketHandlers:
     public_url: str
     page_url: Callable[[str], str]
     safety: DraftSafety
+    settings: SettingsReader
 
     def create(self, call: Call, body: TicketOpening) -> Answer[OpenedTicket]:
         contact = contacts.normalize_contact(body.contact_type, body.contact_value)
         ticket_id = call.answer_ticket_id = call.seed.id("ticket")
+        workspace = call.principal.workspace or PUBLIC_WORKSPACE
         token = ticket_token(ticket_id, call.seed.secret("ticket token"))
         self.commands.open(
             call.principal.actor,
             NewTicket(
                 ticket_id=ticket_id,
-                workspace=call.principal.workspace or PUBLIC_WORKSPACE,
+                workspace=workspace,
                 slug=call.seed.slug(),
                 contact=contact,
                 contact_index=self.contact_index.of(contact),
                 display_name=body.display_name,
                 token_digest=digest(token),
+                currency=self.settings.settings(workspace).currency,
             ),
         )
         # The read model may not have the new ticket yet; then its row is folded from its events.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
 from adapters.drafting.story import story_of
 from adapters.drafting.utterance import Utterance
-from domain.values import Analysis, Draft, Sentiment, Transcript, Urgency
+from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency
 
 SCENE = "The rain came through the ceiling for days. "
 
@@ -25,6 +25,16 @@ def drafted(text: str, language: str | None = "en") -> tuple[Analysis, Draft]:
 
 def story(text: str, language: str | None = "en") -> str | None:
     return drafted(text, language)[1].story
+
+
+def test_an_amount_without_a_currency_is_in_that_of_the_ticket():
+    for text, goal in (
+        ("I need 500 for the rent.", Money(50_000, "EUR")),
+        ("I need 500 pounds for the rent.", Money(50_000, "GBP")),
+        ("I need 500 dollars for the rent.", Money(50_000, "USD")),
+    ):
+        transcript = Transcript(text, "en", "test")
+        assert LocalDrafter().draft(transcript, LocalAnalyser().analyse(transcript), "EUR").goal == goal
 
 
 def test_the_story_is_the_speakers_own_words_without_fillers_and_stutters():
