@@ -35,7 +35,10 @@ COUNTS = {
     "width",
     "height",
     "remaining",
+    "ticketDays",
+    "donorDays",
 }
+TIMES = {"at", "inactiveSince", "eraseAfter", "validUntil", "evidenceDueBy"}
 PLACES = {"number", "year", "start", "end", "startMs", "endMs"}
 
 
@@ -81,7 +84,7 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 def test_an_event_shows_its_times_as_times_and_its_amounts_twice(file: Path):
     event = history_event(file)
     for name, value in leaves(event["data"]):
-        if name == "at" or name.endswith("At") or name in ("inactiveSince", "eraseAfter", "validUntil"):
+        if name in TIMES or name.endswith("At"):
             assert value is None or TIME.fullmatch(value), name
         elif type(value) is int:
             assert name == "amountMinor" or name in COUNTS | PLACES, name
