@@ -35,6 +35,7 @@ CHANGING = {
     # Has the reads of this test.
     "/api/workspaces/{workspace}/audit-log",
     "/api/workspaces/{workspace}/audit-log/export",
+    "/desk/audit-log",
     # Have the time when they were made.
     "/api/tickets/{ticket_id}/export",
     "/t/{ticket_id}/poster",
