@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from babel.dates import format_date as babel_date
+from babel.numbers import format_decimal
 
 from domain.values import Money, decimals
 
@@ -43,6 +44,11 @@ def format_money(money: Money, language: str) -> str:
         return f"{minus}{f'{major:,}'.replace(',', NO_BREAK_SPACE)}{fraction}{NO_BREAK_SPACE}{code}"
     fraction = f".{minor:0{places}}" if places else ""
     return f"{minus}{CURRENCY_SYMBOLS.get(code, '')}{major:,}{fraction}{NO_BREAK_SPACE}{code}"
+
+
+def format_number(number: float, language: str) -> str:
+    """Return the number with two decimals at most."""
+    return format_decimal(number, "#,##0.##", language)
 
 
 def in_utc(moment: datetime) -> datetime:

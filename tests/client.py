@@ -209,8 +209,9 @@ class LiveService:
         self.service.stop()
 
     def stored_objects(self) -> list[str]:
-        """Return the keys of all objects in the storage but the checkpoints, which come by themselves."""
-        return sorted(key for key in self.service.content.storage.keys() if not key.startswith(FOLDER))  # noqa: SIM118
+        """Return the keys of all objects in the storage but checkpoints and checks, which come by themselves."""
+        keys = self.service.content.storage.keys()
+        return sorted(key for key in keys if not key.startswith((FOLDER, "checks/")))
 
     def client(self, credential: str | None = None) -> Client:
         headers = {"Authorization": f"Bearer {credential}"} if credential else {}

@@ -18,14 +18,14 @@ LARGEST_PIECE_BYTES = PIECE_BYTES + 2**30
 # "SCHEMA.TABLE" to the names of its columns in order.
 Tables = dict[str, list[str]]
 
-# All tables except read models (folded from the history), the sandbox (not the service's data) and the schema steps
-# (written by `migrate`).
+# All tables except read models (folded from the history), the sandbox (not the service's data), the schema steps
+# (written by `migrate`), and what is known of the last day and of the last backup.
 _COLUMNS = """
 SELECT n.nspname || '.' || c.relname, array_agg(a.attname::text ORDER BY a.attnum)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
  WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
    AND n.nspname !~ '^(pg_|read$|read_|sandbox$|information_schema$)'
-   AND (n.nspname, c.relname) NOT IN (('public', 'projections'), ('public', 'schema_steps'))
+   AND (n.nspname <> 'public' OR c.relname NOT IN ('projections', 'schema_steps', 'health_samples', 'last_backup'))
  GROUP BY 1 ORDER BY 1
 """
 

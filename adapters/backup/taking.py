@@ -2,12 +2,14 @@
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
+import psycopg
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
@@ -42,6 +44,10 @@ _NAMED = """
 SELECT DISTINCT e.ticket, convert_from(e.state, 'UTF8')::json -> 'content' ->> 'sha256'
   FROM events e JOIN ticket_keys k ON k.ticket_id = e.ticket WHERE e.topic = ANY(%s) AND k.wrapped <> ''
 """
+
+_NOTE = (
+    "INSERT INTO last_backup (taken_at) VALUES (%s) ON CONFLICT (only_row) DO UPDATE SET taken_at = EXCLUDED.taken_at"
+)
 
 # Called with the unit, the number done, and the expected number.
 Progress = Callable[[str, int, int], None]
@@ -114,6 +120,9 @@ def take_backup(
         size = opened.tell()
         # Verifies later events too; the backup holds the beginning of this history.
         verdict = audit.verify(url, lambda position: progress("links", position, header.events))
+        # A standby cannot note it.
+        with suppress(psycopg.errors.ReadOnlySqlTransaction):
+            present.execute(_NOTE, (header.taken_at,))
     return BackupReport(header.events, rows, objects.count, objects.erased, objects.missing, verdict.first_bad, size)
 
 

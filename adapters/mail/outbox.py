@@ -38,7 +38,7 @@ OUTBOX_KEY_PURPOSE = "outbox"
 _HEALTH = (
     "SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'dead'),"
     " greatest(0, coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state = 'waiting')), 0))::float"
-    " FROM outbox WHERE state = 'waiting' OR state = 'dead'"
+    " FROM outbox WHERE (state = 'waiting' OR state = 'dead') AND (%(channel)s::text IS NULL OR channel = %(channel)s)"
 )
 
 
@@ -213,7 +213,8 @@ class OutboxHealth:
     oldest_seconds: float
 
 
-def health(cursor: Cursor[TupleRow]) -> OutboxHealth:
-    row = cursor.execute(_HEALTH).fetchone()
+def health(cursor: Cursor[TupleRow], channel: Channel | None = None) -> OutboxHealth:
+    """Return the present state of the outbox, or of one channel."""
+    row = cursor.execute(_HEALTH, {"channel": channel}).fetchone()
     assert row is not None
     return OutboxHealth(*row)

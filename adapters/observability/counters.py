@@ -45,7 +45,7 @@ webhooks_ignored = _counter(
     "Ignored webhook events, by reason: other_account, other_business (on our account), or not_used.",
     "reason",
 )
-_job_runs = _counter(
+job_runs = _counter(
     "job_runs", "Runs of jobs, by outcome: done, again (retried later), failed or handed_back.", "kind", "outcome"
 )
 _job_durations = Histogram(
@@ -76,6 +76,12 @@ reads = _counter(
 )
 
 
+def total(counter: Counter, **labels: str) -> float:
+    """Return the sum of the counter's values that have these labels."""
+    samples = [sample for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total")]
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+
 class JobRun:
     """One run of a job; the caller sets `outcome`, which is counted at the end."""
 
@@ -89,5 +95,5 @@ def job_run(kind: str) -> Iterator[JobRun]:
     try:
         yield run
     finally:
-        _job_runs.labels(kind, run.outcome).inc()
+        job_runs.labels(kind, run.outcome).inc()
         _job_durations.labels(kind).observe(perf_counter() - started)

@@ -148,21 +148,25 @@ def _local_transcriber(settings: Settings) -> Transcriber:
 
 def speech_model_problem(settings: Settings) -> str | None:
     """Return why the model of local speech recognition cannot be used, or None."""
-    from adapters.speech.model import model_of
-
-    return _problem_of(model_of(settings.speech_model))
-
-
-@cache
-def _problem_of(model: Path | str) -> str | None:
-    """Return why the model cannot be used. The bytes are read once in a process, and again by each recogniser."""
-    from adapters.speech.model import ModelUnusable, check
+    from adapters.speech.model import ModelUnusable, model_of
 
     try:
-        check(model)
+        _check_model(model_of(settings.speech_model))
     except ModelUnusable as unusable:
         return str(unusable)
     return None
+
+
+@cache
+def _check_model(model: Path | str) -> None:
+    """Raise ModelUnusable unless the model can be used.
+
+    The bytes of a usable one are read once in a process, and again by each recogniser. One that is missing may be
+    installed while the service runs.
+    """
+    from adapters.speech.model import check
+
+    check(model)
 
 
 def _sourced_drafter(settings: Settings) -> "SourcedDrafter":

@@ -55,7 +55,7 @@ class Service:
         self.jobs = Jobs(
             foundation, self.history, self.mail, self.aggregates, self.content, self.payments, self.access, self.proof
         )
-        self.health = Health(foundation)
+        self.health = Health(foundation, self.content)
         self.commands = self.jobs.commands
         self.queries = Queries(self.database, self.history.log, self.history.replica)
         self.rebuilds = RebuildJobs(url, foundation.registry)
@@ -86,6 +86,8 @@ class Service:
             yield self.jobs.gift_news
             yield self.payments.donor_names
             yield self.mail.sender
+        if self.parts:
+            yield self.health.sampler
 
     def start(self) -> None:
         """Start the background work; the web part starts with its server."""

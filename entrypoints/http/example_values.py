@@ -19,6 +19,13 @@ _STORY = "The storm took our roof in April. We sleep at my sister's. With 1,500 
 _SENTENCE = "The storm took our roof in April."
 
 VALUES: Mapping[str, Any] = {
+    "HealthStretch.end": "2026-05-04T12:15:00Z",
+    "HealthStretch.start": "2026-05-03T12:15:00Z",
+    "HealthStretch.state": "works",
+    "PartHealth.part": "webhooks",
+    "PartHealth.since": "2026-05-04T09:41:00Z",
+    "PartHealth.state": "works",
+    "measures": {"waiting": 2, "oldestSeconds": 3.2, "dead": 0},
     "access": "holder",
     "actor": "holder",
     "Note.actor": "member:0192f0d0-4a11-7c3e-8f20-9b1c2d3e4f50",

@@ -1,4 +1,4 @@
-"""Sentences for the fields of approvals, closed workspaces, refunds of all gifts, failed jobs and unsent messages."""
+"""Sentences for the fields of approvals, closed workspaces, refunds, failed jobs, unsent messages and health."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,16 @@ GOVERNANCE_FIELDS: Mapping[str, str] = {
     "JobView.step": "What was to be done.",
     "JobView.ticketId": "The ticket that it belongs to, or null for upkeep of the installation.",
     "JobView.workspace": "The workspace of the ticket, or null for upkeep of the installation.",
+    "HealthStretch.end": "The time at which it ended, or ends.",
+    "HealthStretch.start": "The time at which it began.",
+    "HealthHistory.parts": "Every part of the service.",
+    "measures": "The figures that the state follows from, by name: ages in seconds, numbers and bytes.",
+    "HealthStretch.measures": "The last figures that were recorded with this state.",
+    "part": "The part of the service.",
+    "PartHealth.since": "The beginning of the state.",
+    "PartHealth.state": "The present state; null without a record. It is slow also if some work is not done.",
+    "HealthStretch.state": "The worst state of each quarter of an hour; null if nothing was recorded.",
+    "stretches": "The last 24 hours without a gap, the oldest first.",
     "channel": "Whether it is a mail or a text message.",
     "recipient": "Enough of the recipient to recognise it; null if the content was valid for minutes only.",
     "refundRequests": "The refunds that were asked for.",

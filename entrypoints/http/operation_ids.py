@@ -144,6 +144,7 @@ OPERATION_IDS: Mapping[str, str] = {
     "GET /admin/dead-mails": "listDeadMails",
     "POST /admin/dead-mails/{id}/retry": "retryDeadMail",
     "GET /admin/access-log": "listAccessLog",
+    "GET /admin/health/history": "showHealthHistory",
     "GET /admin/projections": "listProjections",
     "POST /admin/projections/{name}/rebuild": "rebuildProjection",
     "POST /admin/donations/{donation_id}/refund": "refundDonation",

@@ -180,6 +180,16 @@ def with_pending_calls(cursor: Cursor, before: datetime, limit: int) -> list[Row
     return fetched_rows(cursor, COLUMNS)
 
 
+def pending_calls(cursor: Cursor) -> tuple[int, float]:
+    """Return the number of donations with a pending call, and for how many seconds the oldest has been pending."""
+    cursor.execute(
+        "SELECT count(*), greatest(0, coalesce(extract(epoch FROM now() - min(call_pending_since)), 0))::float"
+        " FROM read.donation_ledger WHERE call_pending_since IS NOT NULL"
+    )
+    [(count, seconds)] = cursor.fetchall()
+    return count, seconds
+
+
 # The ids of a ticket and of a donation under it, and the donation's gift.
 KeyedGift = tuple[UUID, UUID, Gift]
 

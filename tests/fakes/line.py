@@ -20,8 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 from domain import events as facts
 from domain.events import TicketEvent
 
-# The watchdog writes this table about itself. It is no commit of interest.
-WATCHDOG_TABLES = frozenset({"health_checks"})
+# What the service writes about its own health is no commit of interest.
+HEALTH_TABLES = frozenset({"health_checks", "health_samples"})
 # Statements that write, and functions through which a SELECT writes.
 _WRITES = re.compile(
     rb"\b(?:insert\s+into|update|delete\s+from|merge\s+into|copy)\s+\"?(?!set\b|of\b|skip\b|nowait\b)([\w.]+)"
@@ -86,7 +86,7 @@ class _Conversation:
                 self.statements, self.completed, self.any_value = self.statements[self.completed :], 0, False
                 if body == b"I":
                     wrote, self.wrote = frozenset(self.wrote), set()
-                    if wrote - WATCHDOG_TABLES:
+                    if wrote - HEALTH_TABLES:
                         return Commit(self.name, wrote)
         return None
 

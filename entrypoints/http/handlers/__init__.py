@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from adapters.health.records import HealthRecords
 from adapters.jobs.failed_jobs import FailedJobs
 from adapters.lazy import Lazy
 from adapters.proof.visitors import ProofChecks
@@ -33,6 +34,7 @@ from entrypoints.http.handlers.desk_audit import DeskAuditHandlers
 from entrypoints.http.handlers.desk_dead_letters import DeskDeadLetterHandlers
 from entrypoints.http.handlers.desk_disputes import DeskDisputeHandlers
 from entrypoints.http.handlers.desk_gifts import DeskGiftHandlers
+from entrypoints.http.handlers.desk_health import HealthHistoryHandlers
 from entrypoints.http.handlers.desk_jobs import DeskJobHandlers
 from entrypoints.http.handlers.desk_keys import DeskKeyHandlers
 from entrypoints.http.handlers.desk_knowledge import DeskKnowledgeHandlers
@@ -359,6 +361,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             lambda: service.finishing,
         ),
         SelfTestHandlers(service.health.self_test),
+        HealthHistoryHandlers(HealthRecords(database), desk),
         MetricsHandlers(
             service.version,
             service.parts,

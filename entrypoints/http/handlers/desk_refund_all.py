@@ -51,14 +51,13 @@ class DeskRefundAllHandlers:
     def request(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Begin to pay all gifts back, if the form has the word that the page names."""
         form = form_fields(call.raw_body)
-        wrong_word = form.get("word", "").strip().casefold() not in (_word(call).casefold(), "refund")
+        if form.get("word", "").strip().casefold() not in (_word(call).casefold(), "refund"):
+            return self._page(call, form=form, wrong_word=True)
         try:
-            order = validated(RefundAllOrder, {"reason": form.get("reason", "").strip()})
-            if not wrong_word:
-                self.runs.request(call, order)
+            self.runs.request(call, validated(RefundAllOrder, {"reason": form.get("reason", "").strip()}))
         except (Problem, DomainError) as error:
-            return self._page(call, error, form, wrong_word=wrong_word)
-        return self._page(call, form=form, wrong_word=True) if wrong_word else see_other(_path(call))
+            return self._page(call, error, form)
+        return see_other(_path(call))
 
     def _page(
         self,
@@ -78,7 +77,7 @@ class DeskRefundAllHandlers:
         return self.desk.page(
             call,
             "refund_all.html",
-            problem.status if problem else 422 if wrong_word else 200,
+            422 if wrong_word else problem.status if problem else 200,
             ticket_id=call.ticket_id,
             title=call.personal_data(self.cipher).draft(call.ticket).title,
             suspended=call.ticket["suspended"],

@@ -30,6 +30,7 @@ from tests.entrypoints.http.test_login_codes import address
 from tests.entrypoints.http.test_proofs import newest
 from tests.fakes.drafting import DRAFT, SPOKEN
 from tests.fakes.photos import photo
+from tests.health_record import record_three_hours
 from tests.members import joined_member, new_address, signed_in
 from tests.money import Ledger
 
@@ -515,6 +516,19 @@ def test_the_pages_of_the_audit_log_and_of_security_events(look: Look, live: Liv
         look.at("/desk/security-events?show=all", "desk-security-events-all")
 
 
+def test_the_page_of_health(look: Look, live: LiveService):
+    record_three_hours(live)
+    with joined_member(live, f"w-{uuid7().hex[-12:]}", MemberRole.OWNER) as owner:
+        look.as_whom(token_of(owner))
+        look.at("/desk/health", "desk-health").locator("details summary").nth(3).click()
+        look.now("desk-health-table")
+    live.service.database.execute("UPDATE health_samples SET state = 'fails' WHERE part IN ('files', 'disk')")
+    _, key = live.service.access.credentials.create(Role.ADMIN)
+    look.as_whom(key)
+    look.at("/desk/health", "desk-health-operator").locator("details summary").nth(3).click()
+    look.now("desk-health-operator-table")
+
+
 def token_of(member: Client) -> str:
     return str(member.headers["authorization"].removeprefix("Bearer "))
 
@@ -547,7 +561,7 @@ def test_the_pages_of_refunds_and_disputes(look: Look, live: LiveService):
         owner.post(f"{ticket.path}/suspend", json={"reason": "A question."})
         page = look.at(f"/desk/tickets/{ticket.id}/refund-all", "refund-all")
         page.locator("form[method=post] button.danger").click()
-        expect(look.page.locator("#error-summary a").last).to_have_attribute("href", "#word")
+        expect(look.page.locator("#error-summary a")).to_have_attribute("href", "#word")
         look.now("refund-all-error")
         owner.post(f"{ticket.path}/refund-all", json={"reason": "Fraud."})
         look.at(f"/desk/tickets/{ticket.id}/refund-all", "refund-all-running")

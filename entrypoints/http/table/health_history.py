@@ -1,0 +1,17 @@
+"""The health of every part of the service: the record of the last day, as JSON and as a page of the desk."""
+
+from entrypoints.http.handlers.desk_health import HealthHistoryHandlers
+from entrypoints.http.operations import Access, Operation
+from entrypoints.http.table.access import ADMIN, AUDITOR, MANAGERS, OVERSEE
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "GET", "/admin/health/history", "Show the state of every part of the service in the last 24 hours",
+        HealthHistoryHandlers.report, OVERSEE, tag="Administration",
+    ),
+    Operation(
+        "GET", "/desk/health", "Show the health of every part of the service, with the last day as a chart",
+        HealthHistoryHandlers.show, Access(frozenset({ADMIN, AUDITOR}), members=MANAGERS), media_types=("text/html",),
+        tag="Desk",
+    ),
+)  # fmt: skip
