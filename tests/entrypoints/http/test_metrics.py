@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.observability import gauges
+from adapters.observability import counters, gauges
 from adapters.postgres import database
 from adapters.postgres.database import connect
 from entrypoints.composition.service import Parts
@@ -27,6 +27,12 @@ from tests.stripe_events import Payment, event
 
 TOKEN = "metrics-" + "0123456789abcdef" * 2
 DATA = Path(__file__).parents[3] / "docs" / "monitoring"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _requests_of_other_modules_are_not_counted() -> None:
+    # All services of a process count together, and thousands of samples take long to write and to parse.
+    counters.requests._by_operation.clear()
 
 
 @contextmanager
