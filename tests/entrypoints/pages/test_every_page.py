@@ -26,6 +26,9 @@ from entrypoints.http.table import OPERATIONS
 from tests.browser import ON_DESK, CheckedTab, checked
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.conftest import JobRunner, closed_intake, donate_in_sandbox, wait_until_delivered
+from tests.entrypoints.http.test_dead_mails import died
+from tests.entrypoints.http.test_desk_dead_letters import NO_CHECKOUT, dead_letter
+from tests.entrypoints.http.test_jobs import NO_SPEECH, failed_ticket
 from tests.entrypoints.http.test_login_codes import address
 from tests.entrypoints.http.test_proofs import newest
 from tests.fakes.drafting import DRAFT, SPOKEN
@@ -591,3 +594,27 @@ def test_the_pages_of_figures(look: Look, live: LiveService, admin: Client):
         page.press("#amount", "Enter")
         expect(page.locator("#error-summary a")).to_have_attribute("href", "#amount")
         look.now("gifts-error")
+
+
+def test_the_pages_of_what_has_failed(look: Look, live: LiveService, work: JobRunner):
+    workspace = f"w-{uuid7().hex[-12:]}"
+    with joined_member(live, workspace, MemberRole.OWNER) as owner:
+        look.as_whom(token_of(owner))
+        look.at("/desk/jobs", "desk-jobs-none")
+        look.at("/desk/mails", "desk-mails-none")
+        ticket = failed_ticket(owner, work, displayName=LONG_NAME)
+        failed_ticket(owner, work, NO_SPEECH)
+        look.at("/desk/jobs", "desk-jobs")
+        for kind in ("published", "reinstated"):
+            died(live, kind, ticket.id, page="https://here/d/x")
+        look.at("/desk/mails", "desk-mails")
+    dead_letter(live, NO_CHECKOUT)
+    _, key = live.service.access.credentials.create(Role.ADMIN)
+    look.as_whom(key)
+    look.at("/desk/jobs", "desk-jobs-operator")
+    look.at("/desk/mails", "desk-mails-operator")
+    page = look.at("/desk/dead-letters", "desk-dead-letters")
+    page.locator("details summary").first.click()
+    page.locator("form .danger").first.click()
+    expect(page.locator("#error-summary")).to_be_focused()
+    look.now("desk-dead-letters-error")
