@@ -90,7 +90,8 @@ LONGEST_RETENTION_DAYS = 36_500
 class WorkspaceSettings:
     """All settings of a workspace; of one that changed none, the defaults.
 
-    `language` and `currency` are those of new tickets whose person names no other; None for those of the service.
+    `currency` is that of new tickets of which nobody says another one, and `language` that of pages, messages and
+    documents where neither the reader nor the story has one; None for those of the service.
     In a closed workspace nobody opens tickets or is invited, whatever its intake is.
     """
 

@@ -65,7 +65,7 @@ class PublishingChanged(WorkspaceEvent):
 
 
 class WorkspaceDefaultsChanged(WorkspaceEvent):
-    """New tickets have this language and this currency unless the person names others; None for the service's."""
+    """The workspace has this currency and this language where nobody says others; None for those of the service."""
 
     TOPIC = "workspace_defaults_changed"
     language: str | None
