@@ -732,6 +732,21 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/desk/tickets/{ticket_id}/request-changes"): planter.as_admin(
             "POST", "/desk/tickets/{ticket}/request-changes", 403, data={"note": planter.canary("note")}
         ),
+        ("GET", "/desk/audit-log"): planter.as_admin("GET", "/desk/audit-log?actor={canary}", 200, 422),
+        ("GET", "/desk/security-events"): planter.as_admin("GET", "/desk/security-events?kind={canary}", 200, 422),
+        ("POST", "/desk/security-events"): planter.as_admin(
+            "POST", "/desk/security-events", 303, 403, 404, 422, data={"event": planter.canary("event")}
+        ),
+        ("GET", "/api/disputes"): planter.as_admin("GET", "/api/disputes?status={canary}", 422),
+        ("GET", "/desk/disputes"): planter.as_admin("GET", "/desk/disputes?status={canary}", 403),
+        ("GET", "/api/refund-requests"): planter.as_admin("GET", "/api/refund-requests?status={canary}", 422),
+        ("GET", "/desk/refund-requests"): planter.as_admin("GET", "/desk/refund-requests?status={canary}", 403),
+        ("GET", "/desk/tickets/{ticket_id}/refund-all"): planter.as_admin(
+            "GET", "/desk/tickets/{ticket}/refund-all?cursor={canary}", 403
+        ),
+        ("POST", "/desk/tickets/{ticket_id}/refund-all"): planter.as_admin(
+            "POST", "/desk/tickets/{ticket}/refund-all", 403, data={"reason": planter.canary("reason")}
+        ),
         ("GET", "/desk/gifts/{donation_id}"): planter.as_admin("GET", "/desk/gifts/{canary}", 403),
         ("POST", "/desk/gifts/{donation_id}/refund"): planter.as_admin(
             "POST", "/desk/gifts/{canary}/refund", 403, data={"reason": planter.canary("reason")}

@@ -51,13 +51,14 @@ class DeskRefundAllHandlers:
     def request(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Begin to pay all gifts back, if the form has the word that the page names."""
         form = form_fields(call.raw_body)
-        if form.get("word", "").strip().casefold() not in (_word(call).casefold(), "refund"):
-            return self._page(call, form=form, wrong_word=True)
+        wrong_word = form.get("word", "").strip().casefold() not in (_word(call).casefold(), "refund")
         try:
-            self.runs.request(call, validated(RefundAllOrder, {"reason": form.get("reason", "").strip()}))
+            order = validated(RefundAllOrder, {"reason": form.get("reason", "").strip()})
+            if not wrong_word:
+                self.runs.request(call, order)
         except (Problem, DomainError) as error:
-            return self._page(call, error, form)
-        return see_other(_path(call))
+            return self._page(call, error, form, wrong_word=wrong_word)
+        return self._page(call, form=form, wrong_word=True) if wrong_word else see_other(_path(call))
 
     def _page(
         self,
@@ -77,7 +78,7 @@ class DeskRefundAllHandlers:
         return self.desk.page(
             call,
             "refund_all.html",
-            422 if wrong_word else problem.status if problem else 200,
+            problem.status if problem else 422 if wrong_word else 200,
             ticket_id=call.ticket_id,
             title=call.personal_data(self.cipher).draft(call.ticket).title,
             suspended=call.ticket["suspended"],

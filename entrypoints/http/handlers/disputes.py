@@ -7,7 +7,7 @@ from adapters.encryption.field_cipher import FieldCipher
 from entrypoints.composition.queries import Queries
 from entrypoints.http.handlers.exports import requested_workspace
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.paging import requested_page
+from entrypoints.http.paging import MAX_POSITION, requested_page
 from entrypoints.http.query import choice_parameter, day_parameter
 from entrypoints.presentation.disputes import CLOSED, OPEN, Dispute, DisputePage
 from projections.disputes import DisputeFilter, PageEnd, disputes
@@ -44,6 +44,9 @@ class DisputeHandlers:
 
 
 def _page_end(place: object, dispute_id: object) -> PageEnd:
-    if type(place) is not int or not isinstance(dispute_id, str) or not 0 <= place < 2**62:
+    if type(place) is not int or not 0 <= place < MAX_POSITION:
+        raise ValueError
+    # PostgreSQL takes no text with a NUL.
+    if not isinstance(dispute_id, str) or not (dispute_id.isascii() and dispute_id.isprintable()):
         raise ValueError
     return place, dispute_id

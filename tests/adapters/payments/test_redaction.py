@@ -13,6 +13,8 @@ _READ = re.compile(
     r'\("(\w+)"'
 )
 PERSONAL = {"name", "email"}
+# In other objects, and in the metadata, these names may stand for anything.
+OF_DISPUTES = {"reason", "evidence_details", "due_by"}
 
 
 def test_redaction_keeps_every_field_that_the_parsers_read_but_name_and_email():
@@ -22,4 +24,20 @@ def test_redaction_keeps_every_field_that_the_parsers_read_but_name_and_email():
     read |= {parsed_events.ONLY_LINKS_FIELD, parsed_events.RETRIEVED_FIELD}
     assert read > PERSONAL
     kept = json.loads(redaction.without_personal_data(json.dumps(dict.fromkeys(read, 1)).encode()))
-    assert read - kept.keys() == PERSONAL
+    assert read - kept.keys() == PERSONAL | OF_DISPUTES
+
+
+def test_of_a_dispute_the_reason_and_the_deadline_are_kept_and_no_evidence():
+    details = {"reason": "fraudulent", "evidence_details": {"due_by": 1_750_000_000, "customer_name": "Ada"}}
+    others = {"evidence": {"customer_name": "Ada"}, "metadata": {"reason": "Ada asked", "ticketId": "1"}}
+    dispute = {"object": "dispute", "id": "dp_1", **details, **others}
+    kept = json.loads(redaction.without_personal_data(json.dumps({"data": {"object": dispute}}).encode()))
+    assert kept["data"]["object"] == {
+        "object": "dispute",
+        "id": "dp_1",
+        "reason": "fraudulent",
+        "evidence_details": {"due_by": 1_750_000_000},
+        "metadata": {"ticketId": "1"},
+    }
+    strange = {"object": "dispute", "reason": {"name": "Ada"}, "evidence_details": {"due_by": "Ada"}}
+    assert json.loads(redaction.without_personal_data(json.dumps(strange).encode())) == {"object": "dispute"}

@@ -15,6 +15,7 @@ from domain.events import DisputeClosed, DisputeOpened
 from domain.members import MemberRole
 from domain.movements import CLOSED_DISPUTE_STATES
 from domain.values import STRIPE, Contact, Money, Role, StripeReport
+from entrypoints.http.paging import cursor_after
 from entrypoints.presentation.disputes import dashboard_of
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.conftest import donate_in_sandbox, wait_until_delivered
@@ -143,7 +144,8 @@ def test_those_to_be_answered_come_first_by_their_deadline_and_closed_ones_last(
     assert ids(owner, to="2025-06-15T15:06:40Z") == []
     assert pointers(owner.get("/api/disputes", params={"status": "WON"})) == ["/status"]
     assert pointers(owner.get("/api/disputes", params={"from": "soon"})) == ["/from"]
-    problem(owner.get("/api/disputes", params={"cursor": "WyJ4Il0"}), 422, "invalid")
+    for key in (["x"], [1], [1, 2], ["1", "dp"], [-1, "dp"], [2**63, "dp"], [1, "dp\0"], [1, "\ud800"], [True, "dp"]):
+        problem(owner.get("/api/disputes", params={"cursor": cursor_after(key)}), 422, "invalid")
 
 
 def test_a_dispute_that_was_recorded_without_a_deadline_has_none_until_stripe_reports_one(

@@ -73,6 +73,7 @@ def test_the_page_says_what_would_be_paid_back_and_what_not(live: LiveService, o
     ("form", "fault"),
     [
         ({"word": "", "reason": "Fraud."}, 'href="#word"'),
+        ({"word": "", "reason": ""}, 'href="#reason"'),
         ({"word": "refunds", "reason": "Fraud."}, 'href="#word"'),
         ({"word": "refund", "reason": " "}, 'href="#reason"'),
         ({"word": "refund", "reason": "x" * 501}, 'href="#reason"'),
