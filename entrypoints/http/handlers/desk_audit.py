@@ -12,7 +12,7 @@ from uuid import UUID
 from starlette.datastructures import QueryParams
 
 from adapters import ids
-from adapters.identity.credentials import PUBLIC_WORKSPACE
+from adapters.identity.credentials import PUBLIC_WORKSPACE, UNKNOWN
 from adapters.identity.security_events import SecurityEventKind
 from adapters.localisation import format_moment, supported_language
 from domain.errors import NotFoundError
@@ -222,14 +222,14 @@ def _ever_joined(workspace: Workspace | None) -> list[Member]:
 def _line(
     entry: AuditLogEntry | AccessLogEntry, *, workspace: Workspace | None, masked: bool, is_operator: bool
 ) -> Line:
-    actor, first_id = Actor.parse(entry.actor), ids.parse((entry.object or "").partition("/")[0])
+    first_id = ids.parse((entry.object or "").partition("/")[0])
     name = entry.member_name if isinstance(entry, AuditLogEntry) else None
     is_about_member = "{member_id}" in entry.operation or entry.operation.startswith("members ")
     is_about_story = "{ticket_id}" in entry.operation or entry.operation in STORY_COMMANDS
     outcome = outcome_word(entry.outcome)
     return Line(
         entry.at,
-        name or ACTORS[actor.role],
+        name or _kind_of_actor(entry.actor),
         name is not None,
         ACT_OF_OPERATION.get(entry.operation),
         outcome,
@@ -239,6 +239,11 @@ def _line(
         entry.address if isinstance(entry, AuditLogEntry) else None,
         entry,
     )
+
+
+def _kind_of_actor(actor: str) -> str:
+    """Return the words for whoever acted. Callers with a credential that nobody has are logged as unknown."""
+    return ACTORS[Role.VISITOR if actor == UNKNOWN else Actor.parse(actor).role]
 
 
 def _story_url(ticket_id: UUID | None, is_operator: bool) -> str | None:

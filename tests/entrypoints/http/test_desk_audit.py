@@ -255,3 +255,12 @@ def test_operators_see_the_events_of_the_installation(live: LiveService, workspa
 def test_a_kind_that_does_not_exist_is_named(owner: Client):
     page = owner.get("/desk/security-events?kind=x")
     assert (page.status_code, '<a href="#kind">' in page.text) == (422, True)
+
+
+def test_operators_see_that_somebody_tried_a_credential_that_nobody_has(live: LiveService):
+    with live.client("slk_" + "x" * 43) as stranger:
+        assert stranger.post("/api/tickets/create", json={}).status_code == 401
+    with closing(operator(live, Role.ADMIN)) as admin:
+        page = admin.get("/desk/audit-log")
+    assert page.status_code == 200
+    assert "Somebody who was not signed in" in texts(page.text)
