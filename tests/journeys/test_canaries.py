@@ -646,6 +646,8 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/health/db"): planter.as_admin("GET", "/health/db", 200),
         ("POST", "/admin/db/self-test"): planter.as_admin("POST", "/admin/db/self-test", 200, json={}),
         ("GET", "/admin/access-log"): planter.as_admin("GET", "/admin/access-log?cursor={canary}", 422),
+        ("GET", "/admin/health/history"): planter.as_admin("GET", "/admin/health/history?part={canary}", 422),
+        ("GET", "/desk/health"): planter.as_admin("GET", "/desk/health", 200),
         ("GET", "/admin/projections"): planter.as_admin("GET", "/admin/projections", 200),
         ("POST", "/admin/projections/{name}/rebuild"): planter.as_admin(
             "POST", "/admin/projections/{canary}/rebuild", 404

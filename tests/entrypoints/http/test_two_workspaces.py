@@ -36,6 +36,8 @@ CHANGING = {
     "/api/workspaces/{workspace}/audit-log",
     "/api/workspaces/{workspace}/audit-log/export",
     "/desk/audit-log",
+    # Has the state of the service at that time.
+    "/desk/health",
     # Have the time when they were made.
     "/api/tickets/{ticket_id}/export",
     "/t/{ticket_id}/poster",
