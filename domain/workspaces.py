@@ -43,6 +43,8 @@ class Member:
     expires_at: datetime
     name: str | None = None
     joined_at: datetime | None = None
+    # The address and the name are empty then.
+    erased: bool = False
 
     @property
     def has_joined(self) -> bool:
@@ -232,6 +234,24 @@ class Workspace(BaseAggregate[UUID]):
         self._require_another_owner(member)
         self.trigger_event(events.MemberRemoved, actor=actor, member_id=member_id)
 
+    def former_members(self) -> list[Member]:
+        """Return those who were members or were invited and are no more, in the order of their ids."""
+        return sorted(self.former.values(), key=attrgetter("id"))
+
+    def erase(self, actor: Actor, member_id: UUID) -> None:
+        """Erase the address and the name of a former member; a repeated request changes nothing.
+
+        RefusedError for a member and for an invitation that may still be accepted.
+        """
+        person = self.ever_member(member_id)
+        if person is None:
+            raise NotFoundError("There is no such member.")
+        self._require_rank(actor, person.role)
+        if member_id in self.people:
+            raise RefusedError("Remove the member first, or revoke the invitation.")
+        if not person.erased:
+            self.trigger_event(events.MemberErased, actor=actor, member_id=member_id)
+
     def _require_rank(self, actor: Actor, role: MemberRole) -> None:
         """ForbiddenError unless the actor may manage those who have this role."""
         if actor.role is not Role.MEMBER:
@@ -282,6 +302,9 @@ class Workspace(BaseAggregate[UUID]):
             case events.MemberRemoved(member_id=member_id) | events.InvitationRevoked(member_id=member_id):
                 self.former = {**self.former, member_id: self.people[member_id]}
                 self.people = {id: person for id, person in self.people.items() if id != member_id}
+            case events.MemberErased(member_id=member_id):
+                erased = replace(self.former[member_id], email="", email_index="", name=None, erased=True)
+                self.former = {**self.former, member_id: erased}
             case _:
                 pass
 

@@ -28,6 +28,11 @@ class Invitation:
     language: str | None = None
 
 
+def invitation_key(member_id: UUID) -> str:
+    """Return the key of the mail with an invitation."""
+    return f"invitation:{member_id}"
+
+
 @dataclass(frozen=True)
 class WorkspaceCommands:
     """`desk_url` is where an invited person signs in, which the mail names."""
@@ -86,7 +91,7 @@ class WorkspaceCommands:
                 "link": self.desk_url,
                 "language": invitation.language or settings.language or "",
             }
-            return [Mail("invitation", invitation.email.value, values, f"invitation:{invitation.member_id}", None)]
+            return [Mail("invitation", invitation.email.value, values, invitation_key(invitation.member_id), None)]
 
         return mails
 
@@ -107,3 +112,7 @@ class WorkspaceCommands:
     def remove(self, actor: Actor, workspace: str, member_id: UUID) -> None:
         """End the membership. The member's sessions may do nothing in the workspace from the next request on."""
         self.workspaces.change(workspace, lambda loaded: loaded.remove(actor, member_id))
+
+    def erase_member(self, actor: Actor, workspace: str, member_id: UUID) -> None:
+        """Erase the personal data of a former member for good; everything that the member did stays."""
+        self.workspaces.change(workspace, lambda loaded: loaded.erase(actor, member_id))

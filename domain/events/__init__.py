@@ -45,6 +45,7 @@ from domain.events.workspaces import IntakeChanged as IntakeChanged
 from domain.events.workspaces import InvitationRevoked as InvitationRevoked
 from domain.events.workspaces import LogoChosen as LogoChosen
 from domain.events.workspaces import LogoRemoved as LogoRemoved
+from domain.events.workspaces import MemberErased as MemberErased
 from domain.events.workspaces import MemberEvent as MemberEvent
 from domain.events.workspaces import MemberInvited as MemberInvited
 from domain.events.workspaces import MemberJoined as MemberJoined

@@ -141,3 +141,9 @@ class MemberRemoved(MemberEvent):
     """The member may do nothing in the workspace any more. The history still names who did what."""
 
     TOPIC = "member_removed"
+
+
+class MemberErased(MemberEvent):
+    """The address and the name of a former member were erased. What the member did stays in the history."""
+
+    TOPIC = "member_erased"

@@ -50,3 +50,17 @@ def members_remove(
     from entrypoints.cli import members
 
     members.remove(id, workspace, json)
+
+
+@members.command(
+    "erase", epilog="Example: storyledger members erase 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25 --workspace ngo"
+)
+def members_erase(
+    id: Annotated[str, typer.Argument(help="The id of the former member, or of the revoked invitation.")],
+    workspace: Workspace = "public",
+    json: Json = False,
+) -> None:
+    """Erase the address and the name of a former member for good. What the member did stays in the history."""
+    from entrypoints.cli import members
+
+    members.erase(id, workspace, json)

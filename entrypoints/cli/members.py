@@ -1,4 +1,4 @@
-"""The commands `members invite`, `members list` and `members remove`."""
+"""The commands `members invite`, `members list`, `members remove` and `members erase`."""
 
 from datetime import UTC, datetime
 
@@ -79,3 +79,17 @@ def remove(id: str, workspace: str, json: bool) -> None:
         print_json({"id": str(member_id), "removed": True})
     else:
         print_line(f"{member_id} is no longer a member of {workspace}.")
+
+
+def erase(id: str, workspace: str, json: bool) -> None:
+    member_id = as_uuid(id, "ID")
+    with open_service() as service:
+        try:
+            with logged_act(service.access.log, "members erase", str(member_id), workspace):
+                service.commands.workspaces.erase_member(OPERATOR, workspace, member_id)
+        except (NotFoundError, RefusedError) as error:
+            raise CommandFailed(str(error)) from None
+    if json:
+        print_json({"id": str(member_id), "erased": True})
+    else:
+        print_line(f"The address and the name of {member_id} are erased: they can no longer be read.")

@@ -14,7 +14,7 @@ from adapters.payments import donor_emails, open_checkouts, refund_runs
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
 from adapters.pictures.logos import StoredLogos
-from adapters.privacy import erasure, forgotten_donors, retention_periods
+from adapters.privacy import erasure, forgotten_donors, former_members, retention_periods
 from adapters.privacy.retention_periods import StoredRetention
 from adapters.read_models.workspaces import StoredSettings
 from adapters.search.ticket_search import SearchHashes, TicketSearch
@@ -30,6 +30,7 @@ from domain.events import (
     DraftProposed,
     Erased,
     ErasureAnnounced,
+    MemberErased,
     Published,
     RefundAllRequested,
     TicketEvent,
@@ -61,6 +62,7 @@ class Aggregates:
             DonorsThanked: [donor_emails.add_thanks],
             DraftingFailed: [mails.tell_finished],
             DraftProposed: [mails.tell_finished],
+            MemberErased: [partial(former_members.erase, mails.outbox)],
             Erased: [partial(erasure.destroy, self.inbox), open_checkouts.close, recovery_links.close],
             ErasureAnnounced: [mails.announce_erasure],
             Published: [mails.tell_published],

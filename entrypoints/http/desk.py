@@ -16,7 +16,7 @@ from domain.values import Actor, Role
 from domain.workspaces import Workspace
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, reader_language
-from entrypoints.presentation.event_sentences import ACTORS, N_
+from entrypoints.presentation.event_sentences import ACTORS, FORMER_MEMBER, N_
 
 DESK = "/desk"
 AUDIT_LOG = f"{DESK}/audit-log"
@@ -177,11 +177,13 @@ def _length(part: Part) -> int:
     return len(part.path)
 
 
-def name_of(actor_text: str, workspace: Workspace) -> str:
-    """Return the name of a member, also of a former one, or what other actors are called."""
+def name_of(actor_text: str, workspace: Workspace, language: str) -> str:
+    """Return the name of a member, also of a former one, or what others and erased members are called."""
     actor = Actor.parse(actor_text)
     person = workspace.ever_member(UUID(actor.id)) if actor.role == "member" and actor.id else None
-    return (person.name or person.email) if person else ACTORS[actor.role]
+    if person and not person.erased:
+        return person.name or person.email
+    return translations(language).gettext(FORMER_MEMBER if person else ACTORS[actor.role])
 
 
 def assignable(workspace: Workspace) -> list[tuple[str, str]]:

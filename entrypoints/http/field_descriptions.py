@@ -73,7 +73,7 @@ FIELDS: Mapping[str, str] = {
     "TicketList.counts": "The number of tickets with each status, in the workspaces that the list is of.",
     "created": "The number of donations that were begun.",
     "createdAt": "The time of creation.",
-    "memberName": "The name or the address of the member who acted, shortened for auditors; null for anybody else.",
+    "memberName": "The name or address of the member who acted, shortened for auditors; null for others and if erased.",
     "createdBy": "Who created it, as in the history; null if that is not known.",
     "CreatedKey.key": "The API key. It is shown only once.",
     "fallsBelowGoal": "True if the page has reached its goal, and would not have any more.",

@@ -1,4 +1,4 @@
-"""Sentences for the fields of approvals, closed workspaces, refunds, failed jobs, unsent messages and health."""
+"""Sentences for fields of approvals, workspaces, members, refunds, failed jobs, unsent messages and health."""
 
 from collections.abc import Mapping
 
@@ -20,6 +20,10 @@ GOVERNANCE_FIELDS: Mapping[str, str] = {
     "PartHealth.state": "The present state; null without a record. It is slow also if some work is not done.",
     "HealthStretch.state": "The worst state of each quarter of an hour; null if nothing was recorded.",
     "stretches": "The last 24 hours without a gap, the oldest first.",
+    "formerMembers": "Those who were members or were invited, in the order in which they were invited.",
+    "FormerMemberView.email": "The e-mail address; null once it is erased.",
+    "FormerMemberView.erased": "True if the address and the name were erased.",
+    "FormerMemberView.joinedAt": "When the person accepted the invitation; null for one who never did.",
     "channel": "Whether it is a mail or a text message.",
     "recipient": "Enough of the recipient to recognise it; null if the content was valid for minutes only.",
     "refundRequests": "The refunds that were asked for.",

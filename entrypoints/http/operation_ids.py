@@ -120,6 +120,8 @@ OPERATION_IDS: Mapping[str, str] = {
     "GET /api/workspaces/{workspace}/members": "listMembers",
     "PATCH /api/workspaces/{workspace}/members/{member_id}": "changeMemberRole",
     "DELETE /api/workspaces/{workspace}/members/{member_id}": "removeMember",
+    "GET /api/workspaces/{workspace}/former-members": "listFormerMembers",
+    "DELETE /api/workspaces/{workspace}/members/{member_id}/personal-data": "eraseFormerMember",
     "GET /api/workspaces/{workspace}/invitations": "listInvitations",
     "POST /api/workspaces/{workspace}/invitations": "inviteMember",
     "DELETE /api/workspaces/{workspace}/invitations/{member_id}": "revokeInvitation",

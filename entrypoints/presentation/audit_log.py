@@ -8,8 +8,10 @@ from entrypoints.presentation.personal_data import shortened_address
 from entrypoints.presentation.responses import ResponseBody, Time, utc
 
 
-def member_name(member: Member, *, masked: bool) -> str:
-    """Return the name of a member, or the shortened address for a masked reader."""
+def member_name(member: Member, *, masked: bool) -> str | None:
+    """Return the name of a member, or the shortened address for a masked reader; None once it is erased."""
+    if member.erased:
+        return None
     return shortened_address(member.email) if masked else member.name or member.email
 
 

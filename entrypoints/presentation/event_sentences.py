@@ -97,6 +97,7 @@ EVENT_SENTENCES: Mapping[str, str] = {
     "MemberNamed": N_("The name of a member was changed."),
     "MemberRoleChanged": N_("A member got another role."),
     "MemberRemoved": N_("A member was removed."),
+    "MemberErased": N_("The address and the name of a former member were erased."),
     "DeskOpened": N_("The staff began to note how they work on the story."),
     "LabelsChanged": N_("The staff changed the labels."),
     "TicketAssigned": N_("Somebody of the staff takes care of the story."),
@@ -126,6 +127,8 @@ ACTORS: Mapping[str, str] = {
     Role.STRIPE: N_("Stripe, the payment service"),
     Role.SYSTEM: N_("The service itself"),
 }
+
+FORMER_MEMBER = N_("A former member")
 
 FIELDS: Mapping[str, str] = {
     "display_name": N_("Name"),

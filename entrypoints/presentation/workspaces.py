@@ -73,6 +73,29 @@ class MemberPage(ResponseBody):
     next_cursor: str | None
 
 
+class FormerMemberView(ResponseBody):
+    """Somebody who was a member or was invited. The address and the name are null once they are erased."""
+
+    id: UUID
+    email: str | None
+    name: str | None
+    role: MemberRole
+    joined_at: Time | None
+    erased: bool
+
+    @classmethod
+    def of(cls, person: Member) -> FormerMemberView:
+        joined_at = utc(person.joined_at) if person.joined_at else None
+        return cls(person.id, person.email or None, person.name, person.role, joined_at, person.erased)
+
+
+class FormerMemberPage(ResponseBody):
+    """A result page of former members, in the order in which they were invited."""
+
+    former_members: list[FormerMemberView]
+    next_cursor: str | None
+
+
 class InvitationView(ResponseBody):
     """One invitation that may still be accepted."""
 

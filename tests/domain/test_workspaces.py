@@ -222,3 +222,39 @@ def test_an_invitation_is_mailed_once_however_often_it_is_asked_for():
         "https://stories.example/desk",
         "es",
     )
+
+
+# Erasure of former members.
+
+
+def test_the_address_and_the_name_of_a_former_member_are_erased_and_the_member_is_still_known(workspace: Workspace):
+    workspace.name_member(member(CASEWORKER), CASEWORKER, "Grace")
+    workspace.remove(member(OWNER), CASEWORKER)
+    workspace.erase(member(ADMIN), CASEWORKER)
+    person = workspace.ever_member(CASEWORKER)
+    assert person is not None
+    assert (person.email, person.email_index, person.name, person.erased) == ("", "", None, True)
+    version = workspace.version
+    workspace.erase(member(ADMIN), CASEWORKER)
+    assert workspace.version == version
+
+
+def test_a_member_and_an_invited_person_must_be_removed_first(workspace: Workspace):
+    invite(workspace, member(OWNER), MemberRole.AUDITOR)
+    for member_id in (CASEWORKER, NEWCOMER):
+        with pytest.raises(RefusedError):
+            workspace.erase(member(OWNER), member_id)
+    workspace.revoke_invitation(member(OWNER), NEWCOMER)
+    workspace.erase(member(OWNER), NEWCOMER)
+    assert [person.erased for person in workspace.former_members()] == [True]
+
+
+def test_only_an_owner_or_an_operator_erases_a_former_owner(workspace: Workspace):
+    joined(workspace, NEWCOMER, MemberRole.OWNER)
+    workspace.remove(member(OWNER), NEWCOMER)
+    for actor in (member(ADMIN), member(CASEWORKER), member(NEWCOMER)):
+        with pytest.raises(ForbiddenError):
+            workspace.erase(actor, NEWCOMER)
+    workspace.erase(SYSTEM, NEWCOMER)
+    with pytest.raises(NotFoundError):
+        workspace.erase(member(OWNER), UUID(int=99))

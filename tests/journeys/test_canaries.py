@@ -735,11 +735,6 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/desk/tickets/{ticket_id}/request-changes"): planter.as_admin(
             "POST", "/desk/tickets/{ticket}/request-changes", 403, data={"note": planter.canary("note")}
         ),
-        ("GET", "/desk/audit-log"): planter.as_admin("GET", "/desk/audit-log?actor={canary}", 200, 422),
-        ("GET", "/desk/security-events"): planter.as_admin("GET", "/desk/security-events?kind={canary}", 200, 422),
-        ("POST", "/desk/security-events"): planter.as_admin(
-            "POST", "/desk/security-events", 303, 403, 404, 422, data={"event": planter.canary("event")}
-        ),
         ("GET", "/api/disputes"): planter.as_admin("GET", "/api/disputes?status={canary}", 422),
         ("GET", "/desk/disputes"): planter.as_admin("GET", "/desk/disputes?status={canary}", 403),
         ("GET", "/api/refund-requests"): planter.as_admin("GET", "/api/refund-requests?status={canary}", 422),
@@ -766,6 +761,11 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ),
         ("POST", "/desk/knowledge/{source_id}/remove"): planter.as_admin(
             "POST", "/desk/knowledge/{canary}/remove", 404
+        ),
+        ("GET", "/desk/audit-log"): planter.as_admin("GET", "/desk/audit-log?workspace={canary}", 422),
+        ("GET", "/desk/security-events"): planter.as_admin("GET", "/desk/security-events?workspace={canary}", 422),
+        ("POST", "/desk/security-events"): planter.as_admin(
+            "POST", "/desk/security-events", 303, data={"events": planter.canary("event"), "workspace": "public"}
         ),
         ("GET", "/desk/keys"): planter.as_admin("GET", "/desk/keys?done={canary}", 403),
         ("POST", "/desk/keys"): planter.as_admin(
@@ -817,6 +817,10 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             "POST", "/desk/members", 403, data={"email": planter.canary("email")}
         ),
         ("POST", "/desk/members/{member_id}"): planter.as_admin("POST", "/desk/members/{canary}", 403),
+        ("GET", "/desk/members/former"): planter.as_admin("GET", "/desk/members/former?done={canary}", 403),
+        ("POST", "/desk/members/{member_id}/erase"): planter.as_admin(
+            "POST", "/desk/members/{canary}/erase", 403, data={"confirm": planter.canary("confirm")}
+        ),
         ("GET", "/api/me"): planter.as_admin("GET", "/api/me?{canary}", 403),
         ("PATCH", "/api/me"): planter.as_admin("PATCH", "/api/me", 403, json={"name": planter.canary("name")}),
         ("POST", "/api/invitations/{member_id}/accept"): planter.as_admin(
@@ -837,6 +841,12 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ),
         ("DELETE", f"{WORKSPACE_PATH}/members/{{member_id}}"): planter.as_admin(
             "DELETE", "/api/workspaces/public/members/{canary}", 404
+        ),
+        ("GET", f"{WORKSPACE_PATH}/former-members"): planter.as_admin(
+            "GET", "/api/workspaces/public/former-members?limit=100", 200
+        ),
+        ("DELETE", f"{WORKSPACE_PATH}/members/{{member_id}}/personal-data"): planter.as_admin(
+            "DELETE", "/api/workspaces/public/members/{canary}/personal-data", 404
         ),
         ("GET", f"{WORKSPACE_PATH}/invitations"): planter.as_admin(
             "GET", "/api/workspaces/public/invitations?limit=100", 200

@@ -146,7 +146,8 @@ class AuditPageHandlers:
         if not ids_of_staff or call.principal.role not in (Role.MEMBER, Role.ADMIN):
             return {}
         workspace = self.workspaces.workspaces.get(call.ticket["workspace"])
-        return {member_id: name_of(f"member:{member_id}", workspace) for member_id in ids_of_staff}
+        language = caller_language(call)
+        return {member_id: name_of(f"member:{member_id}", workspace, language) for member_id in ids_of_staff}
 
     def _signed_events(self) -> int:
         """Return the size of the newest checkpoint: events up to this position are signed."""

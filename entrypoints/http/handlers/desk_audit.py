@@ -31,7 +31,7 @@ from entrypoints.http.problems import Problem
 from entrypoints.presentation.access import AccessLogEntry
 from entrypoints.presentation.act_sentences import ACT_OF_OPERATION, ACTS, BEGUN, DONE, outcome_word
 from entrypoints.presentation.audit_log import AuditLogEntry, member_name
-from entrypoints.presentation.event_sentences import ACTORS
+from entrypoints.presentation.event_sentences import ACTORS, FORMER_MEMBER
 from entrypoints.presentation.security_events import SecurityEventPage, SecurityEventView
 
 PAGE = "50"
@@ -227,9 +227,11 @@ def _line(
     is_about_member = "{member_id}" in entry.operation or entry.operation.startswith("members ")
     is_about_story = "{ticket_id}" in entry.operation or entry.operation in STORY_COMMANDS
     outcome = outcome_word(entry.outcome)
+    actor_id = ids.parse(entry.actor.partition(":")[2])
+    is_erased = name is None and workspace is not None and actor_id is not None and actor_id in workspace.former
     return Line(
         entry.at,
-        name or _kind_of_actor(entry.actor),
+        name or (FORMER_MEMBER if is_erased else _kind_of_actor(entry.actor)),
         name is not None,
         ACT_OF_OPERATION.get(entry.operation),
         outcome,

@@ -59,7 +59,9 @@ class DeskKeyHandlers:
             call,
             "keys.html",
             problem.status if problem else 200,
-            keys=[(key, name_of(key.created_by, workspace) if key.created_by else None) for key in found.keys],
+            keys=[
+                (key, name_of(key.created_by, workspace, language) if key.created_by else None) for key in found.keys
+            ],
             is_valid=lambda key: _is_valid(key, now),
             scopes=SCOPES,
             form=form or {},

@@ -17,6 +17,7 @@ from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.workspaces import InvitationView, MemberView
 
 MEMBERS = f"{DESK}/members"
+FORMER_MEMBERS = f"{MEMBERS}/former"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,39 @@ class DeskMemberHandlers:
         except DomainError as error:
             return self._page(call, problem_of(error).status, refusal=str(error))
         return see_other(f"{MEMBERS}?done=changed")
+
+    def show_former(self, call: Call) -> Answer[bytes]:
+        return self._former_page(call)
+
+    def erase(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Erase the personal data of a former member, once the box of the form was checked."""
+        self._name_workspace(call)
+        if form_fields(call.raw_body).get("confirm") != "yes":
+            return self._former_page(call, 422, wrong=call.path_params["member_id"])
+        try:
+            self.workspaces.erase(call)
+        except DomainError as error:
+            return self._former_page(call, problem_of(error).status, refusal=str(error))
+        return see_other(f"{FORMER_MEMBERS}?done=erased")
+
+    def _former_page(
+        self, call: Call, status: int = 200, *, wrong: str | None = None, refusal: str | None = None
+    ) -> Answer[bytes]:
+        """Return the page; the member with the id `wrong` was to be erased without the box being checked."""
+        self._name_workspace(call)
+        found = self.workspaces.list_former(call).body
+        return self.desk.page(
+            call,
+            "former_members.html",
+            status,
+            people=found.former_members,
+            may_manage_owners=call.principal.member_role is MemberRole.OWNER,
+            roles=ROLES,
+            wrong=wrong,
+            refusal=refusal,
+            done=call.query.get("done"),
+            next_url=f"{FORMER_MEMBERS}?cursor={found.next_cursor}" if found.next_cursor else None,
+        )
 
     def _page(
         self,

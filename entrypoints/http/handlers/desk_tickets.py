@@ -188,7 +188,8 @@ class DeskTicketHandlers:
             begun=format_date(row["created_at"], language),
             people=assignable(workspace),
             notes=[
-                (note, name_of(note.actor, workspace), format_moment(note.created_at, language)) for note in notes.notes
+                (note, name_of(note.actor, workspace, language), format_moment(note.created_at, language))
+                for note in notes.notes
             ],
             older_notes=f"{DESK}/tickets/{call.ticket_id}?{urlencode({'cursor': notes.next_cursor})}#notes"
             if notes.next_cursor
@@ -218,7 +219,7 @@ def _line(ticket: ListedTicket, workspace: Workspace, language: str, now: dateti
     return Line(
         ticket,
         (ticket.approval or None) if ticket.content_status is not ContentStatus.PUBLISHED else None,
-        name_of(f"member:{ticket.assignee}", workspace) if ticket.assignee else None,
+        name_of(f"member:{ticket.assignee}", workspace, language) if ticket.assignee else None,
         format_date(ticket.created_at, language),
         format_date(ticket.due_at, language) if ticket.due_at else None,
         ticket.due_at is not None and ticket.due_at < now,

@@ -28,6 +28,8 @@ from entrypoints.http.workspace_bodies import LONGEST_NAME, WorkspaceChange
 from entrypoints.presentation.access import LoginCodeRequested
 from entrypoints.presentation.responses import utc
 from entrypoints.presentation.workspaces import (
+    FormerMemberPage,
+    FormerMemberView,
     InvitationPage,
     InvitationView,
     Me,
@@ -202,6 +204,17 @@ class WorkspaceHandlers:
         self.commands.remove(
             call.principal.actor, self._name(call), id_in_path(call.path_params["member_id"], "member")
         )
+        return Answer(None, 204)
+
+    def list_former(self, call: Call) -> Answer[FormerMemberPage]:
+        page, workspace = requested_page(call), self.commands.workspaces.get(self._name(call))
+        on_page = page.cut(_after(workspace.former_members(), page.after_key(parse_id)), lambda one: (str(one.id),))
+        return page.answer(FormerMemberPage([FormerMemberView.of(person) for person in on_page], page.next_cursor))
+
+    def erase(self, call: Call) -> Answer[None]:
+        """Erase the address and the name of a former member."""
+        member_id = id_in_path(call.path_params["member_id"], "member")
+        self.commands.erase_member(call.principal.actor, self._name(call), member_id)
         return Answer(None, 204)
 
     def list_invitations(self, call: Call) -> Answer[InvitationPage]:

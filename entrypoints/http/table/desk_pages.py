@@ -186,6 +186,15 @@ OPERATIONS: tuple[Operation, ...] = (
         BodyKind.FORM, None, 303, media_types=HTML, rate_limit=RateLimit.CREATE, other_responses=REFUSED, tag=TAG,
     ),
     Operation(
+        "GET", "/desk/members/former", "Show who was a member or was invited, and is no more",
+        DeskMemberHandlers.show_former, DESK_MANAGERS, media_types=HTML, query=(CURSOR,), tag=TAG,
+    ),
+    Operation(
+        "POST", "/desk/members/{member_id}/erase", "Erase the address and the name of a former member",
+        DeskMemberHandlers.erase, DESK_MANAGERS, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED,
+        tag=TAG,
+    ),
+    Operation(
         "POST", "/desk/members/{member_id}", "Change a member's role, remove a member or revoke an invitation",
         DeskMemberHandlers.change, DESK_STAFF, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED,
         tag=TAG,

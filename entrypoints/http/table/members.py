@@ -111,6 +111,15 @@ OPERATIONS: tuple[Operation, ...] = (
         WorkspaceHandlers.remove, WORKSPACE_LEAVE, status=204, tag="Workspaces",
     ),
     Operation(
+        "GET", f"{WORKSPACE}/former-members", "List those who were members or were invited, and are no more",
+        WorkspaceHandlers.list_former, WORKSPACE_MANAGE, query=(LIMIT, CURSOR), tag="Workspaces",
+    ),
+    Operation(
+        "DELETE", f"{WORKSPACE}/members/{{member_id}}/personal-data",
+        "Erase the address and the name of a former member for good", WorkspaceHandlers.erase, WORKSPACE_MANAGE,
+        status=204, tag="Workspaces",
+    ),
+    Operation(
         "GET", f"{WORKSPACE}/invitations", "List the invitations that may still be accepted",
         WorkspaceHandlers.list_invitations, WORKSPACE_MANAGE, query=(LIMIT, CURSOR), tag="Workspaces",
     ),

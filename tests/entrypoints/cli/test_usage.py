@@ -339,6 +339,7 @@ NEEDING_DATA = [
     ("members", "invite", "ada@example.org", "--role", "owner"),
     ("members", "list"),
     ("members", "remove", TICKET),
+    ("members", "erase", TICKET),
     ("keys", "limit", TICKET, "--rate-limit", "payment=99/minute"),
     ("keys", "list"),
     ("keys", "recover"),

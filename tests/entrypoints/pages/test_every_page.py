@@ -500,6 +500,24 @@ def test_the_pages_of_a_story_that_is_approved_before_it_is_public(look: Look, l
         show_each("approved-and-public")
 
 
+def test_the_page_of_former_members(look: Look, live: LiveService):
+    workspace = f"w-{uuid7().hex[-12:]}"
+    with joined_member(live, workspace, MemberRole.OWNER) as owner:
+        look.as_whom(token_of(owner))
+        look.at("/desk/members/former", "desk-former-members-none")
+        for role in (MemberRole.CASEWORKER, MemberRole.AUDITOR):
+            with joined_member(live, workspace, role) as member:
+                member.patch("/api/me", json={"name": LONG_NAME})
+                member_id = member.get("/api/me").json()["member"]["id"]
+            owner.delete(f"/api/workspaces/{workspace}/members/{member_id}")
+        owner.delete(f"/api/workspaces/{workspace}/members/{member_id}/personal-data")
+        page = look.at("/desk/members/former", "desk-former-members")
+        page.locator("details summary").first.click()
+        page.locator("details button").first.click()
+        expect(page.locator("#error-summary")).to_be_focused()
+        look.now("desk-former-members-error")
+
+
 def test_the_pages_of_the_audit_log_and_of_security_events(look: Look, live: LiveService):
     workspace, note = f"w-{uuid7().hex[-12:]}", live.service.access.security_events.note
     with joined_member(live, workspace, MemberRole.OWNER) as owner:
