@@ -341,7 +341,8 @@ def _problem_names(operation: Operation) -> list[str]:
         names.append("range-not-satisfiable")
     if operation.body_kind is not BodyKind.NONE:
         names += ["malformed", "too-large", "unsupported-media-type"]
-    if operation.body_model is not None or not (operation.accepts_any_query or operation.monitoring):
+    is_paged = any(parameter.name == "cursor" for parameter in operation.query)
+    if operation.body_model is not None or is_paged or not (operation.accepts_any_query or operation.monitoring):
         names.append("invalid")
     if operation.method in ("POST", "PATCH", "DELETE") and operation.body_kind is not BodyKind.WEBHOOK:
         names += ["conflict", "stale-version"]
