@@ -60,7 +60,10 @@ def members_erase(
     workspace: Workspace = "public",
     json: Json = False,
 ) -> None:
-    """Erase the address and the name of a former member for good. What the member did stays in the history."""
+    """Erase the data of a former member.
+
+    The address and the name are erased for good. What the member did stays in the history.
+    """
     from entrypoints.cli import members
 
     members.erase(id, workspace, json)
