@@ -140,7 +140,7 @@ def _place(row: Row) -> int:
 
 @dataclass(frozen=True)
 class DisputeFilter:
-    """What the listed disputes have in common; None limits nothing. `until` is exclusive."""
+    """The filters of the list of disputes; None limits nothing. `until` is exclusive."""
 
     workspace: str | None = None
     states: Sequence[str] | None = None

@@ -1,4 +1,4 @@
-"""What the state of each part follows from, as far as the database knows it."""
+"""Measures of the state of each part, as far as the database knows it."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the state of the parts outside the database follows from: storage, disk, and the models of a worker."""
+"""Measures of the parts outside the database: storage, disk, and the models of a worker."""
 
 import threading
 from collections import deque

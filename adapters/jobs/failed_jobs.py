@@ -1,4 +1,4 @@
-"""Failed jobs: what has failed for good and waits for a person, whichever table it stands in.
+"""Failed jobs: work that has failed for good and waits for a person, in any of three tables.
 
 These are steps on a ticket's recordings, the refunds of all gifts of a ticket of which some were refused, and jobs of
 the queue that ended with an error which no step expects. One of the queue has its number as its id.
@@ -30,7 +30,7 @@ class Source(StrEnum):
 
 
 class JobStep(StrEnum):
-    """What a job was to do: a step on a recording, or one of the other kinds of work."""
+    """The work of a job: a step on a recording, or one of the other kinds."""
 
     TRANSCRIBE = Step.TRANSCRIBE
     ANALYSE = Step.ANALYSE

@@ -79,7 +79,7 @@ def compose(kind: str, values: Mapping[str, str], operator: str | None) -> str:
 
 
 def fits(kind: str, message: str) -> bool:
-    """Return True if all of a person's message fits in the default language, whoever sends it."""
+    """Return True if all of a person's message fits in the default language, for every name of a sender."""
     text = _render(kind, {"message": message}, dict.fromkeys(OPTIONAL_PARTS, False))
     return segments(simplified(f"{_sender('M' * LONGEST_OPERATOR)}: {text}")) <= MAX_SEGMENTS
 

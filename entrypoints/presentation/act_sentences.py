@@ -116,10 +116,11 @@ ACTS: Mapping[str, Sequence[str]] = {
         "POST /desk/organisation/logo/remove",
         "POST /desk/retention",
         "workspaces retention",
+        "workspaces set",
     ),
     N_("Close the workspace"): (f"POST {_WORKSPACE}/close", "POST /desk/close"),
     N_("Invite a member"): (f"POST {_WORKSPACE}/invitations", "POST /desk/members", "members invite"),
-    N_("Accept an invitation, or change the workspace"): (
+    N_("Accept an invitation, or switch to another workspace"): (
         "POST /api/invitations/{member_id}/accept",
         "POST /desk/workspaces",
         "PATCH /api/session",
@@ -136,7 +137,7 @@ ACTS: Mapping[str, Sequence[str]] = {
         "POST /desk/members/{member_id}/erase",
         "members erase",
     ),
-    N_("Change the own name"): ("PATCH /api/me", "POST /desk/account"),
+    N_("Change one's own name"): ("PATCH /api/me", "POST /desk/account"),
     N_("Manage keys of programs"): (
         f"POST {_WORKSPACE}/keys",
         f"POST {_WORKSPACE}/keys/{{key_id}}/replace",

@@ -72,12 +72,12 @@ WORDS: Mapping[Part, PartWords] = {
     Part.SPEECH: PartWords(
         N_("Speech recognition"),
         N_("Recordings are written down."),
-        N_("Another way is used, or recordings fail."),
+        N_("The local speech recognition is used in place of the server, or recordings fail."),
     ),
     Part.DRAFTING: PartWords(
         N_("Drafts"),
         N_("Drafts of stories are made from what was said."),
-        N_("Another way is used, or drafts fail."),
+        N_("Drafts are written locally in place of the server, or drafts fail."),
     ),
     Part.MAILS: PartWords(
         N_("E-mails"),
@@ -102,7 +102,7 @@ WORDS: Mapping[Part, PartWords] = {
     Part.DISK: PartWords(
         N_("Disk space"),
         N_("Room for new recordings."),
-        N_("Soon nothing can be uploaded, or nothing can be already."),
+        N_("Soon nobody can upload anything, or nobody can upload anything now."),
     ),
 }
 
@@ -165,7 +165,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class PartStrip:
-    """What the page shows of a part."""
+    """A part of the service as the page shows it."""
 
     part: Part
     words: PartWords

@@ -1,4 +1,4 @@
-"""What came in for a ticket: its first gift, the gifts of a time, and what of them can be refunded."""
+"""Gifts to a ticket: the first one, those of a time, and how much of them can be refunded."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -244,7 +244,7 @@ def _line(
 
 
 def _kind_of_actor(actor: str) -> str:
-    """Return the words for whoever acted. Callers with a credential that nobody has are logged as unknown."""
+    """Return the words for the kind of actor. Callers with an unknown credential are logged as unknown."""
     return ACTORS[Role.VISITOR if actor == UNKNOWN else Actor.parse(actor).role]
 
 

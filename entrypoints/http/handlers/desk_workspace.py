@@ -131,7 +131,7 @@ class DeskCloseHandlers:
 
 
 def _number(text: str) -> object:
-    """Return the number of days, None for an empty field, or the text, which is then refused as no number."""
+    """Return the number of days, None for an empty field, or a text that is not a number, which is then refused."""
     if not text:
         return None
     return int(text[:9]) if text.isascii() and text.isdigit() else text

@@ -38,7 +38,7 @@ class DueErasurePage(ResponseBody):
 
 
 class ClosingPreview(ResponseBody):
-    """What is still open in a workspace, and what goes on after it is closed."""
+    """The open matters of a workspace, and what goes on after it is closed."""
 
     public_pages: int
     waiting_pages: int

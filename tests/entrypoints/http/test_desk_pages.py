@@ -300,7 +300,7 @@ def test_acts_that_cannot_be_undone_say_so_before_their_button(live: LiveService
         for path, button in (("/desk/members", "Remove from the workspace"), ("/desk/keys", "Revoke the key for good")):
             page = owner.get(path).text
             [act] = [part for part in re.findall(r"<details>.*?</details>", page, re.DOTALL) if button in part]
-            assert "from now on" in act
+            assert "after that" in act
             assert page.count(button) == 1
 
 

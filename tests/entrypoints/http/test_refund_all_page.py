@@ -104,7 +104,9 @@ def test_the_progress_is_shown_with_what_failed_and_what_is_left_is_tried_again(
     live.service.jobs.refund_runs.run_all()
     wait_until_delivered(live)
     done = owner.get(page_of(own)).text
-    assert all(part in done for part in ("2 of 2 gifts", "The last run is done", f"/desk/gifts/{disputed}"))
+    assert all(
+        part in done for part in ("2 of 2 gifts", "The last refund of all gifts is finished", f"/desk/gifts/{disputed}")
+    )
     assert 'http-equiv="refresh"' not in done
     assert len(refund_requests(own)) == 1
     # A gift that came in a checkout that was still open is left for another run.
