@@ -16,6 +16,7 @@ from domain.values import Actor, Role
 from domain.workspaces import Workspace
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, reader_language
+from entrypoints.presentation.audit_log import member_name
 from entrypoints.presentation.event_sentences import ACTORS, FORMER_MEMBER, N_
 
 DESK = "/desk"
@@ -177,17 +178,19 @@ def _length(part: Part) -> int:
     return len(part.path)
 
 
-def name_of(actor_text: str, workspace: Workspace, language: str) -> str:
-    """Return the name of a member, also of a former one, or what others and erased members are called."""
+def name_of(actor_text: str, workspace: Workspace, language: str, *, masked: bool) -> str:
+    """Return the name of a member, also of a former one, or what others and erased members are called.
+
+    Masked readers get the shortened address in its place, as in the list of members.
+    """
     actor = Actor.parse(actor_text)
     person = workspace.ever_member(UUID(actor.id)) if actor.role == "member" and actor.id else None
-    if person and not person.erased:
-        return person.name or person.email
+    if person and (name := member_name(person, masked=masked)):
+        return name
     return translations(language).gettext(FORMER_MEMBER if person else ACTORS[actor.role])
 
 
-def assignable(workspace: Workspace) -> list[tuple[str, str]]:
+def assignable(workspace: Workspace, *, masked: bool) -> list[tuple[str, str]]:
     """Return ids and names of those who may take care of a ticket or of a request for help."""
-    return [
-        (str(person.id), person.name or person.email) for person in workspace.members() if person.role in ASSIGNABLE
-    ]
+    people = [person for person in workspace.members() if person.role in ASSIGNABLE]
+    return [(str(person.id), member_name(person, masked=masked) or "") for person in people]

@@ -141,13 +141,16 @@ class AuditPageHandlers:
         return row, past_totals(row, folded(donation_ledger, events), personal, explain=True)
 
     def _names(self, call: Call, lines: Sequence[Line]) -> dict[str, str]:
-        """Return the names of the staff by their ids, for colleagues and administrators; nobody else learns them."""
+        """Return the names of the staff by their ids, for colleagues and administrators; masked ones get addresses."""
         ids_of_staff = {line.actor_id for line in lines if line.by_staff and line.actor_id}
         if not ids_of_staff or call.principal.role not in (Role.MEMBER, Role.ADMIN):
             return {}
         workspace = self.workspaces.workspaces.get(call.ticket["workspace"])
         language = caller_language(call)
-        return {member_id: name_of(f"member:{member_id}", workspace, language) for member_id in ids_of_staff}
+        return {
+            member_id: name_of(f"member:{member_id}", workspace, language, masked=call.masked)
+            for member_id in ids_of_staff
+        }
 
     def _signed_events(self) -> int:
         """Return the size of the newest checkpoint: events up to this position are signed."""

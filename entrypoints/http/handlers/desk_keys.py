@@ -60,7 +60,8 @@ class DeskKeyHandlers:
             "keys.html",
             problem.status if problem else 200,
             keys=[
-                (key, name_of(key.created_by, workspace, language) if key.created_by else None) for key in found.keys
+                (key, name_of(key.created_by, workspace, language, masked=call.masked) if key.created_by else None)
+                for key in found.keys
             ],
             is_valid=lambda key: _is_valid(key, now),
             scopes=SCOPES,

@@ -38,7 +38,7 @@ class DeskRefundRequestHandlers:
             states=tuple(ProposalState),
             money=lambda minor, currency: format_money(Money(minor, currency), language),
             moment=lambda time: format_moment(time, language),
-            who=lambda actor: name_of(actor, workspace, language),
+            who=lambda actor: name_of(actor, workspace, language, masked=call.masked),
             may_decide=call.principal.member_role in MANAGERS,
             own_actor=str(call.principal.actor),
             next_url=f"{REQUESTS}?{urlencode(more)}" if found.next_cursor else None,

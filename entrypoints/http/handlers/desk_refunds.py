@@ -81,7 +81,7 @@ class DeskRefundHandlers:
             problem_shown.status if problem_shown else 200,
             preview=preview,
             money=lambda minor, currency=preview.currency: format_money(Money(minor, currency), language),
-            asked=[(each, name_of(each.asked_by, workspace, language)) for each in asked],
+            asked=[(each, name_of(each.asked_by, workspace, language, masked=call.masked)) for each in asked],
             open_state=ProposalState.OPEN,
             may_refund=call.principal.member_role in MANAGERS,
             own_actor=str(call.principal.actor),

@@ -41,11 +41,11 @@ class DeskSupportHandlers:
         return self.desk.page(
             call,
             "support.html",
-            requests=[(each, _name_of_assignee(each, workspace, language)) for each in found.support_tickets],
+            requests=[(each, _name_of_assignee(call, each, workspace, language)) for each in found.support_tickets],
             chosen=chosen,
             with_status=lambda status: _url({**chosen, "status": status}),
             categories=tuple(SupportCategory),
-            people=assignable(workspace),
+            people=assignable(workspace, masked=call.masked),
             moment=lambda moment: format_moment(moment, language),
             next_url=_url({**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
         )
@@ -95,9 +95,11 @@ class DeskSupportHandlers:
             "support_request.html",
             status,
             request=request,
-            replies=[(reply, name_of(reply.actor, workspace, language)) for reply in request.replies],
-            people=assignable(workspace),
-            assignee=_name_of_assignee(request, workspace, language),
+            replies=[
+                (reply, name_of(reply.actor, workspace, language, masked=call.masked)) for reply in request.replies
+            ],
+            people=assignable(workspace, masked=call.masked),
+            assignee=_name_of_assignee(call, request, workspace, language),
             moment=lambda moment: format_moment(moment, language),
             may_work=call.principal.member_role in ASSIGNABLE,
             fault=fault,
@@ -112,8 +114,8 @@ class DeskSupportHandlers:
         return self.desk.workspaces.workspaces.get(call.principal.workspace)
 
 
-def _name_of_assignee(request: SupportTicket, workspace: Workspace, language: str) -> str | None:
-    return name_of(f"member:{request.assignee}", workspace, language) if request.assignee else None
+def _name_of_assignee(call: Call, request: SupportTicket, workspace: Workspace, language: str) -> str | None:
+    return name_of(f"member:{request.assignee}", workspace, language, masked=call.masked) if request.assignee else None
 
 
 def _url(query: Mapping[str, str]) -> str:

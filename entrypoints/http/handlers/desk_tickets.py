@@ -82,13 +82,13 @@ class DeskTicketHandlers:
         return self.desk.page(
             call,
             "tickets.html",
-            lines=[_line(ticket, workspace, language, now) for ticket in found.tickets],
+            lines=[_line(call, ticket, workspace, language, now) for ticket in found.tickets],
             counts=found.counts,
             approvals_requested=found.approvals_requested,
             statuses=desk.STATUSES,
             sorts=tuple(Sort),
             chosen=chosen,
-            people=assignable(workspace),
+            people=assignable(workspace, masked=call.masked),
             done=done,
             without=lambda name: _url({key: text for key, text in chosen.items() if key != name}),
             with_filter=lambda name, value: _url({**chosen, name: value}),
@@ -186,9 +186,13 @@ class DeskTicketHandlers:
             ticket=ticket,
             due=ticket.due_at.astimezone(UTC).date().isoformat() if ticket and ticket.due_at else "",
             begun=format_date(row["created_at"], language),
-            people=assignable(workspace),
+            people=assignable(workspace, masked=call.masked),
             notes=[
-                (note, name_of(note.actor, workspace, language), format_moment(note.created_at, language))
+                (
+                    note,
+                    name_of(note.actor, workspace, language, masked=call.masked),
+                    format_moment(note.created_at, language),
+                )
                 for note in notes.notes
             ],
             older_notes=f"{DESK}/tickets/{call.ticket_id}?{urlencode({'cursor': notes.next_cursor})}#notes"
@@ -215,11 +219,11 @@ class DeskTicketHandlers:
         return self.desk.workspaces.workspaces.get(call.principal.workspace)
 
 
-def _line(ticket: ListedTicket, workspace: Workspace, language: str, now: datetime) -> Line:
+def _line(call: Call, ticket: ListedTicket, workspace: Workspace, language: str, now: datetime) -> Line:
     return Line(
         ticket,
         (ticket.approval or None) if ticket.content_status is not ContentStatus.PUBLISHED else None,
-        name_of(f"member:{ticket.assignee}", workspace, language) if ticket.assignee else None,
+        name_of(f"member:{ticket.assignee}", workspace, language, masked=call.masked) if ticket.assignee else None,
         format_date(ticket.created_at, language),
         format_date(ticket.due_at, language) if ticket.due_at else None,
         ticket.due_at is not None and ticket.due_at < now,

@@ -272,6 +272,17 @@ def test_colleagues_read_in_the_history_who_did_what_and_the_person_does_not(liv
     assert (seen.status_code, "Grace" in seen.text) == (200, False)
 
 
+def test_a_masked_member_reads_no_name_of_a_colleague(live: LiveService, owner: Client, workspace: str):
+    ticket = told(owner, "Ada", "A roof")
+    owner.post("/desk/account", data={"name": "Grace Hopper"})
+    email = new_address()
+    joined_member(live, workspace, MemberRole.AUDITOR, email)
+    auditor = browser_of(live, email)
+    for path in ("/desk", f"/desk/tickets/{ticket}", "/desk/support", f"/audit/{ticket}", "/desk/members"):
+        page = auditor.get(path)
+        assert (page.status_code, "Grace Hopper" in page.text) == (200, False), path
+
+
 def test_a_story_leads_to_its_gifts(owner: Client):
     ticket = told(owner, "Ada", "A roof")
     gifts = f"/desk/gifts?ticket={ticket}"
