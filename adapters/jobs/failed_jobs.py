@@ -12,12 +12,13 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
+from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 
 from adapters.jobs.queue import CHORES_TASK, ERASURE_TASK, STEP_TASK
 from adapters.postgres.database import Database
 from domain.commands.refund_runs import GiftOutcome
-from domain.errors import NotFoundError
+from domain.errors import NotFoundError, RefusedError
 from domain.values import Step
 
 
@@ -102,9 +103,10 @@ SELECT coalesce((SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j
  WHERE j.status = 'failed'
 ) jobs WHERE true
 """  # noqa: S608 (constants)
+# The function of the queue would also start a job again that a worker runs, so the row is locked first.
 _RETRY = """
-SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM procrastinate_jobs
- WHERE id = %s AND status = 'failed'
+WITH job AS MATERIALIZED (SELECT id FROM procrastinate_jobs WHERE id = %s AND status = 'failed' FOR UPDATE)
+SELECT procrastinate_retry_job_v2(id, now(), NULL, NULL, NULL) FROM job
 """
 
 
@@ -163,7 +165,13 @@ class FailedJobs:
         raise NotFoundError("There is no such failed job.")
 
     def run_again(self, job: FailedJob) -> None:
-        """Put a failed job of the queue on it again; NotFoundError if somebody else did."""
-        with self._database.transaction() as cursor:
-            if not cursor.execute(_RETRY, (job.id.int,)).rowcount:
-                raise NotFoundError("There is no such failed job.")
+        """Put a failed job of the queue on it again.
+
+        NotFoundError if somebody else did, RefusedError if another job with the same queueing lock waits already.
+        """
+        try:
+            with self._database.transaction() as cursor:
+                if not cursor.execute(_RETRY, (job.id.int,)).rowcount:
+                    raise NotFoundError("There is no such failed job.")
+        except UniqueViolation as error:
+            raise RefusedError("Another job for the same work is waiting already.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from domain.errors import StepFailed
 from domain.members import MemberRole
 from domain.values import Contact, Role, Step
 from entrypoints.http.handlers.desk_jobs import fault_of
-from tests.client import RECORDING, Client, LiveService, Ticket
+from tests.client import RECORDING, Client, LiveService, Ticket, eventually
 from tests.entrypoints.conftest import JobRunner
 from tests.entrypoints.http.contract import pointers, problem
 from tests.entrypoints.http.test_desk_operators import browser_with_key
@@ -160,6 +161,37 @@ def test_a_failed_job_of_the_queue_is_run_again(live: LiveService, owner: Client
         assert status_of_queue_job(live, number) == "todo"
         problem(client.post(f"/api/jobs/{UUID(int=number)}/retry", json={}), 404, "not-found")
     live.service.database.execute("DELETE FROM procrastinate_jobs WHERE queue_name = 'none'")
+
+
+@pytest.mark.parametrize("status", ["todo", "doing"])
+def test_who_retries_a_job_of_the_queue_at_the_same_time_as_somebody_else_finds_none(
+    live: LiveService, admin: Client, status: str
+):
+    number = failed_queue_job(live, "chores")
+    database = live.service.database
+    with ThreadPoolExecutor(1) as pool, database.transaction() as first:
+        first.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", (number,))
+        if status == "doing":
+            first.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", (number,))
+        second = pool.submit(admin.post, f"/api/jobs/{UUID(int=number)}/retry", json={})
+        [pid] = first.execute("SELECT pg_backend_pid()").fetchall()[0]
+        waits = "SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        eventually(lambda: database.row(waits, (pid,)) is not None)
+    problem(second.result(), 404, "not-found")
+    assert status_of_queue_job(live, number) == status
+    database.execute("DELETE FROM procrastinate_jobs WHERE queue_name = 'none'")
+
+
+def test_a_failed_job_is_not_put_beside_one_that_waits_in_its_place(live: LiveService, admin: Client):
+    number, lock = failed_queue_job(live, "chores"), f"lock of {uuid7()}"
+    database = live.service.database
+    database.execute("UPDATE procrastinate_jobs SET queueing_lock = %s WHERE id = %s", (lock, number))
+    database.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock) VALUES ('none', 'chores', %s)", (lock,)
+    )
+    problem(admin.post(f"/api/jobs/{UUID(int=number)}/retry", json={}), 409, "conflict")
+    assert status_of_queue_job(live, number) == "failed"
+    database.execute("DELETE FROM procrastinate_jobs WHERE queue_name = 'none'")
 
 
 def test_refunds_that_were_refused_are_asked_for_again_by_managers_alone(
