@@ -5,6 +5,7 @@ There is one for each type of event, and one for each kind of object that we ret
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -226,22 +227,33 @@ def _dispute_reported(dispute: StripeObject, report: StripeReport, _: HashEmail)
             "state": state,
             "reason": _dispute_reason(dispute),
             "evidence_due_by": _evidence_due_by(dispute),
-            "disputed_at": dispute.optional_time("created"),
+            "disputed_at": _dispute_created(dispute),
             "report": report,
         },
     )
 
 
+# These fields only describe a dispute, so an unusual value is left out, and the movements of its money are recorded.
+
+
 def _dispute_reason(dispute: StripeObject) -> str | None:
-    reason = dispute.optional_text("reason")
-    if reason is not None and not _CODE.fullmatch(reason):
-        raise MalformedObject("reason")
-    return reason
+    with suppress(MalformedObject):
+        reason = dispute.optional_text("reason")
+        return reason if reason is not None and _CODE.fullmatch(reason) else None
+    return None
 
 
 def _evidence_due_by(dispute: StripeObject) -> int | None:
-    due_by = dispute.mapping("evidence_details").get("due_by")
-    return None if due_by is None else checked_time(due_by, "due_by")
+    with suppress(MalformedObject):
+        due_by = dispute.mapping("evidence_details").get("due_by")
+        return None if due_by is None else checked_time(due_by, "due_by")
+    return None
+
+
+def _dispute_created(dispute: StripeObject) -> int | None:
+    with suppress(MalformedObject):
+        return dispute.optional_time("created")
+    return None
 
 
 def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:

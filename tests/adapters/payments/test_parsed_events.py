@@ -315,6 +315,24 @@ def test_a_malformed_event_has_no_effect(stripe_event):
         parse_event(stripe_event, str)
 
 
+@pytest.mark.parametrize(
+    ("spoilt", "field"),
+    [
+        ({"reason": ""}, "reason"),
+        ({"reason": "not as described"}, "reason"),
+        ({"reason": 7}, "reason"),
+        ({"evidence_details": {"due_by": "soon"}}, "evidence_due_by"),
+        ({"evidence_details": "none"}, "evidence_due_by"),
+        ({"created": -1}, "disputed_at"),
+    ],
+)
+def test_an_unusual_field_that_only_describes_a_dispute_does_not_stop_its_money(spoilt: dict[str, Any], field: str):
+    dispute = PAY.dispute("lost", (-5_000,)) | {"reason": "general", "created": DAY} | spoilt
+    opened, *moved = parsed_event(event("charge.dispute.funds_withdrawn", dispute)).facts
+    assert opened.fields[field] is None
+    assert DisputeFundsWithdrawn in [fact.event_type for fact in moved]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
