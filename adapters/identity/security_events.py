@@ -135,8 +135,13 @@ class SecurityEvents:
         row = self._database.row(_UNSEEN, {"workspace": workspace, "most": most})
         return row[0] if row else 0
 
-    def mark_seen(self, selection: SecurityEventSelection, event_id: UUID, actor: Actor) -> SecurityEvent:
-        """Note who has seen the event, and return it; a repeat makes it unseen. NotFoundError if there is none."""
+    def mark_seen(
+        self, selection: SecurityEventSelection, event_id: UUID, actor: Actor, count: int | None = None
+    ) -> SecurityEvent:
+        """Note who has seen the event, and return it; a repeat makes it unseen.
+
+        NotFoundError if there is none, or if it happened more often than the `count` that the caller saw.
+        """
         row = self._database.row(
             _MARK_SEEN,
             {
@@ -144,6 +149,7 @@ class SecurityEvents:
                 "of_installation": selection.of_installation,
                 "id": event_id,
                 "actor": str(actor),
+                "count": count,
             },
         )
         if row is None:
@@ -223,5 +229,6 @@ SELECT count(*) FROM (
 _MARK_SEEN = f"""
 UPDATE security_events SET seen_at = coalesce(seen_at, now()), seen_by = coalesce(seen_by, %(actor)s)
  WHERE id = %(id)s AND workspace = %(workspace)s AND (NOT of_installation OR %(of_installation)s)
+   AND (%(count)s::bigint IS NULL OR count = %(count)s)
 RETURNING {_FIELDS}
 """  # noqa: S608 - columns

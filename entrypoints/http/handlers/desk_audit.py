@@ -1,5 +1,6 @@
 """Handlers for the pages of the audit log and of the security events."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from adapters.localisation import format_moment, supported_language
 from domain.errors import NotFoundError
 from domain.values import Actor, Role
 from domain.workspaces import Member, Workspace
-from entrypoints.http.bodies import Empty, form_fields
+from entrypoints.http.bodies import form_fields
 from entrypoints.http.desk import AUDIT_LOG, DESK, MANAGERS, SECURITY_EVENTS, Desk
 from entrypoints.http.handlers.admin import AccessLogHandlers
 from entrypoints.http.handlers.audit_log import AuditLogHandlers
@@ -35,6 +36,7 @@ from entrypoints.presentation.event_sentences import ACTORS, FORMER_MEMBER
 from entrypoints.presentation.security_events import SecurityEventPage, SecurityEventView
 
 PAGE = "50"
+SHOWN_COUNT = re.compile("[0-9]{1,10}")
 # With the workspace, which operators of the installation choose.
 FILTERS = ("member", "act", "from", "to", "workspace")
 NOT_FOUND_OUTCOMES = ("denied 404", "answered 404")
@@ -164,7 +166,9 @@ class DeskAuditHandlers:
             "security_events.html",
             422 if faults else 200,
             lines=[line(event) for event in found.security_events],
-            to_see=[str(event.id) for event in found.security_events if event.seen_at is None] if may_mark else [],
+            to_see=[f"{event.id}:{event.count}" for event in found.security_events if event.seen_at is None]
+            if may_mark
+            else [],
             chosen=chosen,
             faults=faults,
             kinds=list(SecurityEventKind),
@@ -176,15 +180,21 @@ class DeskAuditHandlers:
         )
 
     def mark_seen(self, call: Call) -> Answer[None]:
-        """Mark the events whose ids the form has as seen; those that are deleted by now are left out."""
-        form = form_fields(call.raw_body)
+        """Mark the events of the form as seen, each an id with the count that was shown, such as `ID:3`.
+
+        Those that are deleted by now are left out, and so are those that happened again after the page was shown.
+        """
+        form, done = form_fields(call.raw_body), None
         name = _workspace_of(call, form.get("workspace")) or PUBLIC_WORKSPACE
-        for event_id in form.get("events", "").split()[: int(PAGE)]:
+        for event_id, _, count in (shown.partition(":") for shown in form.get("events", "").split()[: int(PAGE)]):
+            if count and not SHOWN_COUNT.fullmatch(count):
+                continue
             call.path_params = {"workspace": name, "event_id": event_id}
             with suppress(NotFoundError):
-                self.security_events.mark_seen(call, Empty())
+                self.security_events.mark_shown(call, int(count) if count else None)
+                done = "seen"
         kept = {field: form[field] for field in ("kind", "show", "workspace") if form.get(field)}
-        return see_other(_url(SECURITY_EVENTS, {**kept, "done": "seen"}))
+        return see_other(_url(SECURITY_EVENTS, {**kept, "done": done}))
 
     def _workspace(self, name: str) -> Workspace:
         return self.desk.workspaces.workspaces.get(name)

@@ -35,8 +35,12 @@ class SecurityEventHandlers:
         return page.answer(SecurityEventPage([self._view(call, event) for event in on_page], page.next_cursor))
 
     def mark_seen(self, call: Call, _: Empty) -> SecurityEventView:
+        return self.mark_shown(call)
+
+    def mark_shown(self, call: Call, count: int | None = None) -> SecurityEventView:
+        """Mark the event as seen; NotFoundError if its count is no longer the one that was shown."""
         event_id = id_in_path(call.path_params["event_id"], "security event")
-        return self._view(call, self.events.mark_seen(self._selection(call), event_id, call.principal.actor))
+        return self._view(call, self.events.mark_seen(self._selection(call), event_id, call.principal.actor, count))
 
     def _selection(
         self, call: Call, kind: SecurityEventKind | None = None, is_seen: bool | None = None

@@ -207,6 +207,28 @@ def test_managers_mark_one_event_or_all_that_are_shown_as_seen(owner: Client, no
     assert owner.get("/desk/security-events?show=all").text.count("Seen on") == 2
 
 
+def test_misuse_after_the_page_was_shown_stays_new(live: LiveService, owner: Client, workspace: str, noted: list[str]):
+    database = live.service.database
+    page = owner.get("/desk/security-events").text
+    forms = re.findall(r'name="events" value="([^"]+)"', page)
+    assert len(forms) == 3
+    repeated, quiet = noted
+    # As a repeat within the same hour does.
+    database.execute("UPDATE security_events SET count = count + 1 WHERE id = %s", (repeated,))
+    [all_shown] = [form for form in forms if " " in form]
+    [alone] = [form for form in forms if " " not in form and repeated in form]
+    nothing = owner.post("/desk/security-events", data={"events": alone})
+    assert nothing.headers["location"] == "/desk/security-events"
+    for events in (f"{repeated}:x {repeated}:{'9' * 5_000} {repeated}:0", all_shown):
+        owner.post("/desk/security-events", data={"events": events})
+    left = owner.get("/desk/security-events").text
+    assert (repeated in left, quiet in left) == (True, False)
+    [now_shown] = re.findall(r'name="events" value="([^"]+)"', left)
+    owner.post("/desk/security-events", data={"events": now_shown})
+    unseen = database.rows("SELECT id FROM security_events WHERE workspace = %s AND seen_at IS NULL", (workspace,))
+    assert unseen == []
+
+
 def test_the_navigation_tells_managers_how_many_events_are_new(
     live: LiveService, owner: Client, auditor: Client, workspace: str, noted: list[str]
 ):
