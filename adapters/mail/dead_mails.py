@@ -40,6 +40,7 @@ SELECT id, key, kind, ticket_id, sealed, created_at, channel, attempts, error FR
 _RETRY = f"""
 UPDATE outbox SET state = 'waiting', attempts = 0, error = NULL, next_attempt_at = now()
  WHERE id = %(id)s AND state = 'dead' AND sealed <> '' AND {_OF_WORKSPACE}
+RETURNING ticket_id
 """  # noqa: S608 (constants)
 _IS_DEAD = f"SELECT FROM outbox WHERE id = %(id)s AND state = 'dead' AND {_OF_WORKSPACE}"
 # The `next_attempt_at` of a dead mail is the time when it died.
@@ -97,12 +98,16 @@ class DeadMails:
             recipient,
         )
 
-    def retry(self, id: UUID, workspace: str | None = None) -> None:
-        """Have the mail sent again; NotFoundError if no such mail is dead, RefusedError if its content has expired."""
+    def retry(self, id: UUID, workspace: str | None = None) -> UUID | None:
+        """Have the mail sent again, and return the id of its ticket, or None if it belongs to none.
+
+        NotFoundError if no such mail is dead, RefusedError if its content has expired.
+        """
         values = {"id": id, "workspace": workspace}
         with self._database.connection() as connection:
-            if connection.execute(_RETRY.encode(), values).rowcount:
-                return
+            if (retried := connection.execute(_RETRY.encode(), values).fetchone()) is not None:
+                ticket_id: UUID | None = retried[0]
+                return ticket_id
             dead = connection.execute(_IS_DEAD.encode(), values).fetchone()
         if dead is None:
             raise NotFoundError("There is no such dead mail.")

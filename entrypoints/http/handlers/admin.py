@@ -94,7 +94,7 @@ class DeadMailHandlers:
         id = ids.parse(call.path_params["id"])
         if id is None:
             raise NotFoundError("There is no such dead mail.")
-        self.dead_mails.retry(id, call.principal.members_workspace)
+        call.answer_ticket_id = self.dead_mails.retry(id, call.principal.members_workspace)
         return RetriedDeadMail(id, "waiting")
 
 

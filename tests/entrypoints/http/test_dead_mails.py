@@ -13,9 +13,11 @@ from adapters.identity.session_openings import Audience
 from adapters.ids import uuid7
 from domain.members import MemberRole
 from domain.ports import Mail
+from domain.values import Role
 from entrypoints.http.handlers.desk_mails import fault_of
 from tests.client import Client, LiveService
 from tests.entrypoints.http.contract import pointers, problem
+from tests.entrypoints.http.test_desk_operators import browser_with_key
 from tests.entrypoints.http.test_desk_pages import browser_of
 from tests.fakes.mailbox import files
 from tests.members import joined_member, new_address
@@ -101,6 +103,25 @@ def test_a_workspace_sees_and_retries_only_the_dead_mails_of_its_own_tickets_and
         problem(manager.post(f"/admin/dead-mails/{without_workspace}/retry", json={}), 404, "not-found")
         for id in (of_ticket, invitation):
             assert manager.post(f"/admin/dead-mails/{id}/retry", json={}).status_code == 202
+
+
+def test_a_workspace_learns_that_an_operator_sent_a_mail_of_its_tickets_again(live: LiveService, admin: Client):
+    workspace, email = f"w-{uuid7().hex[-12:]}", new_address()
+    joined_member(live, workspace, MemberRole.OWNER, email).close()
+    with (
+        closing(joined_member(live, workspace, MemberRole.OWNER)) as owner,
+        closing(browser_with_key(live, Role.ADMIN)) as browser,
+    ):
+        ticket = owner.open_ticket()
+        ids = [died(live, kind, ticket.id, page=PAGE)[0] for kind in ("published", "reinstated")]
+        assert admin.post(f"/admin/dead-mails/{ids[0]}/retry", json={}).status_code == 202
+        assert browser.post(f"/desk/mails/{ids[1]}/retry").status_code == 303
+        log = owner.get(f"/api/workspaces/{workspace}/audit-log").json()["auditLog"]
+        retries = {(entry["operation"], entry["object"]) for entry in log if "retry" in entry["operation"]}
+        assert retries == {
+            ("POST /admin/dead-mails/{id}/retry", ids[0]),
+            ("POST /desk/mails/{id}/retry", ids[1]),
+        }
 
 
 def test_a_workspace_sees_that_the_sign_in_code_of_a_member_did_not_arrive(live: LiveService):
