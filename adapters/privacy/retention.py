@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -14,6 +15,7 @@ from domain.errors import DomainError, NotFoundError, UnavailableError
 from domain.events import DeskEvent, SupportAssigned, SupportUnassigned
 from projections.model import topics
 
+# The tickets whose last acts are looked up at once.
 BATCH = 200
 
 logger = structlog.get_logger()
@@ -27,24 +29,30 @@ _LAST_ACT = """
            NOT IN ('system', 'stripe') AND e.topic <> ALL(%(desk)s)
      ORDER BY e.ticket DESC, e.position DESC LIMIT 1
 """
-_OLD = "workspace = %(workspace)s AND NOT erased AND created_at < %(before)s"
+# In the order in which the tickets were opened, which an index has. The desk lists no erased tickets.
 _LAST_ACTS = f"""
-SELECT ticket_id, last_act FROM (
-    SELECT t.ticket_id, ({_LAST_ACT}) AS last_act FROM (
-        SELECT ticket_id FROM read.ticket_status
-         WHERE {_OLD} AND (%(after)s::uuid IS NULL OR ticket_id > %(after)s)
-         ORDER BY ticket_id LIMIT %(batch)s
-    ) t
-) s ORDER BY ticket_id
+SELECT t.created_at, t.ticket_id, ({_LAST_ACT}) AS last_act FROM (
+    SELECT created_at, ticket_id FROM read.desk_tickets
+     WHERE workspace = %(workspace)s AND created_at < %(before)s
+       AND (%(at)s::timestamptz IS NULL OR (created_at, ticket_id) > (%(at)s, %(after)s::uuid))
+     ORDER BY created_at, ticket_id LIMIT %(batch)s
+) t ORDER BY t.created_at, t.ticket_id
 """  # noqa: S608
-# In the order of the last acts. Few tickets are that old and not erased, because the worker erases those without use.
-_LONGEST_UNUSED = f"""
-SELECT ticket_id, last_act FROM (
-    SELECT t.ticket_id, ({_LAST_ACT}) AS last_act FROM read.ticket_status t WHERE {_OLD}
-) s WHERE last_act < %(before)s
-      AND (%(at)s::timestamptz IS NULL OR (last_act, ticket_id) > (%(at)s, %(after)s::uuid))
- ORDER BY last_act, ticket_id LIMIT %(batch)s
-"""  # noqa: S608
+
+# When a ticket was opened, and its id: the last one that was looked at.
+PageEnd = tuple[datetime, UUID]
+
+
+class OldTicket(NamedTuple):
+    """A ticket that was opened before the inactivity of its workspace began; `last_act` is the last one of a person."""
+
+    created_at: datetime
+    ticket_id: UUID
+    last_act: datetime | None
+
+    @property
+    def end(self) -> PageEnd:
+        return self.created_at, self.ticket_id
 
 
 def utc_now() -> datetime:
@@ -78,34 +86,39 @@ class Retention:
                     erased=verdicts[Verdict.ERASE],
                 )
 
-    def longest_unused(
-        self, workspace: str, limit: int, after: tuple[datetime, UUID] | None = None
-    ) -> list[tuple[UUID, datetime]]:
-        """Return tickets whose erasure is announced or due to be, those without use for longest first, with that time.
+    def due_erasures(
+        self, workspace: str, limit: int, after: PageEnd | None = None
+    ) -> tuple[list[DueErasure], PageEnd | None]:
+        """Return tickets whose erasure is announced or due to be, in the order in which they were opened.
 
-        `after` is the last use and the id of the last ticket of the page before.
+        Return also the end of the page, or None if it is the last one. At most BATCH tickets are looked at, so a page
+        may have fewer than `limit` tickets, and others follow.
         """
         days = self._periods.retention(workspace).ticket_days
         if days is None:
-            return []
-        at, ticket = after or (None, None)
-        before = self.now() - inactivity_before_notice(days)
-        parameters = {"workspace": workspace, "before": before, "desk": _DESK_TOPICS}
-        page = {"at": at, "after": ticket, "batch": limit}
-        return [(row[0], row[1]) for row in self._database.rows(_LONGEST_UNUSED.encode(), parameters | page)]
+            return [], None
+        now = self.now()
+        before = now - inactivity_before_notice(days)
+        old = self._last_acts(workspace, before, after)
+        unused = [(ticket, at) for ticket in old if (at := ticket.last_act) and at < before]
+        end = old[-1].end if len(old) == BATCH else None
+        if len(unused) > limit:
+            unused = unused[:limit]
+            end = unused[-1][0].end
+        due = (self._due_erasure(ticket.ticket_id, days, last_act, now) for ticket, last_act in unused)
+        return [erasure for erasure in due if erasure], end
 
-    def due_erasure(self, workspace: str, ticket: UUID, last_act: datetime) -> DueErasure | None:
+    def _due_erasure(self, ticket: UUID, days: int, last_act: datetime, now: datetime) -> DueErasure | None:
         """Return when a ticket that was not used for long is erased; None if a person used or erased it meanwhile."""
-        days = self._periods.retention(workspace).ticket_days
         try:
-            return None if days is None else self._commands.due_erasure(ticket, days, last_act, self.now())
+            return self._commands.due_erasure(ticket, days, last_act, now)
         except NotFoundError:
             return None
 
     def _reviewed(self, workspace: str, days: int) -> Iterator[Verdict]:
         now = self.now()
         before = now - inactivity_before_notice(days)
-        for ticket, last_act in self._old(workspace, before):
+        for _, ticket, last_act in self._old(workspace, before):
             if last_act is None or last_act >= before:
                 continue
             try:
@@ -115,15 +128,19 @@ class Retention:
             except DomainError as error:
                 logger.error("ticket could not be reviewed", ticket=str(ticket), error=type(error).__name__)
 
-    def _old(self, workspace: str, before: datetime) -> Iterator[tuple[UUID, datetime | None]]:
-        """Yield the workspace's tickets created before a time, each with the time of the last act of a person."""
-        after: UUID | None = None
+    def _old(self, workspace: str, before: datetime) -> Iterator[OldTicket]:
+        """Yield the workspace's tickets that were opened before a time."""
+        after: PageEnd | None = None
         while True:
-            tickets = self._database.rows(
-                _LAST_ACTS.encode(),
-                {"workspace": workspace, "before": before, "after": after, "batch": BATCH, "desk": _DESK_TOPICS},
-            )
+            tickets = self._last_acts(workspace, before, after)
             yield from tickets
             if len(tickets) < BATCH:
                 return
-            after = tickets[-1][0]
+            after = tickets[-1].end
+
+    def _last_acts(self, workspace: str, before: datetime, after: PageEnd | None) -> list[OldTicket]:
+        """Return the next BATCH tickets of the workspace that were opened before a time."""
+        at, ticket = after or (None, None)
+        page = {"at": at, "after": ticket, "batch": BATCH}
+        parameters = {"workspace": workspace, "before": before, "desk": _DESK_TOPICS} | page
+        return [OldTicket(*row) for row in self._database.rows(_LAST_ACTS.encode(), parameters)]

@@ -75,7 +75,7 @@ GOVERNANCE_FIELDS: Mapping[str, str] = {
     "waitingPages": "The number of pages that wait for an approval.",
     "announced": "True if the holder was told.",
     "erasedAfter": "When the ticket is erased if nobody uses it before.",
-    "erasures": "The tickets that are erased next, those without use for longest first.",
+    "erasures": "The tickets that are erased next, the oldest first. Others may follow a page that is not full.",
     "DueErasureView.lastUsedAt": "When a person last used the ticket.",
     "donorDays": "For how many days after a gift the name of a donor who asks to be forgotten is kept; null for none.",
     "retention": "How long the workspace keeps tickets, and names of donors who ask to be forgotten.",

@@ -13,7 +13,7 @@ from domain.ports import Workspaces
 from entrypoints.composition.queries import Queries
 from entrypoints.http.handlers.members import named_workspace
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.paging import requested_page
+from entrypoints.http.paging import cursor_after, requested_page
 from entrypoints.presentation.responses import ResponseBody, Time, utc
 
 
@@ -31,7 +31,7 @@ class DueErasureView(ResponseBody):
 
 
 class DueErasurePage(ResponseBody):
-    """A result page of tickets that are erased next, those without use for longest first."""
+    """A result page of tickets that are erased next, those that were opened first before the others."""
 
     erasures: list[DueErasureView]
     next_cursor: str | None
@@ -63,9 +63,8 @@ class WorkspaceEndHandlers:
     def due_erasures(self, call: Call) -> tuple[list[DueErasure], Answer[DueErasurePage]]:
         """Return the tickets of the page, also with what only pages show, and the answer."""
         name, page = named_workspace(call, self.queries), requested_page(call)
-        unused = self.retention.longest_unused(name, page.limit + 1, page.after_time_and_id())
-        on_page = page.cut(unused, lambda ticket: (ticket[1].isoformat(), str(ticket[0])))
-        due = [due for each in on_page if (due := self.retention.due_erasure(name, *each))]
+        due, end = self.retention.due_erasures(name, page.limit, page.after_time_and_id())
+        page.next_cursor = cursor_after((end[0].isoformat(), str(end[1]))) if end else None
         return due, page.answer(DueErasurePage([DueErasureView.of(each) for each in due], page.next_cursor))
 
     def preview_closing(self, call: Call) -> ClosingPreview:

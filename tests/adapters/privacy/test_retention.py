@@ -147,6 +147,35 @@ def test_many_tickets_are_reviewed_in_batches(retention_years: RetentionOverYear
     assert {retention_years.topics(ticket)[-1] for ticket in tickets} == {"erasure_announced"}
 
 
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_the_pages_together_list_the_tickets_whose_erasure_the_review_announces(
+    retention_years: RetentionOverYears, monkeypatch: pytest.MonkeyPatch, limit: int
+):
+    monkeypatch.setattr("adapters.privacy.retention.BATCH", 3)
+    tickets = [retention_years.ticket("mine") for _ in range(10)]
+    retention_years.ticket("other")
+    retention_years.keep_for("mine", 60)
+    day = datetime.now(UTC) - retention_years.start + 46 * DAY
+    commands = retention_years.service.commands
+    used, noted, erased = tickets[:4], tickets[5], tickets[6]
+    for ticket in used:
+        commands.tickets.rename(HOLDER, ticket, "Ada Lovelace")
+    commands.desk.add_note(Actor(Role.ADMIN), noted, uuid4(), "Call back.")
+    commands.tickets.erase(HOLDER, erased)
+    retention_years.ledger.follow()
+    retention_years.clock = retention_years.start + day
+    listed: list[UUID] = []
+    page, end = retention_years.retention.due_erasures("mine", limit)
+    while end:
+        listed += [due.ticket_id for due in page]
+        page, end = retention_years.retention.due_erasures("mine", limit, end)
+    listed += [due.ticket_id for due in page]
+    retention_years.run(day)
+    announced = [ticket for ticket in tickets if retention_years.topics(ticket)[-1] == "erasure_announced"]
+    # What the staff note is no use of a ticket.
+    assert listed == announced == [tickets[4], noted, *tickets[7:]]
+
+
 def test_one_of_several_workers_runs_the_periodic_tasks_and_a_failing_one_stops_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ):

@@ -69,7 +69,7 @@ def clock(live: LiveService, monkeypatch: pytest.MonkeyPatch) -> Callable[[int],
 # What is erased next.
 
 
-def test_the_stories_that_are_erased_next_are_listed_those_without_use_for_longest_first(
+def test_the_stories_that_are_erased_next_are_listed_the_oldest_first(
     live: LiveService, owner: Client, browser: Client, path: str, clock: Callable[[int], None]
 ):
     roof, well, school = (story(owner, title) for title in ("The roof", "The well", "The school"))
@@ -77,19 +77,55 @@ def test_the_stories_that_are_erased_next_are_listed_those_without_use_for_longe
     clock(45)
     assert owner.get(f"{path}/due-erasures").json() == {"erasures": [], "nextCursor": None}
     clock(50)
+    school.patch("/draft", {"title": "A new school"})
     roof.patch("/draft", {"title": "A new roof"})
     found = owner.get(f"{path}/due-erasures").json()["erasures"]
-    assert [each["ticketId"] for each in found] == [well.id, school.id, roof.id]
+    assert [each["ticketId"] for each in found] == [roof.id, well.id, school.id]
+    assert found[1]["lastUsedAt"] < found[2]["lastUsedAt"] < found[0]["lastUsedAt"]
     for each in found:
         days_left = datetime.fromisoformat(each["erasedAfter"]) - datetime.fromisoformat(each["lastUsedAt"])
         # Its person first gets the notice of 14 days.
         assert timedelta(days=63, hours=23) < days_left <= timedelta(days=64, hours=1)
     first = owner.get(f"{path}/due-erasures?limit=2")
     following = owner.get(f"{path}/due-erasures", params={"limit": 2, "cursor": first.json()["nextCursor"]}).json()
-    assert ([each["ticketId"] for each in following["erasures"]], following["nextCursor"]) == ([roof.id], None)
+    assert ([each["ticketId"] for each in following["erasures"]], following["nextCursor"]) == ([school.id], None)
     page = browser.get("/desk/retention").text
-    assert re.findall(r'href="/desk/tickets/([0-9a-f-]{36})"', page) == [well.id, school.id, roof.id]
+    assert re.findall(r'href="/desk/tickets/([0-9a-f-]{36})"', page) == [roof.id, well.id, school.id]
     assert "A new roof" in page
+
+
+def test_a_page_looks_at_a_bounded_number_of_tickets_and_the_next_one_goes_on_behind_them(
+    owner: Client, path: str, clock: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("adapters.privacy.retention.BATCH", 2)
+    stories = [story(owner, f"Story {number}") for number in range(5)]
+    owner.patch(path, json={"retention": {"ticketDays": 60}})
+    clock(50)
+    pages: list[list[str]] = []
+    address = f"{path}/due-erasures?limit=100"
+    while address:
+        answer = owner.get(address)
+        pages.append([each["ticketId"] for each in answer.json()["erasures"]])
+        address = answer.links["next"]["url"] if answer.json()["nextCursor"] else ""
+    assert pages == [[each.id for each in some] for some in (stories[:2], stories[2:4], stories[4:])]
+
+
+def test_a_page_without_a_story_to_erase_leads_to_those_that_follow(
+    live: LiveService, owner: Client, browser: Client, path: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("adapters.privacy.retention.BATCH", 2)
+    stories = [story(owner, f"Story {number}") for number in range(3)]
+    owner.patch(path, json={"retention": {"ticketDays": 60}})
+    # 60 days less the 14 days of the notice.
+    clock = datetime.now(UTC) + 46 * DAY
+    monkeypatch.setattr(live.service.jobs.retention, "now", lambda: clock)
+    for used in stories[:2]:
+        used.patch("/draft", {"title": "Used again"})
+    page = browser.get("/desk/retention").text
+    assert "/desk/tickets/" not in page.partition("<main")[2]
+    assert "No story is erased" not in page
+    [following] = re.findall(r'rel="next" href="([^"]+)"', page)
+    assert f"/desk/tickets/{stories[2].id}" in browser.get(following.replace("&amp;", "&")).text
 
 
 def test_the_list_says_what_was_announced_and_the_worker_erases_what_it_says(
@@ -107,9 +143,8 @@ def test_the_list_says_what_was_announced_and_the_worker_erases_what_it_says(
     )
 
     def due() -> list[tuple[bool, datetime]]:
-        unused = retention.longest_unused(workspace, 10)
-        found = [retention.due_erasure(workspace, *each) for each in unused]
-        return [(each.is_announced, each.erased_after) for each in found if each]
+        found, _ = retention.due_erasures(workspace, 10)
+        return [(each.is_announced, each.erased_after) for each in found]
 
     assert due() == [(False, clock + 14 * DAY)]
     retention.run()
