@@ -32,6 +32,9 @@ from domain.values import Contact, ContactType
 LONGEST_KEY = 255
 # The messages without which a person cannot come in or prove a new contact.
 CODE_KINDS = frozenset({"access_code", "contact_code"})
+# The reminders to members, whose keys end with the id of the member. An index has the same condition.
+REMINDER_KINDS = frozenset({"dispute_due", "ticket_due"})
+OF_REMINDED_MEMBER = "kind IN ('dispute_due', 'ticket_due') AND right(key, 36) = %(member)s::text"
 # The purpose of the key that seals mails without a ticket.
 OUTBOX_KEY_PURPOSE = "outbox"
 
@@ -140,16 +143,20 @@ class Outbox:
 
     def erase(self, connection: Connection[TupleRow], ticket_id: UUID) -> None:
         """Delete every message of the ticket, and the files of those that were sent into our own folder."""
-        self._erase(connection, "ticket_id = %s", ticket_id)
+        self._erase(connection, "ticket_id = %(ticket)s", ticket=ticket_id)
 
     def erase_mails(self, connection: Connection[TupleRow], keys: Sequence[str]) -> None:
         """Do the same for the messages with these keys."""
-        self._erase(connection, "key = ANY(%s)", list(keys))
+        self._erase(connection, "key = ANY(%(keys)s)", keys=list(keys))
 
-    def _erase(self, connection: Connection[TupleRow], condition: str, value: object) -> None:
+    def erase_reminders(self, connection: Connection[TupleRow], member_id: UUID) -> None:
+        """Do the same for the reminders to this member."""
+        self._erase(connection, OF_REMINDED_MEMBER, member=member_id)
+
+    def _erase(self, connection: Connection[TupleRow], condition: str, **values: object) -> None:
         deleted = connection.execute(
             f"DELETE FROM outbox WHERE {condition} RETURNING id, key, channel".encode(),  # noqa: S608 (constants)
-            (value,),
+            values,
         ).fetchall()
         for id, key, channel in deleted:
             self.recall(id, key, channel)

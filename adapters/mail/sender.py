@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from adapters.mail.dead_mails import PERISHABLE
 from adapters.mail.messages import compose
-from adapters.mail.outbox import Outbox, QueuedMessage
+from adapters.mail.outbox import REMINDER_KINDS, Outbox, QueuedMessage
 from adapters.mail.transports import MailTransport
 from adapters.observability import counters, tracing
 from adapters.postgres.background import StepLoop
@@ -30,6 +30,9 @@ LONGEST_PAUSE_SECONDS = 3600
 MAX_ATTEMPTS = 60
 # A text message costs money, so none is sent with a code that has expired.
 PERISHABLE_SECONDS = 600
+
+# The key of a reminder ends with the id of the member.
+_REMINDED_MEMBER = "SELECT true FROM members WHERE member_id = substring(%s FROM '[0-9a-f-]{36}$')::uuid"
 
 logger = structlog.get_logger()
 
@@ -71,9 +74,12 @@ class MailSender(StepLoop):
         return bool(rows)
 
     def _send(self, queued: QueuedMessage, log: FilteringBoundLogger) -> str:
-        """Return the outcome: sent, again (later), dead, dropped (its ticket is erased), or unwanted."""
+        """Return the outcome: sent, again (later), dead, dropped (nobody may get it any more), or unwanted."""
         if queued.attempts > MAX_ATTEMPTS:
             return self._fail(queued, "every attempt broke off", log)
+        if self._is_for_former_member(queued):
+            self._delete(queued)
+            return "dropped"
         try:
             message = self._outbox.open(queued)
             if self._is_unwanted(message):
@@ -136,6 +142,11 @@ class MailSender(StepLoop):
     def _is_unwanted(self, message: Message) -> bool:
         with self._database.connection() as connection:
             return self._outbox.is_unwanted(connection, message)
+
+    def _is_for_former_member(self, queued: QueuedMessage) -> bool:
+        if queued.kind not in REMINDER_KINDS:
+            return False
+        return not self._database.rows(_REMINDED_MEMBER, (queued.key,))
 
     def _delete(self, queued: QueuedMessage) -> None:
         self._database.execute("DELETE FROM outbox WHERE id = %s", (queued.id,))

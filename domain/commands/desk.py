@@ -81,7 +81,7 @@ class DeskCommands:
             "due": desk.due_at.isoformat(),
             "page": f"{self.desk_url}/tickets/{ticket_id}",
         }
-        key = f"due:{ticket_id}:{int(desk.due_at.timestamp())}"
+        key = f"due:{ticket_id}:{int(desk.due_at.timestamp())}:{member.id}"
         mail = Mail("ticket_due", member.email, values, key, ticket_id)
         self._change(SYSTEM, ticket_id, lambda loaded: loaded.remind(SYSTEM, now), [mail])
 

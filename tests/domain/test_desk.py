@@ -173,6 +173,7 @@ def test_the_assignee_of_a_ticket_that_is_due_gets_one_mail():
         world.commands.desk.remind(TICKET, now)
     [mail] = world.desks.mails
     assert (mail.kind, mail.to, mail.ticket_id) == ("ticket_due", f"{GRACE}@example.com", TICKET)
+    assert mail.key == f"due:{TICKET}:{int(NOON.timestamp())}:{GRACE}"
     assert mail.values == {
         "name": "",
         "due": NOON.isoformat(),

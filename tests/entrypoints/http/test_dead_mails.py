@@ -11,7 +11,9 @@ import pytest
 
 from adapters.identity.session_openings import Audience
 from adapters.ids import uuid7
+from adapters.mail.dispute_reminders import DisputeReminders
 from domain.members import MemberRole
+from domain.organisations import PUBLIC_WORKSPACE
 from domain.ports import Mail
 from domain.values import Role
 from entrypoints.http.handlers.desk_mails import fault_of
@@ -19,6 +21,8 @@ from tests.client import Client, LiveService
 from tests.entrypoints.http.contract import pointers, problem
 from tests.entrypoints.http.test_desk_operators import browser_with_key
 from tests.entrypoints.http.test_desk_pages import browser_of
+from tests.entrypoints.http.test_disputes import disputed
+from tests.entrypoints.http.test_support import open_support_ticket
 from tests.fakes.mailbox import files
 from tests.members import joined_member, new_address
 
@@ -139,6 +143,77 @@ def test_a_workspace_sees_that_the_sign_in_code_of_a_member_did_not_arrive(live:
         assert (mail["id"], mail["kind"], mail["recipient"], mail["retryable"]) == (id, "member_code", None, False)
         problem(owner.post(f"/admin/dead-mails/{id}/retry", json={}), 409, "conflict")
         problem(stranger.post(f"/admin/dead-mails/{id}/retry", json={}), 404, "not-found")
+
+
+def assert_seen_and_retried_only_by(manager: Client, others: list[Client], id: str) -> None:
+    for other in others:
+        assert id not in {mail["id"] for mail in other.get("/admin/dead-mails?limit=100").json()["deadMails"]}
+        problem(other.post(f"/admin/dead-mails/{id}/retry", json={}), 404, "not-found")
+    assert id in {mail["id"] for mail in manager.get("/admin/dead-mails?limit=100").json()["deadMails"]}
+    assert manager.post(f"/admin/dead-mails/{id}/retry", json={}).status_code == 202
+
+
+def test_a_workspace_sees_that_the_reminder_of_a_dispute_did_not_arrive(live: LiveService):
+    ours, theirs = (f"w-{uuid7().hex[-12:]}" for _ in range(2))
+    with (
+        closing(joined_member(live, ours, MemberRole.ADMIN)) as manager,
+        closing(joined_member(live, theirs, MemberRole.OWNER)) as stranger,
+    ):
+        ticket = manager.open_ticket()
+        ticket.write_draft()
+        ticket.publish()
+        dispute = disputed(live, ticket, "needs_response", 1)
+        DisputeReminders(live.service.database, live.service.commands.disputes).run()
+        id = die(live, f"dispute_due:{dispute}:{manager.get('/api/me').json()['member']['id']}")
+        assert_seen_and_retried_only_by(manager, [stranger], id)
+
+
+@pytest.mark.parametrize("names_ticket", [True, False])
+def test_a_workspace_sees_that_an_answer_to_a_request_for_help_did_not_arrive(
+    live: LiveService, client: Client, admin: Client, *, names_ticket: bool
+):
+    ours, theirs = (f"w-{uuid7().hex[-12:]}" for _ in range(2))
+    with (
+        closing(joined_member(live, ours, MemberRole.ADMIN)) as manager,
+        closing(joined_member(live, theirs, MemberRole.OWNER)) as stranger,
+        closing(joined_member(live, PUBLIC_WORKSPACE, MemberRole.ADMIN)) as manager_of_public,
+    ):
+        about = {"ticketId": manager.open_ticket().id} if names_ticket else {}
+        asked = open_support_ticket(client, contact=new_address().value, **about)
+        replied = admin.post(f"/api/support/{asked['id']}/replies", json={"text": "We have mended it."})
+        id = die(live, f"support-reply:{replied.json()['replies'][-1]['id']}")
+        if names_ticket:
+            assert_seen_and_retried_only_by(manager, [stranger, manager_of_public], id)
+        else:
+            assert_seen_and_retried_only_by(manager_of_public, [stranger, manager], id)
+
+
+def test_an_answer_to_somebody_without_a_story_is_shown_without_a_link_to_one(
+    live: LiveService, client: Client, admin: Client
+):
+    workspace, email = f"w-{uuid7().hex[-12:]}", new_address()
+    with closing(joined_member(live, workspace, MemberRole.OWNER, email)) as owner:
+        about = owner.open_ticket().id
+    asked = open_support_ticket(client, contact=new_address().value, ticketId=about)
+    replied = admin.post(f"/api/support/{asked['id']}/replies", json={"text": "We have mended it."})
+    id = die(live, f"support-reply:{replied.json()['replies'][-1]['id']}")
+    assert listed(admin, id)["ticketId"] is None
+    with closing(browser_of(live, email)) as browser:
+        page = browser.get("/desk/mails").text
+        assert (id in page, asked["id"] in page) == (True, False)
+
+
+def test_an_answer_to_the_holder_of_a_story_belongs_to_the_workspace_of_the_story(live: LiveService, admin: Client):
+    ours = f"w-{uuid7().hex[-12:]}"
+    with (
+        closing(joined_member(live, ours, MemberRole.ADMIN)) as manager,
+        closing(joined_member(live, PUBLIC_WORKSPACE, MemberRole.ADMIN)) as manager_of_public,
+    ):
+        ticket = manager.open_ticket(contactValue=new_address().value)
+        asked = open_support_ticket(ticket.http, ticketId=ticket.id)
+        replied = admin.post(f"/api/support/{asked['id']}/replies", json={"text": "We have mended it."})
+        id = die(live, f"support-reply:{replied.json()['replies'][-1]['id']}")
+        assert_seen_and_retried_only_by(manager, [manager_of_public], id)
 
 
 def test_managers_send_a_dead_mail_again_on_its_page_and_learn_why_it_failed(live: LiveService):

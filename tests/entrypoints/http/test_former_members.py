@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from psycopg import connect
 
 from adapters.event_store.history import ERASED
 from adapters.ids import uuid7
+from adapters.mail.dispute_reminders import DisputeReminders
+from adapters.mail.due_reminders import DueReminders
+from adapters.mail.outbox import OF_REMINDED_MEMBER
+from adapters.privacy.former_members import FORGET_ADDRESSES
 from adapters.proof import audit
 from domain.members import MemberRole
 from domain.values import Contact, Role
@@ -17,6 +22,7 @@ from domain.workspaces import workspace_stream
 from tests.client import Client, LiveService, eventually
 from tests.entrypoints.http.contract import problem
 from tests.entrypoints.http.test_desk_pages import browser_of
+from tests.entrypoints.http.test_disputes import disputed
 from tests.fakes.mailbox import files
 from tests.members import joined_member, new_address
 
@@ -115,6 +121,94 @@ def test_the_mail_of_the_invitation_is_deleted(live: LiveService, owner: Client,
     owner.delete(f"{place}/invitations/{invited}")
     assert owner.delete(f"{place}/members/{invited}/personal-data").status_code == 204
     assert not files(live.settings.outbox, email.value)
+
+
+@pytest.fixture
+def reminded_id(live: LiveService, owner: Client, workspace: str, address: Contact) -> str:
+    """Return the id of an admin who was sent an invitation, and to whom two kinds of reminders are queued."""
+    with joined_member(live, workspace, MemberRole.ADMIN, address) as admin:
+        id = str(admin.get("/api/me").json()["member"]["id"])
+    ticket = owner.open_ticket()
+    ticket.write_draft()
+    ticket.publish()
+    disputed(live, ticket, "needs_response", 1)
+    noted = owner.patch(f"{ticket.path}/desk", json={"assignee": id, "dueAt": "2026-01-01T00:00:00Z"})
+    assert noted.status_code == 200
+    live.service.mail.sender.run_all()
+    DisputeReminders(live.service.database, live.service.commands.disputes).run()
+    DueReminders(live.service.database, live.service.commands.desk).run()
+    assert kinds_to(live, id) == ["dispute_due", "ticket_due"]
+    return id
+
+
+def kinds_to(live: LiveService, member_id: str) -> list[str]:
+    """Return the kinds of the reminders to this member that the outbox has, sent or not."""
+    queued = "SELECT kind FROM outbox WHERE key LIKE %s AND kind <> 'invitation' ORDER BY kind"
+    return [kind for (kind,) in live.service.database.rows(queued, (f"%:{member_id}",))]
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_the_reminders_to_the_member_are_deleted(
+    live: LiveService,
+    owner: Client,
+    owner_address: Contact,
+    address: Contact,
+    place: str,
+    reminded_id: str,
+    *,
+    is_sent: bool,
+):
+    if is_sent:
+        live.service.mail.sender.run_all()
+    assert len(files(live.settings.outbox, address.value)) == (3 if is_sent else 1)
+    assert owner.delete(removed(owner, place, reminded_id)).status_code == 204
+    assert kinds_to(live, reminded_id) == []
+    live.service.mail.sender.run_all()
+    assert not files(live.settings.outbox, address.value)
+    # The invitation of the other manager and the reminder stay.
+    assert len(files(live.settings.outbox, owner_address.value)) == 2
+
+
+def test_reminders_are_not_sent_to_somebody_who_was_removed_meanwhile(
+    live: LiveService, owner: Client, address: Contact, place: str, reminded_id: str
+):
+    removed(owner, place, reminded_id)
+    invitation = files(live.settings.outbox, address.value)
+    live.service.mail.sender.run_all()
+    assert files(live.settings.outbox, address.value) == invitation
+    assert kinds_to(live, reminded_id) == []
+
+
+def test_the_acts_and_the_reminders_of_a_member_are_found_by_indexes(live: LiveService, workspace: str):
+    """The erasure has the lock of the event log, so it must not read the whole access log or the whole outbox."""
+    statements = (
+        (FORGET_ADDRESSES, "access_log_of_member", "Index Cond: ((workspace = "),
+        (
+            f"DELETE FROM outbox WHERE {OF_REMINDED_MEMBER}",
+            "outbox_of_reminded_member",
+            'Index Cond: ("right"(key, 36) = ',
+        ),
+    )
+    with connect(live.service.database.url) as connection:
+        # Enough rows, with statistics, that the plan does not depend on other tests.
+        connection.execute(
+            "INSERT INTO access_log_details"
+            " SELECT -n, now(), %s, gen_random_uuid(), 'a' FROM generate_series(1, 5000) n",
+            (workspace,),
+        )
+        connection.execute(
+            "INSERT INTO outbox (id, key, kind, sealed, state) SELECT gen_random_uuid(),"
+            " 'due:' || gen_random_uuid(), 'ticket_due', '', 'sent' FROM generate_series(1, 5000)"
+        )
+        connection.execute("ANALYZE access_log_details")
+        connection.execute("ANALYZE outbox")
+        for statement, index, condition in statements:
+            values = {"workspace": workspace, "member": uuid7()}
+            lines = connection.execute(f"EXPLAIN {statement}".encode(), values).fetchall()
+            plan = " ".join(str(line) for (line,) in lines)
+            assert index in plan
+            assert condition in plan
+        connection.rollback()
 
 
 def test_a_member_must_be_removed_first_and_admins_erase_no_owners(
