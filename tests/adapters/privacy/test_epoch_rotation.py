@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,12 +102,14 @@ class Attacker:
         return self._texts(stream, rb"sealed:donation:%s:[0-9]+:" + field + rb":[\w=-]+", epoch_keys)
 
     def _texts(self, owner: UUID, pattern: bytes, epoch_keys: dict[str, bytes]) -> set[str]:
-        found = set()
+        found: set[str] = set()
         envelopes = {match for file in self.files for match in re.findall(pattern % str(owner).encode(), file)}
         for key in self._ticket_keys(owner, epoch_keys):
             cipher = FieldCipher(_FoundKey(key))  # type: ignore[arg-type]
             for envelope in envelopes:
-                found.add(cipher.open(owner, envelope.decode()))
+                # The border of a page of the write-ahead log may cut an envelope off.
+                with suppress(DecryptionError):
+                    found.add(cipher.open(owner, envelope.decode()))
         return found
 
     def _ticket_keys(self, ticket: UUID, epoch_keys: dict[str, bytes]) -> Iterator[bytes]:
