@@ -74,7 +74,7 @@ class MemberPage(ResponseBody):
 
 
 class FormerMemberView(ResponseBody):
-    """Somebody who was a member or was invited. The address and the name are null once they are erased."""
+    """A former member or a revoked invitation. The address and the name are null once they are erased."""
 
     id: UUID
     email: str | None

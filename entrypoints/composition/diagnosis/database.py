@@ -1,4 +1,4 @@
-"""Checks of the database and of what is in it."""
+"""Checks of the database and of its contents."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -38,7 +38,7 @@ class DeskDeadLetterHandlers:
         return self._page(call)
 
     def retry(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Have the event applied again; it counts in spite of what is wrong if the form accepts and confirms that."""
+        """Have the event applied again, and accept its fault if the form confirms that."""
         form = form_fields(call.raw_body)
         accept = form.get("do") == "accept"
         call.query = QueryParams({"cursor": form["cursor"]} if form.get("cursor") else {})

@@ -65,7 +65,7 @@ class DeskTicketHandlers:
     desk: Desk
 
     def show_list(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Show the tickets that the filters leave, or the workspaces to somebody who works in none yet.
+        """Show the tickets that match the filters. A person without a workspace is led to the choice of workspaces.
 
         Operators of the installation are led to the first part of the desk that they use.
         """

@@ -29,7 +29,7 @@ from projections.model import Row
 
 @dataclass(frozen=True)
 class HelpPageHandlers:
-    """Only requests from somebody who belongs to the ticket are shown: a stranger may have named it in another."""
+    """The pages show only requests that were made with access to the ticket, because strangers may name any ticket."""
 
     desk: SupportDesk
     support: SupportHandlers
