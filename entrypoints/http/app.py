@@ -1,4 +1,4 @@
-"""The ASGI application: the routes of the operation table, behind the middleware in the order that requests pass it."""
+"""The ASGI application: the paths of the operation table, behind the middleware in the order that requests pass it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from adapters import ids
@@ -36,6 +36,7 @@ from entrypoints.http.operations import Answer, Call, Operation, RateLimit, bind
 from entrypoints.http.pages import PAGES
 from entrypoints.http.problems import Problem
 from entrypoints.http.query import refuse_unknown_parameters
+from entrypoints.http.routing import PathRouter
 from entrypoints.http.table import OPERATIONS
 from entrypoints.http.threads import UPLOAD_THREADS, Threads
 from projections import ticket_status
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from entrypoints.composition.service import Service
 
 
-# The paths that clients poll come first, because Starlette tries the routes in order.
-POLLED = ("/api/tickets/{ticket_id}/status", "/api/tickets/{ticket_id}/donations/total")
 NO_QUERY = QueryParams()
 
 
@@ -137,26 +136,21 @@ def application(
     operations_by_path: dict[str, list[Operation]] = {}
     for operation in bind(operations, handlers(service, openapi_document, {one.path for one in operations})):
         operations_by_path.setdefault(operation.path, []).append(operation)
-    routes = [
-        Route(
-            path,
-            Endpoint(
-                path_operations,
-                new_call,
-                check,
-                handle,
-                require_access,
-                refuse_webhook,
-                threads,
-                upload_threads,
-                service.content.upload_space,
-            ),
+    endpoints = {
+        path: Endpoint(
+            path_operations,
+            new_call,
+            check,
+            handle,
+            require_access,
+            refuse_webhook,
+            threads,
+            upload_threads,
+            service.content.upload_space,
         )
         for path, path_operations in operations_by_path.items()
-    ]
-    routes.sort(key=lambda route: route.path not in POLLED)
-    # A path with a trailing slash is another path: a redirect would contain the Host header, which the client chooses.
-    app: ASGIApp = Router([*routes, *other_routes], redirect_slashes=False)
+    }
+    app: ASGIApp = PathRouter(endpoints, other_routes)
     for layer in reversed(middleware):
         app = layer(app)
     return app

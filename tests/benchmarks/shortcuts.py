@@ -1,16 +1,23 @@
-"""Measures our thread pool and rate-limit counter against the libraries': python -m tests.benchmarks.shortcuts"""
+"""Measures our thread pool, rate-limit counter and routing against the libraries'.
+
+python -m tests.benchmarks.shortcuts
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Match, Route
 
 from entrypoints.http.fixed_window import FixedWindows
+from entrypoints.http.routing import Paths
+from entrypoints.http.table import OPERATIONS
 from entrypoints.http.threads import Threads
 
 CALLERS = 32
@@ -43,12 +50,36 @@ def _count_calls(limiter: FixedWindows | FixedWindowRateLimiter) -> float:
     return used / PACED_CALLS * 1e6
 
 
+def _find_paths(find: Callable[[str], object]) -> float:
+    """Return the CPU microseconds of finding a path, on average over all paths."""
+    paths = [operation.path.replace("{", "").replace("}", "") for operation in OPERATIONS]
+    started = time.process_time()
+    for path in paths:
+        assert find(path) is not None
+    return (time.process_time() - started) / len(paths) * 1e6
+
+
+def _starlettes_find() -> Callable[[str], object]:
+    """Return the loop of Starlette's router."""
+    routes = [Route(path, object()) for path in dict.fromkeys(operation.path for operation in OPERATIONS)]  # type: ignore[arg-type]
+
+    def find(path: str) -> Route | None:
+        scope = {"type": "http", "method": "GET", "path": path}
+        return next((route for route in routes if route.matches(scope)[0] is Match.FULL), None)
+
+    return find
+
+
 def main() -> None:
     ours = min(asyncio.run(_run_calls(Threads().run)) for _ in range(ROUNDS))
     framework = min(asyncio.run(_run_calls(run_in_threadpool)) for _ in range(ROUNDS))
     print(f"a call in a thread    ours {ours:6.1f} us   Starlette's {framework:6.1f} us")
     ours, library = _count_calls(FixedWindows()), _count_calls(FixedWindowRateLimiter(MemoryStorage()))
     print(f"a counted call        ours {ours:6.1f} us   the library's {library:6.1f} us")
+    our_paths, starlettes_find = Paths({operation.path: operation for operation in OPERATIONS}), _starlettes_find()
+    ours = min(_find_paths(our_paths.find) for _ in range(ROUNDS))
+    framework = min(_find_paths(starlettes_find) for _ in range(ROUNDS))
+    print(f"a path                ours {ours:6.1f} us   Starlette's {framework:6.1f} us")
 
 
 if __name__ == "__main__":
