@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.encryption.keyring import NONCE_BYTES, DecryptionError
-from adapters.encryption.ticket_keys import TicketKeys, books_of
+from adapters.encryption.ticket_keys import TicketKeys, WrappedKey, books_of
 from domain.personal import SealedFor
 
 _MARK = "sealed"
@@ -45,8 +45,12 @@ class FieldCipher:
         self._keys = keys
 
     def create_key(self, owner: UUID) -> None:
-        """Give a new donation its key before it is needed."""
+        """Store the key of a new donation, which its first event needs."""
         self._keys.create(owner)
+
+    def new_key(self, owner: UUID) -> WrappedKey:
+        """Return the key of a new donation, which is to be stored with its first event."""
+        return self._keys.new(owner)
 
     def preload(self, envelopes: Iterable[str]) -> None:
         """Read the keys of many donations' envelopes in one query, so that each is opened from memory."""

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from psycopg import Cursor
@@ -33,6 +34,13 @@ LOADS = 3
 def books_of(stream: UUID) -> UUID:
     """Return where the second key of a donation is: that of facts which the law asks to keep of a forgotten donor."""
     return uuid5(stream, "books")
+
+
+class WrappedKey(NamedTuple):
+    """A new key as it is stored, and the name of the master key that wrapped it."""
+
+    wrapped: bytes
+    wrapped_by: str
 
 
 class KeyDestroyed(NotFoundError):
@@ -121,9 +129,16 @@ class TicketKeys:
         key = os.urandom(32)
         inserted = self._database.execute(
             "INSERT INTO ticket_keys (ticket_id, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            (owner, self._keyring.seal(key, owner.bytes), self._keyring.current),
+            (owner, *self._wrap(key, owner)),
         )
         return key if inserted else None
+
+    def new(self, owner: UUID) -> WrappedKey:
+        """Return a new key for an owner, which the caller stores unless the owner has one."""
+        return self._wrap(os.urandom(32), owner)
+
+    def _wrap(self, key: bytes, owner: UUID) -> WrappedKey:
+        return WrappedKey(self._keyring.seal(key, owner.bytes), self._keyring.current)
 
     def destroy(self, ticket: UUID) -> None:
         """Destroy the ticket's key: in this process at once, in others within CACHE_SECONDS.

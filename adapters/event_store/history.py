@@ -32,7 +32,7 @@ from domain.lifecycle import requested_step
 from domain.personal import SealedFor
 from domain.ports import Message
 from domain.tickets import RecordingTicket
-from domain.values import Step
+from domain.values import GiftWords, Step
 
 T = TypeVar("T")
 
@@ -61,14 +61,20 @@ class SealingMapper(Mapper[UUID]):
             context = FieldContext(event.originator_id, event.originator_version, event.TOPIC, field)
             return self._cipher.seal(event.ticket, context, text, owner=owner, new_ticket=event.makes_key)
 
+        new_key = None
         if isinstance(event, CheckoutRequested):
-            self._cipher.create_key(event.originator_id)
+            if event.words == GiftWords():
+                new_key = self._cipher.new_key(event.originator_id)
+            else:
+                # The key seals the words, so it must be the one that the donation keeps.
+                self._cipher.create_key(event.originator_id)
         return NewEntry(
             originator_id=event.originator_id,
             originator_version=event.originator_version,
             topic=event.TOPIC,
             state=codec.encode(event, seal),
             ticket=event.ticket,
+            new_key=new_key,
         )
 
     def preload_keys(self, owners: Collection[UUID]) -> None:
@@ -236,8 +242,10 @@ class Streams:
         # Only events with effects need a transaction of their own; all others share one in the group commit.
         has_effects = steps or event_effects or (events and mails)
         with tracing.span("append") as span:
-            recorded = self._history.events.put(events, effects=effects if has_effects else None, lock=lock)
-            positions = [recorded_event.notification.id for recorded_event in recorded]
+            entries = [self._history.mapper.to_stored_event(event) for event in events]
+            positions = self._history.recorder.insert_events(
+                entries, effects=effects if has_effects else None, lock=lock
+            )
             if positions:
                 _add_to_log_and_span(span, events, positions)
         if positions:

@@ -15,6 +15,7 @@ from eventsourcing.persistence import Notification, StoredEvent
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
+from adapters.encryption.ticket_keys import WrappedKey
 from adapters.event_store import codec
 from adapters.postgres.database import Database
 from adapters.postgres.group_commit import GroupCommit
@@ -24,10 +25,14 @@ from domain.events import TicketEvent
 
 @dataclass(frozen=True)
 class NewEntry(StoredEvent):
-    """One event to be appended; the personal texts in its `state` are sealed."""
+    """One event to be appended; the personal texts in its `state` are sealed.
+
+    `new_key` is stored for the event's stream, unless the stream has a key.
+    """
 
     originator_id: UUID
     ticket: UUID
+    new_key: WrappedKey | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,12 @@ _LAST_POSITION = 2**63 - 1
 Effects = Callable[[Cursor[TupleRow]], None]
 
 _APPEND = "SELECT append_events(%b::integer[], %b::uuid[], %b::integer[], %b::text[], %b::uuid[], %b::bytea[])"
+_APPEND_WITH_KEYS = f"""
+WITH keys AS (
+    INSERT INTO ticket_keys (ticket_id, wrapped, wrapped_by)
+    SELECT * FROM unnest(%b::uuid[], %b::bytea[], %b::text[]) ON CONFLICT DO NOTHING
+) {_APPEND}
+"""  # noqa: S608 - a constant
 _COLUMNS = "stream, version, topic, state, position, ticket, recorded_at, hash"
 
 
@@ -67,9 +78,11 @@ def append(cursor: Cursor[TupleRow], groups: Sequence[Sequence[NewEntry]]) -> li
     Return the positions of each group's events, or None for a group with a version that exists already.
     """
     entries = [(number, entry) for number, group in enumerate(groups) for entry in group]
+    keys = [(entry.originator_id, *entry.new_key) for _, entry in entries if entry.new_key is not None]
     cursor.execute(
-        _APPEND,
+        _APPEND_WITH_KEYS if keys else _APPEND,
         (
+            *map(list, zip(*keys, strict=True)),
             [number for number, _ in entries],
             [entry.originator_id for _, entry in entries],
             [entry.originator_version for _, entry in entries],

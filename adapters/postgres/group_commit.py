@@ -37,11 +37,20 @@ def _outcomes(
         return [outcome for item in items for outcome in _outcomes(process, [item])]
 
 
-@dataclass
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclass(slots=True)
 class _Submission(Generic[Item, Result]):
+    """An item with its outcome. Its caller waits for `turn`, which is released once: to finish it or to let it lead."""
+
     item: Item
     weight: int
-    signal: threading.Event = field(default_factory=threading.Event)
+    # A lock costs a small part of an Event, which is a lock and a condition with a second lock.
+    turn: threading.Lock = field(default_factory=_locked)
     finished: bool = False
     result: Result | None = None
     error: BaseException | None = None
@@ -74,7 +83,7 @@ class GroupCommit(Generic[Item, Result]):
             self._queue.append(submission)
             leads, self._has_leader = not self._has_leader, True
         if not leads:
-            submission.signal.wait()
+            submission.turn.acquire()
         if not submission.finished:
             self._lead()
         if submission.error is not None:
@@ -90,12 +99,14 @@ class GroupCommit(Generic[Item, Result]):
         finally:
             with self._lock:
                 if self._queue:
-                    self._queue[0].signal.set()
+                    self._queue[0].turn.release()
                 else:
                     self._has_leader = False
-            for submission in batch:
+            leader, *others = batch
+            leader.finished = True
+            for submission in others:
                 submission.finished = True
-                submission.signal.set()
+                submission.turn.release()
 
     def _next_batch(self) -> list[_Submission[Item, Result]]:
         batch = [self._queue.popleft()]

@@ -17,13 +17,15 @@ from domain.errors import AlreadyProcessing, NotFoundError, RefusedError, StaleV
 from domain.events import PaymentReceived
 from domain.ports import Donations, Tickets
 from domain.tickets import NewTicket, RecordingTicket
-from domain.values import Actor, Money, Role, StripeReport
+from domain.values import Actor, GiftWords, Money, Role, StripeReport
 from tests.domain.facts import AUDIO, CONTACT, HOLDER, RECORDING, SOUND
 from tests.fakes.databases import LosingDatabase
 from tests.fakes.entries import STATE, entries, entry
 from tests.fakes.requests import TicketRequest, histories
 from tests.fakes.stores import MemoryDonations, MemoryTickets
 from tests.stores import Stores
+
+NO_WORDS = GiftWords()
 
 
 @pytest.fixture
@@ -134,6 +136,32 @@ def test_donations_do_not_change_the_version_of_their_ticket(ports: tuple[Ticket
     assert (donations.get(ada, gift).gift.paid, donations.get(ada, gift).version) == (5_000, 2)
     assert donations.get(ada, gift).description == "For the roof"
     assert tickets.get(ada).version == 1
+
+
+# The key of a donation. `Stores(database).keys` has cached none.
+
+
+def requested(ada: UUID, words: GiftWords = NO_WORDS) -> Donation:
+    return Donation.request_checkout(HOLDER, ada, uuid4(), Money(5_000, "USD"), None, words=words)
+
+
+def test_a_donation_is_stored_with_its_key_which_it_keeps_when_it_is_added_again(database: Database, stores: Stores):
+    donation = requested(uuid4())
+    stores.donations.add(donation)
+    key = Stores(database).keys.get(donation.id)
+    stores.donations.add(
+        Donation.request_checkout(HOLDER, donation.ticket_id, donation.donation_id, Money(1, "USD"), None)
+    )
+    assert Stores(database).keys.get(donation.id) == key
+
+
+def test_words_are_sealed_with_the_key_that_the_donation_has(database: Database, stores: Stores):
+    ada = uuid4()
+    stores.tickets.add(ticket(ada))
+    donation = requested(ada, GiftWords("Grace", "Get well soon", True))
+    stores.keys.create(donation.id)
+    Stores(database).donations.add(donation)
+    assert Stores(database).donations.get(ada, donation.donation_id).words == donation.words
 
 
 # Concurrent changes, which the fakes do not support.
