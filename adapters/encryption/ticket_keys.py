@@ -43,6 +43,11 @@ class WrappedKey(NamedTuple):
     wrapped_by: str
 
 
+def both(ticket_key: bytes, donation_key: bytes) -> bytes:
+    """Return the key of texts that are unreadable once either of these keys is destroyed."""
+    return hashlib.sha256(b"both keys" + ticket_key + donation_key).digest()
+
+
 class KeyDestroyed(NotFoundError):
     """The key was destroyed because its person was erased, or its donor forgotten."""
 
@@ -69,33 +74,39 @@ class TicketKeys:
 
     def get_both(self, ticket: UUID, stream: UUID, *, create: bool = False) -> bytes:
         """Return the key of texts that are unreadable once the ticket's person or the donor is erased."""
-        keys = self.get(ticket), self.get(stream, create=create)
-        return hashlib.sha256(b"both keys" + b"".join(keys)).digest()
+        return both(self.get(ticket), self.get(stream, create=create))
 
-    def has(self, owner: UUID) -> bool:
-        """Return False if the owner never had a key; KeyDestroyed if it was destroyed."""
+    def get_all(self, owners: Collection[UUID]) -> dict[UUID, bytes | None]:
+        """Return the keys of those owners that ever had one, None for a destroyed one; one query reads them all."""
+        now = time.monotonic()
+        with self._lock:
+            keys: dict[UUID, bytes | None] = {
+                id: cached[1] for id in owners if (cached := self._cache.get(id)) and cached[0] > now
+            }
+        if not (missing := [id for id in owners if id not in keys]):
+            return keys
+        rows = self._database.rows("SELECT ticket_id, wrapped FROM ticket_keys WHERE ticket_id = ANY(%b)", (missing,))
+        for owner, wrapped in rows:
+            key = None
+            with suppress(KeyDestroyed):
+                key = self._opened(owner, bytes(wrapped))
+            keys[owner] = key
+        return keys
+
+    def _opened(self, owner: UUID, wrapped: bytes) -> bytes:
+        if not wrapped:
+            raise KeyDestroyed("There is no key for this ticket.")
         try:
-            self.get(owner)
-        except KeyDestroyed:
-            raise
-        except NotFoundError:
-            return False
-        return True
+            key = self._keyring.open(wrapped, owner.bytes)
+        except EpochKeyMissingError:
+            # The epoch may have ended since the row was read.
+            return self.get(owner)
+        self._remember(owner, key)
+        return key
 
     def preload(self, owners: Collection[UUID]) -> None:
         """Read the keys of many owners in one query, so that `get` finds them in memory for some seconds."""
-        now = time.monotonic()
-        with self._lock:
-            missing = [id for id in owners if (cached := self._cache.get(id)) is None or cached[0] <= now]
-        if len(missing) < 2:
-            return
-        rows = self._database.rows(
-            "SELECT ticket_id, wrapped FROM ticket_keys WHERE ticket_id = ANY(%s) AND wrapped <> ''", (missing,)
-        )
-        for owner, wrapped in rows:
-            # The epoch may have ended since the row was read; `get` reads it again.
-            with suppress(EpochKeyMissingError):
-                self._remember(owner, self._keyring.open(bytes(wrapped), owner.bytes))
+        self.get_all(owners)
 
     def _remember(self, owner: UUID, key: bytes) -> None:
         with self._lock:

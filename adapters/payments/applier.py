@@ -7,7 +7,7 @@ delivered or a process is killed.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,7 @@ from adapters.payments.stripe_objects import DonationKey, MalformedObject
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
-from domain.donations import Donation, donation_stream
+from domain.donations import Donation
 from domain.errors import NotFoundError, UnavailableError
 from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived
 from domain.values import Donor
@@ -169,7 +169,7 @@ class Applier:
         # Another process wrote to these donations meanwhile: their rows stay as they are and are due again at once.
         contended = {key for key, positions in zip(entries, results, strict=True) if positions is None}
         finished = [row for row in rows if row.donation_key not in contended]
-        self._finish(cursor, finished)
+        self._finish(cursor, finished, donations)
         if ignored_ids:
             self._inbox.add_retrievals(cursor, dict.fromkeys(sorted(ignored_ids), int(time.time())), repeat=True)
         positions = [position for recorded in results if recorded for position in recorded]
@@ -205,9 +205,7 @@ class Applier:
 
     def _load(self, cursor: Cursor[TupleRow], keys: Iterable[DonationKey]) -> dict[DonationKey, Donation]:
         """Return those of the donations that exist."""
-        keys = set(keys)
-        self._mapper.preload_keys({id for key in keys for id in (key[0], donation_stream(*key))})
-        recorded = load_donations(cursor.connection, keys, self._mapper.to_domain_event)
+        recorded = load_donations(cursor.connection, set(keys), self._mapper)
         return {key: each.donation for key, each in recorded.items()}
 
     def _decide(
@@ -233,11 +231,22 @@ class Applier:
         fields: dict[str, Any] = vars(event) | {"donor": Donor(country=event.donor.country)}
         return self._mapper.to_stored_event(type(event)(**fields))
 
-    def _finish(self, cursor: Cursor[TupleRow], rows: Sequence[InboxRow]) -> None:
+    def _finish(
+        self, cursor: Cursor[TupleRow], rows: Sequence[InboxRow], donations: Mapping[DonationKey, Donation]
+    ) -> None:
         """Store the rows' new states and bodies, and request the objects that they name but do not contain."""
+        owners = [_owners(row, donations) for row in rows]
+        ids = {id for row_owners in owners for id in row_owners if id}
+        unfinished = {
+            id
+            for row, row_owners in zip(rows, owners, strict=True)
+            if row.state in UNFINISHED_STATES
+            for id in row_owners
+            if id
+        }
         # No key is destroyed until the commit, because this transaction holds the applier's lock.
-        destroyed = self._inbox.destroyed_keys(cursor, {id for row in rows for id in _owners_of_unfinished(row)})
-        resealed = [self._reseal(row, destroyed) for row in rows]
+        keys = self._inbox.keys_of(cursor, ids, unfinished)
+        resealed = [self._reseal(row, *row_owners, keys) for row, row_owners in zip(rows, owners, strict=True)]
         cursor.execute(
             _FINISH,
             (
@@ -255,23 +264,21 @@ class Applier:
         if times := {id: row.stripe_created for row in rows for id in sorted(row.missing_ids)}:
             self._inbox.add_retrievals(cursor, times)
 
-    def _reseal(self, row: InboxRow, destroyed: set[UUID]) -> SealedBody:
-        ticket_id, stream = row.ticket_id, None
-        if row.donation_key:
-            ticket_id, stream = row.donation_key[0], donation_stream(*row.donation_key)
+    def _reseal(
+        self, row: InboxRow, ticket_id: UUID | None, stream: UUID | None, keys: Mapping[UUID, bytes | None]
+    ) -> SealedBody:
         if not row.body:
             return SealedBody(ticket_id, None, b"")
-        return self._inbox.reseal_body(row.event_id, row.state, row.body, ticket_id, stream, destroyed)
+        return self._inbox.reseal_body(row.event_id, row.state, row.body, ticket_id, stream, keys)
 
 
-def _owners_of_unfinished(row: InboxRow) -> Iterator[UUID]:
-    """Yield the ticket and the donation's stream whose keys decide about the body of an event still to be applied."""
-    if row.state in UNFINISHED_STATES:
-        if row.donation_key:
-            yield row.donation_key[0]
-            yield donation_stream(*row.donation_key)
-        elif ticket_id := row.ticket_id or ticket_in_metadata(row.body):
-            yield ticket_id
+def _owners(row: InboxRow, donations: Mapping[DonationKey, Donation]) -> tuple[UUID | None, UUID | None]:
+    """Return the ticket and the donation's stream whose keys decide about the row's body."""
+    if row.donation_key:
+        return row.donation_key[0], donations[row.donation_key].id
+    if row.ticket_id is None and row.state in UNFINISHED_STATES:
+        return ticket_in_metadata(row.body), None
+    return row.ticket_id, None
 
 
 def _report(position: int | None, rows: Sequence[InboxRow]) -> None:

@@ -21,7 +21,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.encryption.keyring import NONCE_BYTES, Keyring
-from adapters.encryption.ticket_keys import KeyDestroyed, TicketKeys
+from adapters.encryption.ticket_keys import TicketKeys, both
 from adapters.payments import redaction
 from adapters.payments.parsed_events import ONLY_LINKS_FIELD, PENDING_TYPE, RETRIEVED_TYPE
 from adapters.payments.stripe_objects import StripeDict
@@ -199,9 +199,14 @@ class Inbox:
     def _key(self, ticket_id: UUID, donation_stream: UUID | None) -> bytes:
         return self._keys.get(ticket_id) if donation_stream is None else self._keys.get_both(ticket_id, donation_stream)
 
-    def destroyed_keys(self, cursor: Cursor[TupleRow], owners: Collection[UUID]) -> set[UUID]:
-        """Return the tickets and streams whose key is destroyed, although this process may still cache it."""
-        return self._keys.destroyed_in(cursor, owners)
+    def keys_of(
+        self, cursor: Cursor[TupleRow], owners: Collection[UUID], unfinished: Collection[UUID]
+    ) -> dict[UUID, bytes | None]:
+        """Return the keys of those tickets and streams that ever had one, None for a destroyed one.
+
+        This process may still cache keys that were destroyed. For those of `unfinished` the database decides.
+        """
+        return self._keys.get_all(owners) | dict.fromkeys(self._keys.destroyed_in(cursor, unfinished))
 
     def reseal_body(
         self,
@@ -209,14 +214,13 @@ class Inbox:
         state: str,
         body: bytes,
         ticket_id: UUID | None,
-        donation_stream: UUID | None = None,
-        destroyed: Collection[UUID] = (),
+        donation_stream: UUID | None,
+        keys: Mapping[UUID, bytes | None],
     ) -> SealedBody:
-        """Seal the body of an event that gets this state.
+        """Seal the body of an event that gets this state with those of `keys` that the ticket and the donation have.
 
         An ignored event keeps no body. An event about an erased person or a forgotten donor keeps none either, unless
-        it is held or dead: then it keeps the fields that the ledger reads. Keys in `destroyed` are not used, even if
-        they are cached.
+        it is held or dead: then it keeps the fields that the ledger reads.
         """
         if state == "ignored":
             return SealedBody(None, None, b"")
@@ -224,23 +228,19 @@ class Inbox:
         if is_unfinished and redaction.without_personal_data(body) == body:
             # Nothing in it is personal, and it must stay readable when the ticket's key is destroyed.
             return self._sealed_by_inbox(id, body)
-        ticket_id = ticket_id or (redaction.ticket_in_metadata(body) if is_unfinished else None)
-        if ticket_id is None:
+        if ticket_id is None or ticket_id not in keys:
+            # Metadata that names it belongs to another service on the same Stripe account and only looks like ours.
             return self._sealed_by_inbox(id, body)
-        try:
-            if ticket_id in destroyed or donation_stream in destroyed:
-                raise KeyDestroyed
-            # What is still to be applied must stay readable when the donor is forgotten.
-            if is_unfinished or (donation_stream is not None and not self._keys.has(donation_stream)):
-                donation_stream = None
-            key = self._key(ticket_id, donation_stream)
-        except KeyDestroyed:
+        key, donation_key = keys[ticket_id], keys.get(donation_stream, b"") if donation_stream else b""
+        if key is None or donation_key is None:
             if is_unfinished:
                 return self._sealed_by_inbox(id, redaction.without_personal_data(body))
             return SealedBody(ticket_id, None, b"")
-        except NotFoundError:
-            # The metadata belongs to another service on the same Stripe account and only looks like ours.
-            return self._sealed_by_inbox(id, body)
+        # What is still to be applied must stay readable when the donor is forgotten.
+        if is_unfinished or not donation_key:
+            donation_stream = None
+        else:
+            key = both(key, donation_key)
         nonce = os.urandom(NONCE_BYTES)
         return SealedBody(ticket_id, donation_stream, nonce + AESGCM(key).encrypt(nonce, body, id.encode()))
 

@@ -1,6 +1,6 @@
 """Loads many donations from the event log with one query."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,10 +8,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.event_store import log as event_log
+from adapters.event_store.history import SealingMapper
 from adapters.event_store.log import StoredEntry
 from adapters.payments.stripe_objects import DonationKey
 from domain.donations import Donation, donation_stream
-from domain.events import FeeCharged, TicketEvent
+from domain.events import FeeCharged
 
 
 @dataclass
@@ -23,14 +24,15 @@ class RecordedDonation:
 
 
 def load_donations(
-    connection: Connection[TupleRow],
-    keys: Collection[DonationKey],
-    to_event: Callable[[StoredEntry], TicketEvent] = StoredEntry.event,
+    connection: Connection[TupleRow], keys: Collection[DonationKey], mapper: SealingMapper | None = None
 ) -> dict[DonationKey, RecordedDonation]:
-    """Return those of the donations that exist; without `to_event` their personal texts stay sealed."""
+    """Return those of the donations that exist; without `mapper` their personal texts stay sealed."""
     streams = {donation_stream(*key): key for key in keys}
     if not streams:
         return {}
+    if mapper is not None:
+        mapper.preload_keys({*streams, *(ticket_id for ticket_id, _ in keys)})
+    to_event = StoredEntry.event if mapper is None else mapper.to_domain_event
     loaded: dict[DonationKey, RecordedDonation] = {}
     for entry in event_log.select(connection, "stream = ANY(%b) ORDER BY stream, version", (list(streams),)):
         key, event = streams[entry.originator_id], to_event(entry)

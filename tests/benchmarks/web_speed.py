@@ -17,11 +17,14 @@ from uuid import UUID
 import httpx2
 
 from adapters.event_store import log as event_log
+from adapters.ids import uuid7
 from adapters.payments.webhooks import sign
 from adapters.postgres.database import connect
+from domain.donations import Donation
+from domain.values import Money
 from tests.benchmarks.report import Figure, Report
 from tests.benchmarks.servers import SECRET
-from tests.benchmarks.world import gift, migrated
+from tests.benchmarks.world import HOLDER, asked_minor, migrated, service_on
 from tests.client import free_port
 from tests.postgres import fresh_database
 
@@ -104,7 +107,7 @@ def _paid(ticket: UUID, donation: UUID, number: int) -> dict[str, object]:
                 "id": f"cs_{donation.hex}",
                 "object": "checkout.session",
                 "mode": "payment",
-                "amount_total": 1_000 + number % 9_000,  # what `gift` asked for
+                "amount_total": asked_minor(number),
                 "currency": "usd",
                 "payment_intent": f"pi_{donation.hex}",
                 "payment_status": "paid",
@@ -116,17 +119,19 @@ def _paid(ticket: UUID, donation: UUID, number: int) -> dict[str, object]:
     }
 
 
-def _on_record(url: str, server: str, count: int) -> list[tuple[UUID, UUID]]:
-    """Record this many donations with a requested checkout on a new ticket."""
+def _on_record(url: str, server: str, count: int, data_dir: Path) -> list[tuple[UUID, UUID]]:
+    """Record this many donations with a requested checkout on a new ticket, each with its key."""
     body = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
     ticket = UUID(httpx2.post(f"{server}/api/tickets/create", json=body).json()["id"])
-    made = []
-    with connect(url) as connection, connection.cursor() as cursor:
-        groups = [gift(ticket, number)[:1] for number in range(count)]
+    donations = [
+        Donation.request_checkout(HOLDER, ticket, uuid7(), Money(asked_minor(number), "USD"), None)
+        for number in range(count)
+    ]
+    with service_on(url, data_dir=data_dir) as service, service.database.transaction() as cursor:
+        to_entry = service.history.application.mapper.to_stored_event
+        groups = [[to_entry(event) for event in donation.collect_events()] for donation in donations]
         event_log.append(cursor, groups)
-        for [entry] in groups:
-            made.append((ticket, UUID(json.loads(entry.state)["donation_id"])))
-    return made
+    return [(ticket, donation.donation_id) for donation in donations]
 
 
 def webhooks(report: Report, server_url: str) -> None:
@@ -134,11 +139,12 @@ def webhooks(report: Report, server_url: str) -> None:
     with ExitStack() as stack:
         url = stack.enter_context(migrated(server_url))
         other = stack.enter_context(fresh_database(server_url))
-        ours = stack.enter_context(serving("ours", url, stack.enter_context(TemporaryDirectory())))
+        folder = stack.enter_context(TemporaryDirectory())
+        ours = stack.enter_context(serving("ours", url, folder))
         bare = stack.enter_context(serving("verifying", other))
         library = stack.enter_context(serving("library", other))
         for _ in range(3):
-            donations = _on_record(url, ours, WEBHOOKS)
+            donations = _on_record(url, ours, WEBHOOKS, Path(folder))
             requests = [_webhook(_paid(t, d, n)) for n, (t, d) in enumerate(donations)]
             started = time.perf_counter()
             drive(ours, requests)

@@ -84,11 +84,16 @@ def opened(ticket: UUID) -> NewEntry:
     return NewEntry(ticket, 1, event.TOPIC, codec.encode(event), ticket)
 
 
+def asked_minor(number: int) -> int:
+    """Return the amount of the donation with this number, in the minor unit."""
+    return 1_000 + number % 9_000
+
+
 def gift(ticket: UUID, number: int) -> list[NewEntry]:
     """Return the events of one paid donation. Every tenth donation is partly refunded."""
     donation = uuid7()
     stream = donation_stream(ticket, donation)
-    amount = Money(1_000 + number % 9_000, "USD")
+    amount = Money(asked_minor(number), "USD")
     common = {"actor": STRIPE, "ticket_id": ticket, "donation_id": donation}
     report = StripeReport(f"evt_{number}", 1_760_000_000 + number)
     paid = {"payment_intent_id": f"pi_{number}", "amount": amount, "report": report}

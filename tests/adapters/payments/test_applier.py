@@ -480,7 +480,10 @@ def test_a_held_event_without_personal_data_is_not_sealed_with_the_key_that_an_e
     [(id, sealed_body, ticket, _)] = _bodies(ledger)
     assert ticket is None
     # An applier tries it again before the key is destroyed.
-    ticket, _, sealed_body = inbox.reseal_body(id, "held", inbox.open_body(id, sealed_body), payment.ticket_id)
+    with ledger.service.database.transaction() as cursor:
+        keys = inbox.keys_of(cursor, [payment.ticket_id], [])
+    body = inbox.open_body(id, sealed_body)
+    ticket, _, sealed_body = inbox.reseal_body(id, "held", body, payment.ticket_id, None, keys)
     assert (ticket, json.loads(inbox.open_body(id, sealed_body))["type"]) == (None, "charge.refunded")
 
 
