@@ -1,16 +1,21 @@
 """Builds: sets of a projection's tables, each in its own schema. Views in the schema `read` show the live build."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
+from adapters.read_models import event_batches
 from adapters.read_models.rows import BatchRows
 from projections.model import Projection, RecordedEvent, Table
 
 # The key of the advisory lock of `lock_builds`.
 BUILDS_LOCK = 7305808869229540
+# Called with a projection's name, the position reached and the position to reach.
+Progress = Callable[[str, int, int], None]
+# `fold_next` looks for its events in at most so many positions.
+MAX_RANGE = 160_000
 
 
 @dataclass(frozen=True)
@@ -127,27 +132,38 @@ def live_version(cursor: Cursor[TupleRow], projection: Projection) -> int | None
     return row[0] if row else None
 
 
-def lock_position(cursor: Cursor[TupleRow], build: Build) -> int:
-    """Lock the build's position until the transaction ends, and return it."""
+def lock_positions(cursor: Cursor[TupleRow], builds: Collection[Build], *, share: bool = False) -> dict[Build, int]:
+    """Lock the builds' positions until the transaction ends, and return them. With `share` others may lock them too."""
     cursor.execute(
-        "SELECT position FROM projections WHERE name = %s AND build = %s FOR UPDATE",
-        (build.projection.NAME, build.number),
+        "SELECT p.name, p.build, p.position FROM projections p"  # noqa: S608
+        " JOIN unnest(%s::text[], %s::integer[]) AS wanted (name, build) USING (name, build)"
+        f" ORDER BY name, build FOR {'SHARE' if share else 'UPDATE'} OF p",
+        _names_and_numbers(builds),
     )
-    return _position_in(cursor.fetchone(), build)
+    found = {(name, number): position for name, number, position in cursor.fetchall()}
+    for build in builds:
+        if (build.projection.NAME, build.number) not in found:
+            raise BuildReplaced(build)
+    return {build: found[build.projection.NAME, build.number] for build in builds}
 
 
-def commit_asynchronously_unless_live(cursor: Cursor[TupleRow], build: Build) -> None:
-    """Let this transaction, which has locked the build's position, commit without waiting for the disk.
+def commit_asynchronously_unless_live(cursor: Cursor[TupleRow], builds: Collection[Build]) -> None:
+    """Let this transaction, which has locked the builds' positions, commit without waiting for the disk.
 
-    A crash can lose its rows and its position, but only together, so that the events are folded again. The commit that
-    makes the build live makes them durable, too. A live build's position is never visible before it is durable: a
+    A crash can lose its rows and its positions, but only together, so that the events are folded again. The commit that
+    makes a build live makes them durable, too. A live build's position is never visible before it is durable: a
     standby has only what is durable, and is read if it has all of that.
     """
     cursor.execute(
-        "SELECT set_config('synchronous_commit', 'off', true) FROM projections WHERE name = %s AND build = %s"
-        " AND NOT live",
-        (build.projection.NAME, build.number),
+        "SELECT set_config('synchronous_commit', 'off', true) WHERE NOT EXISTS ("
+        "SELECT FROM projections JOIN unnest(%s::text[], %s::integer[]) AS b (name, build) USING (name, build)"
+        " WHERE live)",
+        _names_and_numbers(builds),
     )
+
+
+def _names_and_numbers(builds: Collection[Build]) -> tuple[list[str], list[int]]:
+    return [build.projection.NAME for build in builds], [build.number for build in builds]
 
 
 def position(cursor: Cursor[TupleRow], build: Build) -> int:
@@ -155,11 +171,7 @@ def position(cursor: Cursor[TupleRow], build: Build) -> int:
     cursor.execute(
         "SELECT position FROM projections WHERE name = %s AND build = %s", (build.projection.NAME, build.number)
     )
-    return _position_in(cursor.fetchone(), build)
-
-
-def _position_in(row: TupleRow | None, build: Build) -> int:
-    """Return the position in a row of the table `projections`, or raise BuildReplaced if there was no row."""
+    row = cursor.fetchone()
     if row is None:
         raise BuildReplaced(build)
     return int(row[0])
@@ -174,17 +186,37 @@ def fold(cursor: Cursor[TupleRow], build: Build, batch: Sequence[RecordedEvent])
         rows.flush()
 
 
+def fold_next(
+    cursor: Cursor[TupleRow],
+    positions: Mapping[Build, int],
+    until: int,
+    limit: int,
+    partition: event_batches.Partition = event_batches.WHOLE,
+) -> dict[Build, int]:
+    """Fold the next events up to `until`, at most `limit`, into the builds that are furthest behind.
+
+    Return the new position of these builds, which share one read and one decoding, without saving it; nothing if all
+    have reached `until`. Events whose topics concern none of them are not read.
+    """
+    position = min(positions.values(), default=until)
+    if position >= until:
+        return {}
+    behind = [build for build, reached in positions.items() if reached == position]
+    end = min(until, position + MAX_RANGE, *(reached for reached in positions.values() if reached > position))
+    topics = frozenset[str]().union(*(build.projection.TOPICS for build in behind))
+    batch = event_batches.between(cursor.connection, position, end, list(topics), limit, partition)
+    for build in behind:
+        fold(cursor, build, batch)
+    return dict.fromkeys(behind, batch[-1].position if len(batch) == limit else end)
+
+
 def save_positions(cursor: Cursor[TupleRow], positions: Mapping[Build, int]) -> None:
     """Save the builds' new positions in one statement."""
     cursor.execute(
         "UPDATE projections AS p SET position = r.position"
         " FROM unnest(%s::text[], %s::integer[], %s::bigint[]) AS r (name, build, position)"
         " WHERE p.name = r.name AND p.build = r.build",
-        (
-            [build.projection.NAME for build in positions],
-            [build.number for build in positions],
-            list(positions.values()),
-        ),
+        (*_names_and_numbers(positions), list(positions.values())),
     )
 
 

@@ -1,6 +1,7 @@
 """Reads batches of events for the read models: only the columns that folds need, with personal texts still sealed."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
@@ -8,6 +9,16 @@ from psycopg.rows import TupleRow
 
 from adapters.event_store import codec
 from projections.model import RecordedEvent
+
+
+class Partition(NamedTuple):
+    """A share of the tickets: the partition's number, from 0, and the number of partitions."""
+
+    number: int
+    partitions: int
+
+
+WHOLE = Partition(0, 1)
 
 _SELECT = "SELECT position, recorded_at, topic, state, stream, version FROM events "
 
@@ -23,18 +34,15 @@ def between(
     until: int,
     topics: Sequence[str],
     limit: int,
-    partition: tuple[int, int] = (0, 1),
+    partition: Partition = WHOLE,
 ) -> list[RecordedEvent]:
-    """Return up to `limit` events of these topics whose position is above `after` and at most `until`.
-
-    `partition` is a partition's number, from 0, and the number of partitions: only events of its tickets are returned.
-    """
+    """Return up to `limit` events of these topics and tickets whose position is above `after` and at most `until`."""
     where, params = "WHERE position > %s AND position <= %s AND topic = ANY(%s)", (after, until, list(topics))
-    if partition == (0, 1):
+    if partition == WHOLE:
         return _read(connection, where + " ORDER BY position LIMIT %s", (*params, limit))
     # Tickets are distributed over the partitions by the last byte of their ids, which is random.
     in_partition = " AND get_byte(uuid_send(ticket), 15) %% %s = %s ORDER BY position LIMIT %s"
-    return _read(connection, where + in_partition, (*params, partition[1], partition[0], limit))
+    return _read(connection, where + in_partition, (*params, partition.partitions, partition.number, limit))
 
 
 def of_ticket(connection: Connection[TupleRow], ticket_id: UUID, topics: Sequence[str]) -> list[RecordedEvent]:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,10 @@ from psycopg.rows import TupleRow
 
 import projections
 from adapters.postgres.database import connect
-from adapters.read_models import builds, event_batches
-from projections import donation_ledger, ticket_status
+from adapters.read_models import builds
+from adapters.read_models.builds import Build, Progress
+from adapters.read_models.event_batches import Partition
+from projections import donation_ledger, page_words, ticket_status
 
 ROOT = Path(__file__).parents[2]
 WORKER_CODE = "from adapters.read_models.partitions import worker_main; worker_main()"
@@ -29,8 +31,9 @@ WORKER_CODE = "from adapters.read_models.partitions import worker_main; worker_m
 WORKER_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME")
 
 # The read models that are rebuilt in partitions, and the least number of events for which starting processes is worth
-# it. Ticket status folds a smaller part of the events, so its number is larger.
-MIN_EVENTS = {donation_ledger.NAME: 100_000, ticket_status.NAME: 500_000}
+# it.
+PARTITIONED = frozenset({donation_ledger.NAME, page_words.NAME, ticket_status.NAME})
+MIN_EVENTS = 100_000
 MAX_PROCESSES = 4
 # How often a rebuild that waits for its workers checks that its own database connection still works.
 CHECK_SECONDS = 1.0
@@ -41,24 +44,19 @@ _TABLE = "rebuild_partitions"
 class PartitionWorkerEnded(Exception):
     """A worker process ended before its partition was complete. The next rebuild continues where it stopped."""
 
-    def __init__(self, build: builds.Build) -> None:
+    def __init__(self, build: Build) -> None:
         super().__init__(f"a process that filled {build.schema} ended before it was complete: please try again")
 
 
 @dataclass(frozen=True)
-class PartitionedRebuild:
-    """A build that is filled up to the position `until` by as many processes as there are partitions."""
+class _Extent:
+    """How far a build is filled in partitions, and in how many."""
 
-    build: builds.Build
     partitions: int
     until: int
 
-    @property
-    def table(self) -> sql.Identifier:
-        return _table(self.build)
 
-
-def _table(build: builds.Build) -> sql.Identifier:
+def _table(build: Build) -> sql.Identifier:
     return sql.Identifier(build.schema, _TABLE)
 
 
@@ -70,125 +68,129 @@ def _process_count() -> int:
 def fill(
     url: str,
     connection: Connection[TupleRow],
-    build: builds.Build,
+    filled: Sequence[Build],
     until: int,
     batch_events: int,
-    progress: Callable[[int], None],
-) -> int:
-    """Fill the build up to `until` and return the number of events. `progress` is called with this process's position.
+    progress: Progress,
+) -> dict[Build, int]:
+    """Fill those builds up to `until` that can be filled in partitions, and return their positions before.
 
-    A partitioned rebuild that was interrupted is completed instead, up to its own `until`. Return 0 without filling if
-    there are fewer events than MIN_EVENTS or fewer than two processors.
+    `progress` is called with this process's position. Builds whose partitions were interrupted are completed, up to the
+    position at which these began to end. No other build is filled if there are fewer events than MIN_EVENTS or fewer
+    than two processors.
     """
+    begun: dict[Build, int] = {}
+    by_extent: dict[_Extent, list[Build]] = {}
     with connection.transaction(), connection.cursor() as cursor:
-        rebuild, start = _begin_or_resume(cursor, build, until)
-    if rebuild is None:
-        return 0
-    with ExitStack() as stack:
-        workers = [
-            stack.enter_context(_worker(url, rebuild, partition, batch_events))
-            for partition in range(1, rebuild.partitions)
-        ]
-        for position in _fold_partition(connection, rebuild, 0, batch_events):
-            progress(position)
-        for worker in workers:
-            while not _has_ended(worker):
-                # In an outage this query fails: the watchdog closes this connection, but not those of the workers.
-                connection.execute("SELECT")
-            if worker.returncode != 0:
-                raise PartitionWorkerEnded(build)
-    with connection.transaction(), connection.cursor() as cursor:
-        _finish(cursor, rebuild)
-    return rebuild.until - start
+        positions = builds.lock_positions(cursor, [build for build in filled if build.projection.NAME in PARTITIONED])
+        for build, position in positions.items():
+            if (extent := _begin_or_resume(cursor, build, position, until)) is not None:
+                begun[build] = min(_positions(cursor, build).values())
+                by_extent.setdefault(extent, []).append(build)
+    for extent, together in by_extent.items():
+        _fill(url, connection, together, extent, batch_events, progress)
+    return begun
 
 
-def _begin_or_resume(
-    cursor: Cursor[TupleRow], build: builds.Build, until: int
-) -> tuple[PartitionedRebuild | None, int]:
-    """Return the interrupted partitioned rebuild or a new one, and the lowest position of its partitions.
-
-    Return None for the rebuild if the build is not to be filled in partitions.
-    """
-    position = builds.lock_position(cursor, build)
+def _begin_or_resume(cursor: Cursor[TupleRow], build: Build, position: int, until: int) -> _Extent | None:
+    """Return how the build is filled, or None if it is not to be filled in partitions."""
     if _is_in_progress(cursor, build):
-        cursor.execute(sql.SQL("SELECT count(*), min(until), min(position) FROM {}").format(_table(build)))
+        cursor.execute(sql.SQL("SELECT count(*), min(until) FROM {}").format(_table(build)))
         row = cursor.fetchone()
         assert row is not None
-        partitions, until, position = row
-        return PartitionedRebuild(build, partitions, until), position
-    partitions, min_events = _process_count(), MIN_EVENTS.get(build.projection.NAME)
-    if min_events is None or partitions < 2 or until - position < min_events:
-        return None, position
-    rebuild = PartitionedRebuild(build, partitions, until)
+        return _Extent(*row)
+    extent = _Extent(_process_count(), until)
+    if extent.partitions < 2 or until - position < MIN_EVENTS:
+        return None
     cursor.execute(
         sql.SQL(
             "CREATE TABLE {} (partition integer PRIMARY KEY, position bigint NOT NULL, until bigint NOT NULL)"
-        ).format(rebuild.table)
+        ).format(_table(build))
     )
     cursor.execute(
         sql.SQL("INSERT INTO {} SELECT partition, %s, %s FROM generate_series(0, %s) AS partition").format(
-            rebuild.table
+            _table(build)
         ),
-        (position, until, partitions - 1),
+        (position, until, extent.partitions - 1),
     )
-    return rebuild, position
+    return extent
 
 
-def _is_in_progress(cursor: Cursor[TupleRow], build: builds.Build) -> bool:
+def _is_in_progress(cursor: Cursor[TupleRow], build: Build) -> bool:
     cursor.execute(
         "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = %s)", (build.schema, _TABLE)
     )
     return cursor.fetchone() == (True,)
 
 
-def _finish(cursor: Cursor[TupleRow], rebuild: PartitionedRebuild) -> None:
-    """Set the build's position to the end of its partitions, unless another process has done so."""
-    builds.lock_position(cursor, rebuild.build)
-    if _is_in_progress(cursor, rebuild.build):
-        cursor.execute(sql.SQL("DROP TABLE {}").format(rebuild.table))
-        builds.save_positions(cursor, {rebuild.build: rebuild.until})
+def _positions(cursor: Cursor[TupleRow], build: Build) -> dict[int, int]:
+    cursor.execute(sql.SQL("SELECT partition, position FROM {}").format(_table(build)))
+    return dict(cursor.fetchall())
+
+
+def _fill(
+    url: str,
+    connection: Connection[TupleRow],
+    filled: Sequence[Build],
+    extent: _Extent,
+    batch_events: int,
+    progress: Progress,
+) -> None:
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(_worker(url, filled, extent, number, batch_events))
+            for number in range(1, extent.partitions)
+        ]
+        for positions in _fold_partition(connection, filled, extent, 0, batch_events):
+            for build, position in positions.items():
+                progress(build.projection.NAME, position, extent.until)
+        for worker in workers:
+            while not _has_ended(worker):
+                # In an outage this query fails: the watchdog closes this connection, but not those of the workers.
+                connection.execute("SELECT")
+            if worker.returncode != 0:
+                raise PartitionWorkerEnded(filled[0])
+    with connection.transaction(), connection.cursor() as cursor:
+        builds.lock_positions(cursor, filled)
+        # Another process may have finished some of them.
+        for build in filled:
+            if _is_in_progress(cursor, build):
+                cursor.execute(sql.SQL("DROP TABLE {}").format(_table(build)))
+                builds.save_positions(cursor, {build: extent.until})
 
 
 def _fold_partition(
-    connection: Connection[TupleRow], rebuild: PartitionedRebuild, partition: int, batch_events: int
-) -> Iterator[int]:
-    """Fold a partition batch by batch, each committed with its position. Yield those positions."""
-    position = 0
-    while position < rebuild.until:
+    connection: Connection[TupleRow], filled: Sequence[Build], extent: _Extent, number: int, batch_events: int
+) -> Iterator[dict[Build, int]]:
+    """Fold a partition batch by batch, each committed with its positions. Yield the new positions."""
+    new: dict[Build, int] | None = None
+    while new is None or new:
         with connection.transaction(), connection.cursor() as cursor:
-            # The share lock keeps another rebuild from dropping the table of partitions during the transaction.
+            positions = _lock_positions(cursor, filled, number)
+            builds.commit_asynchronously_unless_live(cursor, filled)
+            new = builds.fold_next(cursor, positions, extent.until, batch_events, Partition(number, extent.partitions))
+            for build, position in new.items():
+                cursor.execute(
+                    sql.SQL("UPDATE {} SET position = %s WHERE partition = %s").format(_table(build)),
+                    (position, number),
+                )
+        yield new
+
+
+def _lock_positions(cursor: Cursor[TupleRow], filled: Sequence[Build], number: int) -> dict[Build, int]:
+    """Lock and return the partition's positions in those builds that no other process has finished."""
+    # The share lock keeps another rebuild from dropping the table of partitions during the transaction.
+    builds.lock_positions(cursor, filled, share=True)
+    positions = {}
+    for build in filled:
+        if _is_in_progress(cursor, build):
             cursor.execute(
-                "SELECT FROM projections WHERE name = %s AND build = %s FOR SHARE",
-                (rebuild.build.projection.NAME, rebuild.build.number),
+                sql.SQL("SELECT position FROM {} WHERE partition = %s FOR UPDATE").format(_table(build)), (number,)
             )
-            if not _is_in_progress(cursor, rebuild.build):
-                return
-            builds.commit_asynchronously_unless_live(cursor, rebuild.build)
-            position = _fold_batch(cursor, rebuild, partition, batch_events)
-        yield position
-
-
-def _fold_batch(cursor: Cursor[TupleRow], rebuild: PartitionedRebuild, partition: int, batch_events: int) -> int:
-    """Fold the partition's next batch and return its new position."""
-    cursor.execute(
-        sql.SQL("SELECT position FROM {} WHERE partition = %s FOR UPDATE").format(rebuild.table), (partition,)
-    )
-    row = cursor.fetchone()
-    assert row is not None
-    position: int = row[0]
-    # A range of positions in which the partition has about as many events as a batch.
-    range_end = min(position + batch_events * rebuild.partitions, rebuild.until)
-    topics = list(rebuild.build.projection.TOPICS)
-    batch = event_batches.between(
-        cursor.connection, position, range_end, topics, batch_events, (partition, rebuild.partitions)
-    )
-    if len(batch) == batch_events:
-        range_end = batch[-1].position
-    builds.fold(cursor, rebuild.build, batch)
-    cursor.execute(
-        sql.SQL("UPDATE {} SET position = %s WHERE partition = %s").format(rebuild.table), (range_end, partition)
-    )
-    return range_end
+            row = cursor.fetchone()
+            assert row is not None
+            positions[build] = row[0]
+    return positions
 
 
 # The worker processes.
@@ -196,17 +198,16 @@ def _fold_batch(cursor: Cursor[TupleRow], rebuild: PartitionedRebuild, partition
 
 @contextmanager
 def _worker(
-    url: str, rebuild: PartitionedRebuild, partition: int, batch_events: int
+    url: str, filled: Sequence[Build], extent: _Extent, number: int, batch_events: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process that folds one partition; it is killed at the end of the block."""
     assignment = {
         "url": url,
         "libpq": {name: value for name, value in os.environ.items() if name.startswith("PG")},
-        "projection": rebuild.build.projection.NAME,
-        "build": rebuild.build.number,
-        "partitions": rebuild.partitions,
-        "until": rebuild.until,
-        "partition": partition,
+        "builds": [(build.projection.NAME, build.number) for build in filled],
+        "partitions": extent.partitions,
+        "until": extent.until,
+        "number": number,
         "batch_events": batch_events,
     }
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
@@ -247,10 +248,10 @@ def worker_main() -> None:
     # Decoded events contain no cycles, so the garbage collector has little to find.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    build = builds.Build(projections.BY_NAME[assignment["projection"]], assignment["build"])
-    rebuild = PartitionedRebuild(build, assignment["partitions"], assignment["until"])
+    filled = [Build(projections.BY_NAME[name], number) for name, number in assignment["builds"]]
+    extent = _Extent(assignment["partitions"], assignment["until"])
     with connect(assignment["url"], statement_seconds=0, name="storyledger rebuild") as connection:
-        for _ in _fold_partition(connection, rebuild, assignment["partition"], assignment["batch_events"]):
+        for _ in _fold_partition(connection, filled, extent, assignment["number"], assignment["batch_events"]):
             pass
 
 

@@ -1,7 +1,7 @@
 """Rebuilding: a new build is filled beside the live one, and replaces it in one short transaction."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -10,21 +10,19 @@ from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.rows import TupleRow
 
 from adapters.postgres.database import ConnectionRegistry, connect
-from adapters.read_models import builds, event_batches, partitions
+from adapters.read_models import builds, partitions
+from adapters.read_models.builds import Progress
 from projections.model import Projection
 
 BATCH_EVENTS = 5_000
-# If few of the events concern the projection, a batch is read from a longer range of positions: at most this many times
-# the size of a batch.
-MAX_RANGE_BATCHES = 32
-
-# Called with the projection's name, the position reached and the position to reach.
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """The result of a rebuild or of a verification; only a verification looks for `differences`."""
+    """The result of a rebuild or of a verification; only a verification looks for `differences`.
+
+    `events` is the number of positions that were read, and `seconds` the time that everything rebuilt together took.
+    """
 
     name: str
     events: int
@@ -42,11 +40,10 @@ def ensure_live(
 ) -> None:
     """Rebuild every projection that has no live build of its present version."""
     with connect(url, statement_seconds=0, registry=registry) as connection:
-        for projection in projections:
-            while not _is_live(connection, projection):
-                # Another process that starts at the same time may replace the build that this one is filling.
-                with suppress(builds.BuildReplaced):
-                    rebuild(url, projection, progress, registry)
+        while missing := [projection for projection in projections if not _is_live(connection, projection)]:
+            # Another process that starts at the same time may replace a build that this one is filling.
+            with suppress(builds.BuildReplaced):
+                rebuild_all(url, missing, progress, registry)
 
 
 def _is_live(connection: Connection[TupleRow], projection: Projection) -> bool:
@@ -68,29 +65,40 @@ def rebuild(
     url: str, projection: Projection, progress: Progress, registry: ConnectionRegistry | None = None
 ) -> RebuildReport:
     """Fill a new build and make it live, without disturbing readers and writers. A killed rebuild is resumed."""
+    [report] = rebuild_all(url, [projection], progress, registry)
+    return report
+
+
+def rebuild_all(
+    url: str, projections: Sequence[Projection], progress: Progress, registry: ConnectionRegistry | None = None
+) -> list[RebuildReport]:
+    """Rebuild the projections together, as `rebuild` does: each event is read and decoded once for all of them."""
     started = time.monotonic()
+    reports = []
     with connect(url, statement_seconds=0, name="storyledger rebuild", registry=registry) as connection:
-        build = _begin_or_resume(connection, projection)
-        events = _fill_by_partitions(url, connection, build, _head(connection), progress)
-        events += _fill(connection, build, None, progress)
-        with connection.transaction(), connection.cursor() as cursor:
-            builds.create_indexes(cursor, build)
-            builds.analyze(cursor, build)
-        rows, is_live = 0, False
-        while not is_live:
-            events += _fill(connection, build, None, progress)
-            newest_events, rows, is_live = _try_to_make_live(connection, build)
-            events += newest_events
-        _drop_older_builds(connection, build)
-    return RebuildReport(projection.NAME, events, rows, time.monotonic() - started)
+        new = [_begin_or_resume(connection, projection) for projection in projections]
+        begun = _fill(url, connection, new, _head(connection), progress)
+        for build in new:
+            with connection.transaction(), connection.cursor() as cursor:
+                builds.create_indexes(cursor, build)
+                builds.analyze(cursor, build)
+        for build in new:
+            position, rows, is_live = 0, 0, False
+            while not is_live:
+                _fold(connection, [build], _head(connection), progress)
+                position, rows, is_live = _try_to_make_live(connection, build)
+            _drop_older_builds(connection, build)
+            seconds = time.monotonic() - started
+            reports.append(RebuildReport(build.projection.NAME, position - begun[build], rows, seconds))
+    return reports
 
 
 def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> tuple[int, int, bool]:
     """Fold the newest events and replace the live build, in one short transaction.
 
-    Return the number of events, the number of rows in the build and True, or zeros and False if a reader or another
-    rebuild holds a lock for half a second: waiting longer would make other readers queue up behind the replacement.
-    Raise BuildReplaced if a newer build is live.
+    Return the build's position, the number of its rows and True, or zeros and False if a reader or another rebuild
+    holds a lock for half a second: waiting longer would make other readers queue up behind the replacement. Raise
+    BuildReplaced if a newer build is live.
     """
     try:
         with connection.transaction(), connection.cursor() as cursor:
@@ -100,15 +108,16 @@ def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> 
             if live is not None:
                 if live.number > build.number:
                     raise builds.BuildReplaced(build)
-                builds.lock_position(cursor, live)
-            events = _catch_up(cursor, build, _head(connection))
+                builds.lock_positions(cursor, [live])
+            position = _head(connection)
+            _catch_up(cursor, build, position)
             # Later the follower adds rows, and another rebuild may drop the build.
             rows = _row_count(connection, build)
             builds.make_live(cursor, build)
     except psycopg.errors.LockNotAvailable:
         time.sleep(0.1)
         return 0, 0, False
-    return events, rows, True
+    return position, rows, True
 
 
 def verify(url: str, projection: Projection, progress: Progress, until: int | None = None) -> RebuildReport:
@@ -139,14 +148,14 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
             else:
                 head = _head(connection)
                 target = head if until is None else min(until, head)
-            events = _fill_by_partitions(url, connection, rebuilt, target, progress)
-            events += _fill(connection, rebuilt, target, progress)
+            _fill(url, connection, [rebuilt], target, progress)
             if live is None:
-                _fill(connection, expected, target, progress, batch_events=BATCH_EVENTS // 7)
+                _fold(connection, [expected], target, progress, batch_events=BATCH_EVENTS // 7)
             # The live tables and their position are read in one snapshot, so that the follower may go on meanwhile.
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             with connection.transaction(), connection.cursor() as cursor:
-                events += _catch_up(cursor, rebuilt, builds.position(cursor, expected))
+                events = builds.position(cursor, expected)
+                _catch_up(cursor, rebuilt, events)
                 differences = builds.differences(cursor, expected, rebuilt)
             connection.isolation_level = None
             rows = _row_count(connection, rebuilt)
@@ -184,61 +193,42 @@ def _head(connection: Connection[TupleRow]) -> int:
     return int(row[0])
 
 
-def _fill_by_partitions(
-    url: str, connection: Connection[TupleRow], build: builds.Build, until: int, progress: Progress
-) -> int:
-    def report(position: int) -> None:
-        progress(build.projection.NAME, position, until)
-
-    return partitions.fill(url, connection, build, until, BATCH_EVENTS, report)
-
-
 def _fill(
+    url: str, connection: Connection[TupleRow], filled: Sequence[builds.Build], until: int, progress: Progress
+) -> dict[builds.Build, int]:
+    """Fold the events up to `until`, with several processes if there are many. Return the positions before."""
+    begun = partitions.fill(url, connection, filled, until, BATCH_EVENTS, progress)
+    return _fold(connection, filled, until, progress) | begun
+
+
+def _fold(
     connection: Connection[TupleRow],
-    build: builds.Build,
-    until: int | None,
+    filled: Sequence[builds.Build],
+    until: int,
     progress: Progress,
     batch_events: int | None = None,
-) -> int:
-    """Fold batches, each committed with its position, until less than a batch is left. Return the number of events."""
-    size = batch_events or BATCH_EVENTS
-    events, range_size = 0, size
-    while True:
-        target = _head(connection) if until is None else until
+) -> dict[builds.Build, int]:
+    """Fold the events up to `until`, in batches that are committed with their position. Return the positions before."""
+    begun: dict[builds.Build, int] = {}
+    new: dict[builds.Build, int] | None = None
+    while new is None or new:
         with connection.transaction(), connection.cursor() as cursor:
-            position = builds.lock_position(cursor, build)
-            builds.commit_asynchronously_unless_live(cursor, build)
-            progress(build.projection.NAME, position, target)
-            new_position, folded = _fold_range(cursor, build, position, min(position + range_size, target), size)
-        events += new_position - position
-        if new_position - position < size:
-            return events
-        range_size = size if folded > size // 4 else min(2 * range_size, MAX_RANGE_BATCHES * size)
+            positions = builds.lock_positions(cursor, filled)
+            builds.commit_asynchronously_unless_live(cursor, filled)
+            begun = begun or positions
+            for build, position in positions.items():
+                progress(build.projection.NAME, position, until)
+            new = builds.fold_next(cursor, positions, until, batch_events or BATCH_EVENTS)
+            builds.save_positions(cursor, new)
+    return begun
 
 
-def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> int:
-    """Fold the events up to `until` in the caller's transaction. Return their number."""
-    events = 0
-    position = builds.lock_position(cursor, build)
-    while position < until:
-        new_position, _ = _fold_range(cursor, build, position, min(position + BATCH_EVENTS, until), BATCH_EVENTS)
-        events += new_position - position
-        position = new_position
-    return events
-
-
-def _fold_range(cursor: Cursor[TupleRow], build: builds.Build, after: int, until: int, limit: int) -> tuple[int, int]:
-    """Fold up to `limit` of the projection's events in a range of positions; events of other topics are not read.
-
-    Return the build's new position and the number of folded events.
-    """
-    if until <= after:
-        return after, 0
-    batch = event_batches.between(cursor.connection, after, until, list(build.projection.TOPICS), limit)
-    new_position = batch[-1].position if len(batch) == limit else until
-    builds.fold(cursor, build, batch)
-    builds.save_positions(cursor, {build: new_position})
-    return new_position, len(batch)
+def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> None:
+    """Fold the events up to `until` in the caller's transaction."""
+    positions = builds.lock_positions(cursor, [build])
+    while new := builds.fold_next(cursor, positions, until, BATCH_EVENTS):
+        positions |= new
+    builds.save_positions(cursor, positions)
 
 
 def _row_count(connection: Connection[TupleRow], build: builds.Build) -> int:

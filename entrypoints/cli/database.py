@@ -54,10 +54,10 @@ def rebuild_projections(names: list[str], verify: bool, until: str | None, json:
             service.stop()
         compare = verify or position is not None
         with nullcontext() if compare else _logged(url, chosen), ProgressBar(shown=not json) as bar:
-            results = [
-                rebuild.verify(url, projection, bar, position) if compare else rebuild.rebuild(url, projection, bar)
-                for projection in chosen
-            ]
+            if compare:
+                results = [rebuild.verify(url, projection, bar, position) for projection in chosen]
+            else:
+                results = rebuild.rebuild_all(url, chosen, bar)
     documents = [
         {
             "name": result.name,

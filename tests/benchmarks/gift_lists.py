@@ -35,8 +35,7 @@ SEARCHES: dict[str, tuple[GiftSearch, PageEnd | None]] = {
 def measure(report: Report, server_url: str, count: int) -> None:
     with migrated(server_url) as url:
         write_history(url, count, TICKETS)
-        for projection in projections.ALL:
-            rebuild.rebuild(url, projection, lambda *_: None)
+        rebuild.rebuild_all(url, projections.ALL, lambda *_: None)
         with connect(url, statement_seconds=0) as connection, connection.cursor() as cursor:
             # One of a hundred, fifty and five donors has the same name, and twenty gifts come from the same address.
             for word, share in (("name", 100), ("fiftieth", 50), ("fifth", 5)):

@@ -14,7 +14,7 @@ from projections import donation_ledger, ticket_status
 
 def main(url: str, until: int, *, partitioned: bool) -> None:
     rebuild.BATCH_EVENTS = 7 if partitioned else 10
-    partitions.MIN_EVENTS, partitions.MAX_PROCESSES = {donation_ledger.NAME: 50}, 2
+    partitions.MIN_EVENTS, partitions.MAX_PROCESSES = 50 if partitioned else 1_000, 2
 
     def progress(name: str, position: int, target: int) -> None:
         if position >= until:

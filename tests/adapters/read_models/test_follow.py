@@ -151,7 +151,8 @@ def test_several_batches_of_many_rows_fit_into_one_transaction(
     counting = Tally()
     with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
         build = builds.create(cursor, counting)
-        assert rebuild._catch_up(cursor, build, log.head()) == 780
+        rebuild._catch_up(cursor, build, log.head())
+        assert builds.position(cursor, build) == 780
         cursor.execute(f"SELECT DISTINCT events FROM {build.schema}.tally".encode())
         assert cursor.fetchall() == [(3,)]
 
@@ -200,7 +201,7 @@ def test_a_rebuild_that_continues_a_live_build_makes_its_positions_durable_too(
             with connection.cursor() as cursor:
                 live = builds.live_build(cursor, noting)
             assert live is not None
-            rebuild._fill(connection, live, None, quiet)
+            rebuild._fold(connection, [live], log.head(), quiet)
             assert is_flushed(database, noting.written)
 
 

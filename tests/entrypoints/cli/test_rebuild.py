@@ -33,7 +33,7 @@ def test_a_rebuild_that_cannot_finish_says_so_in_one_line(
 
     monkeypatch.setenv("DATABASE_URL", migrated_url)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setattr(rebuild, "rebuild", fail)
+    monkeypatch.setattr(rebuild, "rebuild_all", fail)
     monkeypatch.setattr("sys.argv", ["storyledger", "rebuild-projections", "contact_index"])
     with pytest.raises(SystemExit) as ended:
         main()
