@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from tests import database_reset
 from tests.client import eventually
-from tests.database_reset import Content, read_content, reset
+from tests.database_reset import FEW_CHANGES, Content, read_content, reset
 from tests.postgres import at, fresh_database, template_database
 
 CONTENT = """
@@ -22,7 +23,7 @@ CREATE TABLE "read models"."the totals" (minor bigint);
 INSERT INTO steps VALUES (E'with\\ttab'), (NULL);
 SELECT nextval('numbers');
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'donations are final'; END $$;
-CREATE TRIGGER final BEFORE TRUNCATE ON donations FOR EACH STATEMENT EXECUTE FUNCTION refuse();
+CREATE TRIGGER final BEFORE DELETE OR TRUNCATE ON donations FOR EACH STATEMENT EXECUTE FUNCTION refuse();
 """
 
 
@@ -54,7 +55,11 @@ def content(url: str) -> Content:
     return read_content(url)
 
 
-def test_changed_rows_and_sequences_are_reset(url: str, content: Content) -> None:
+@pytest.mark.parametrize("few", [FEW_CHANGES, 0], ids=["few changes", "many changes"])
+def test_changed_rows_and_sequences_are_reset(
+    url: str, content: Content, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_reset, "FEW_CHANGES", few)
     execute(url, "INSERT INTO campaigns (title) VALUES ('Roof'), ('Well')")
     execute(url, "INSERT INTO donations VALUES (1), (2)")
     execute(url, "UPDATE steps SET name = 'changed'; DELETE FROM campaigns WHERE false")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from adapters.postgres.database import conninfo
 from adapters.quotas import OwnerKind, Quota
@@ -118,6 +119,18 @@ class Settings(ModelSettings, TextSettings):
     otel_exporter_otlp_endpoint: Optional = None
     otel_exporter_otlp_traces_endpoint: Optional = None
     log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return keywords and the environment as the only sources: looking for each field in another takes 3 ms."""
+        return init_settings, env_settings
 
     @field_validator("intake", mode="before")
     @classmethod
