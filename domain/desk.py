@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID, uuid5
 
-from eventsourcing.domain import BaseAggregate
-
 from domain import events
+from domain.aggregate import Aggregate
 from domain.errors import FaultCode, InvalidError, RefusedError
 from domain.values import Actor
 
@@ -47,7 +46,7 @@ def normalized_labels(labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(label for _, label in sorted(by_folded.items()))
 
 
-class Desk(BaseAggregate[UUID]):
+class Desk(Aggregate):
     """It has a stream beside the ticket's, so that no version that the person has read becomes stale."""
 
     TOPIC = "desk"
@@ -65,9 +64,7 @@ class Desk(BaseAggregate[UUID]):
 
     @classmethod
     def open(cls, actor: Actor, ticket_id: UUID, workspace: str) -> Self:
-        return cls._create(
-            events.DeskOpened, id=desk_stream(ticket_id), actor=actor, ticket_id=ticket_id, workspace=workspace
-        )
+        return cls._begin(events.DeskOpened, desk_stream(ticket_id), actor, ticket_id=ticket_id, workspace=workspace)
 
     def set_labels(self, actor: Actor, labels: Sequence[str]) -> None:
         normal = normalized_labels(labels)
@@ -109,7 +106,7 @@ class Desk(BaseAggregate[UUID]):
         self._trigger(events.NoteAdded, actor, note_id=note_id, text=text)
 
     def _trigger(self, event_type: type[events.DeskEvent], actor: Actor, **fields: Any) -> None:
-        self.trigger_event(event_type, actor=actor, ticket_id=self.ticket_id, **fields)
+        self._record(event_type, actor, ticket_id=self.ticket_id, **fields)
 
     # Evolving.
 

@@ -4,14 +4,14 @@ The rules for the money are in `domain.gift`.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID, uuid5
 
-from eventsourcing.domain import BaseAggregate
+from msgspec import structs
 
 from domain import events
+from domain.aggregate import Aggregate
 from domain.errors import NotFoundError, RefusedError
 from domain.gift import Gift
 from domain.movements import UNANSWERED_DISPUTE_STATES
@@ -25,7 +25,7 @@ def donation_stream(ticket_id: UUID, donation_id: UUID) -> UUID:
     return uuid5(ticket_id, donation_id.hex)
 
 
-class Donation(BaseAggregate[UUID]):
+class Donation(Aggregate):
     """One donation to a ticket, from the requested checkout on."""
 
     TOPIC = "donation"
@@ -61,10 +61,10 @@ class Donation(BaseAggregate[UUID]):
         ticket_version: int | None = None,
         words: GiftWords = GiftWords(),  # noqa: B008
     ) -> Self:
-        return cls._create(
+        return cls._begin(
             events.CheckoutRequested,
-            id=donation_stream(ticket_id, donation_id),
-            actor=actor,
+            donation_stream(ticket_id, donation_id),
+            actor,
             ticket_id=ticket_id,
             donation_id=donation_id,
             amount=amount,
@@ -220,7 +220,7 @@ class Donation(BaseAggregate[UUID]):
     def record(self, actor: Actor, event_type: type[events.DonationEvent], **fields: Any) -> None:
         """Record a fact from Stripe; a fact that is recorded already is recorded again only with an earlier time."""
         if self.forget_requested and "donor" in fields:
-            fields["donor"] = replace(fields["donor"], last_name=None, email_hash=None)
+            fields["donor"] = structs.replace(fields["donor"], last_name=None, email_hash=None)
         if event_type is events.PaymentReceived and fields["payment_intent_id"] in self.gift.captured:
             event_type = events.PaymentConfirmed
         reported_at = self._reported_at.get(_identity(event_type, fields))
@@ -228,7 +228,7 @@ class Donation(BaseAggregate[UUID]):
             self._trigger(event_type, actor, **fields)
 
     def _trigger(self, event_type: type[events.DonationEvent], actor: Actor, **fields: Any) -> None:
-        self.trigger_event(event_type, actor=actor, ticket_id=self.ticket_id, donation_id=self.donation_id, **fields)
+        self._record(event_type, actor, ticket_id=self.ticket_id, donation_id=self.donation_id, **fields)
 
     # Evolving.
 
@@ -248,7 +248,7 @@ class Donation(BaseAggregate[UUID]):
         elif isinstance(event, events.DisputeReminderSent):
             self.reminded_disputes.add(event.dispute_id)
         if type(event) in IDENTIFYING_FIELDS:
-            fields = vars(event)
+            fields = structs.asdict(event)
             self._reported_at[_identity(type(event), fields)] = fields["report"].at
         self.proposals = proposals_after(self.proposals, event)
         self.gift.apply(event)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
 from domain import events
 from domain.errors import RefusedError
 from domain.sentences import sentences
@@ -157,7 +159,7 @@ def unchanged_sources(draft: Draft, changes: Mapping[str, Any], actor: Actor) ->
     before = {(part.field, part.text): part.sources for part in draft_parts(draft)}
     after = draft_parts(replace(draft, **changes, sources=()))
     return tuple(
-        replace(source, number=part.number)
+        structs.replace(source, number=part.number)
         for part in after
         if part.field in changes and (part.text or changes[part.field] == getattr(draft, part.field))
         for source in before.get((part.field, part.text), ())
@@ -186,7 +188,7 @@ def proposed(draft: Draft, event: events.DraftProposed, written: frozenset[str])
 def without_places(draft: Draft, recording_id: UUID) -> Draft:
     """Return the draft after a recording was deleted: what was said there stays, and the places in it are unknown."""
     sources = (
-        replace(source, start=None, end=None, start_ms=None, end_ms=None)
+        structs.replace(source, start=None, end=None, start_ms=None, end_ms=None)
         if source.recording_id == recording_id
         else source
         for source in draft.sources

@@ -1,7 +1,9 @@
 """The settings of a workspace: the organisation that runs it, and what it decides for its tickets."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
+
+from domain.value import Value
 
 # The built-in workspace, which the tickets of visitors belong to.
 PUBLIC_WORKSPACE = "public"
@@ -22,8 +24,7 @@ class Publishing(StrEnum):
     APPROVAL = "approval"
 
 
-@dataclass(frozen=True, slots=True)
-class Organisation:
+class Organisation(Value):
     """Who runs a workspace, as people read it on its pages, receipts and mails; a field that is not known is None.
 
     `tax_wording` is the sentence about tax that the law of its country wants on a receipt.
@@ -39,14 +40,13 @@ class Organisation:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        return tuple(field.name for field in fields(cls))
+        return cls.__struct_fields__
 
 
 NOT_DESCRIBED = Organisation()
 
 
-@dataclass(frozen=True, slots=True)
-class Logo:
+class Logo(Value):
     """The logo of a workspace: a JPEG that was encoded anew, by the SHA-256 of its bytes.
 
     Width and height have the ratio of its sides.

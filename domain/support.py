@@ -3,8 +3,7 @@
 from typing import Self
 from uuid import UUID
 
-from eventsourcing.domain import BaseAggregate
-
+from domain.aggregate import Aggregate
 from domain.errors import RefusedError
 from domain.events import (
     SupportAssigned,
@@ -23,7 +22,7 @@ MOST_REPLIES = 100
 LONGEST_REPLY = 2_000
 
 
-class SupportTicket(BaseAggregate[UUID]):
+class SupportTicket(Aggregate):
     TOPIC = "support_ticket"
 
     def __init__(
@@ -58,10 +57,10 @@ class SupportTicket(BaseAggregate[UUID]):
         contact: Contact | None,
         contact_index: str | None,
     ) -> Self:
-        return cls._create(
+        return cls._begin(
             SupportTicketOpened,
-            id=support_id,
-            actor=actor,
+            support_id,
+            actor,
             ticket_id=ticket_id,
             category=category,
             message=message,
@@ -117,7 +116,7 @@ class SupportTicket(BaseAggregate[UUID]):
             self._trigger(SupportTicketErased, actor)
 
     def _trigger(self, event_type: type[SupportEvent], actor: Actor, **fields: object) -> None:
-        self.trigger_event(event_type, actor=actor, ticket_id=self.ticket_id, **fields)
+        self._record(event_type, actor, ticket_id=self.ticket_id, **fields)
 
     # Evolving.
 

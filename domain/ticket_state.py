@@ -5,9 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from eventsourcing.domain import BaseAggregate
-
 from domain import events
+from domain.aggregate import Aggregate
 from domain.approval import Approval, approval_after
 from domain.consent import Consents
 from domain.corrections import Correction
@@ -52,7 +51,7 @@ class Picture:
     description: str
 
 
-class TicketState(BaseAggregate[UUID]):
+class TicketState(Aggregate):
     """What has happened to a ticket so far; what may happen next is decided by `RecordingTicket`."""
 
     def __init__(
@@ -118,7 +117,7 @@ class TicketState(BaseAggregate[UUID]):
     def _trigger(self, event_type: type[events.TicketEvent], actor: Actor, **fields: object) -> None:
         if self.erased:
             raise NotFoundError("This ticket was erased.")
-        self.trigger_event(event_type, actor=actor, **fields)
+        self._record(event_type, actor, **fields)
 
     # Evolving.
 

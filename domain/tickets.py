@@ -1,11 +1,13 @@
 """The RecordingTicket: a person's story from the recording to the published page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Self
 from uuid import UUID
+
+from msgspec import structs
 
 from domain import events
 from domain.corrections import Correction
@@ -70,7 +72,7 @@ class RecordingTicket(PublicMaterial):
     @classmethod
     def open(cls, actor: Actor, new_ticket: NewTicket) -> Self:
         fields = {name: value for name, value in vars(new_ticket).items() if name != "ticket_id"}
-        return cls._create(events.TicketOpened, id=new_ticket.ticket_id, actor=actor, **fields)
+        return cls._begin(events.TicketOpened, new_ticket.ticket_id, actor, **fields)
 
     def rename(self, actor: Actor, display_name: str | None) -> None:
         if display_name != self.display_name:
@@ -189,7 +191,7 @@ class RecordingTicket(PublicMaterial):
             return
         proposal = {name: getattr(draft, name) for name in Draft.names() if name not in self.written}
         sources = tuple(
-            replace(source, recording_id=source.recording_id or recording_id)
+            structs.replace(source, recording_id=source.recording_id or recording_id)
             for source in draft.sources
             if source.field in proposal
         )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from uuid import UUID
 
+from msgspec import structs
+
 from domain.corrections import Correction, corrected
 from domain.values import Segment, Source, Transcript, Word
 
@@ -105,7 +107,7 @@ def _parts(source: Source, places: Sequence[_Place]) -> Iterator[Source]:
     for place in places:
         start, end = max(source.start, place.start), min(source.end, place.end)
         if start < end:
-            yield replace(
+            yield structs.replace(
                 source,
                 recording_id=place.recording.recording_id,
                 start=start - place.start,

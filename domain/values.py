@@ -12,6 +12,7 @@ from domain.errors import AmountError, FaultCode
 from domain.personal import PERSONAL as PERSONAL
 from domain.personal import DonorFact, SharedText
 from domain.personal import Personal as Personal
+from domain.value import Value
 
 # Stripe's currencies whose minor unit is not a hundredth (https://docs.stripe.com/currencies).
 ZERO_DECIMAL = frozenset(
@@ -48,8 +49,7 @@ def payable_decimals(currency: str) -> int:
     return 0 if currency in _DECIMALS_ALWAYS_ZERO else min(2, decimals(currency))
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Value):
     """An amount in the currency's smallest unit."""
 
     minor: int
@@ -82,8 +82,7 @@ class Money:
             raise AmountError(f"must {limit} in {self.currency}", "/amount", FaultCode.TOO_MANY_DECIMALS)
 
 
-@dataclass(frozen=True, slots=True)
-class FeeDetail:
+class FeeDetail(Value):
     """One part of the fee for a balance transaction; `type` is Stripe's, such as `stripe_fee` or `tax`."""
 
     type: str
@@ -96,8 +95,7 @@ class ContactType(StrEnum):
     SOCIAL = "SOCIAL"
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(Value):
     """The address of a person; `value` is normalised, so that equal contacts compare equal."""
 
     type: ContactType
@@ -117,8 +115,7 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Value):
     """The cause of an event: a role, and the key's id where the role has several keys."""
 
     role: Role
@@ -186,16 +183,14 @@ class DocumentFormat(StrEnum):
         }[self]
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Value):
     """A file that is too big for an event, sealed in storage under the SHA-256 of its plain bytes."""
 
     sha256: str
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class AudioFacts:
+class AudioFacts(Value):
     """The facts found by decoding a recording: its media type, and its length by counted samples."""
 
     media_type: str
@@ -257,8 +252,7 @@ class Analysis:
     key_points: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Value):
     """Where a text of a draft comes from: a stretch of a recording's transcript, or the person who wrote it.
 
     `number` counts the sentences of the story or the lines of the breakdown from 1. Without it the source is that of
@@ -370,16 +364,14 @@ class DonationStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
-@dataclass(frozen=True, slots=True)
-class StripeReport:
+class StripeReport(Value):
     """The source of a fact from Stripe: the id of their event, and its time in Unix seconds."""
 
     event_id: str
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Donor:
+class Donor(Value):
     """All stored data of a donor: the last word of the name, the country, and a keyed hash of the e-mail address."""
 
     last_name: DonorFact | None = None
@@ -387,8 +379,7 @@ class Donor:
     email_hash: DonorFact | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GiftWords:
+class GiftWords(Value):
     """The name and the message that a donor leaves; with `shown`, the donor agreed that strangers see them."""
 
     name: SharedText | None = None

@@ -7,9 +7,8 @@ from operator import attrgetter
 from typing import Self
 from uuid import UUID, uuid5
 
-from eventsourcing.domain import BaseAggregate
-
 from domain import events
+from domain.aggregate import Aggregate
 from domain.errors import ForbiddenError, InvalidError, NotFoundError, RefusedError
 from domain.members import MemberRole
 from domain.organisations import (
@@ -51,7 +50,7 @@ class Member:
         return self.joined_at is not None
 
 
-class Workspace(BaseAggregate[UUID]):
+class Workspace(Aggregate):
     """Owners and admins invite members, change their roles and remove them; an owner always remains.
 
     Admins do so for everybody but owners. An actor who is no member, such as the operator at the command line, may do
@@ -72,7 +71,7 @@ class Workspace(BaseAggregate[UUID]):
 
     @classmethod
     def open(cls, actor: Actor, workspace: str) -> Self:
-        return cls._create(events.WorkspaceOpened, id=workspace_stream(workspace), actor=actor, workspace=workspace)
+        return cls._begin(events.WorkspaceOpened, workspace_stream(workspace), actor, workspace=workspace)
 
     @property
     def title(self) -> str:
@@ -82,16 +81,16 @@ class Workspace(BaseAggregate[UUID]):
         """Let the workspace have these settings; what stays as it is changes nothing."""
         old = self.settings
         if settings.title != old.title:
-            self.trigger_event(events.WorkspaceRenamed, actor=actor, title=settings.title)
+            self._record(events.WorkspaceRenamed, actor, title=settings.title)
         if settings.organisation != old.organisation:
-            self.trigger_event(events.OrganisationDescribed, actor=actor, organisation=settings.organisation)
+            self._record(events.OrganisationDescribed, actor, organisation=settings.organisation)
         if settings.intake is not old.intake:
-            self.trigger_event(events.IntakeChanged, actor=actor, intake=settings.intake)
+            self._record(events.IntakeChanged, actor, intake=settings.intake)
         if settings.publishing is not old.publishing:
-            self.trigger_event(events.PublishingChanged, actor=actor, publishing=settings.publishing)
+            self._record(events.PublishingChanged, actor, publishing=settings.publishing)
         if (settings.language, settings.currency) != (old.language, old.currency):
             language, currency = settings.language, settings.currency
-            self.trigger_event(events.WorkspaceDefaultsChanged, actor=actor, language=language, currency=currency)
+            self._record(events.WorkspaceDefaultsChanged, actor, language=language, currency=currency)
 
     def change_retention(self, actor: Actor, present: RetentionPeriods, periods: RetentionPeriods) -> None:
         """Let the workspace have these periods in place of the present ones.
@@ -103,7 +102,7 @@ class Workspace(BaseAggregate[UUID]):
                 raise InvalidError(f"must be from 1 to {LONGEST_RETENTION_DAYS}", f"/retention/{pointer}")
         if periods != present:
             ticket_days, donor_days = periods.ticket_days, periods.donor_days
-            self.trigger_event(events.RetentionChanged, actor=actor, ticket_days=ticket_days, donor_days=donor_days)
+            self._record(events.RetentionChanged, actor, ticket_days=ticket_days, donor_days=donor_days)
 
     def close(self, actor: Actor) -> None:
         """Let nobody open tickets or join any more; only an owner may do this. Open invitations are revoked."""
@@ -114,17 +113,17 @@ class Workspace(BaseAggregate[UUID]):
             return
         for person in list(self.people.values()):
             if not person.has_joined:
-                self.trigger_event(events.InvitationRevoked, actor=actor, member_id=person.id)
-        self.trigger_event(events.WorkspaceClosed, actor=actor)
+                self._record(events.InvitationRevoked, actor, member_id=person.id)
+        self._record(events.WorkspaceClosed, actor)
 
     def choose_logo(self, actor: Actor, logo: Logo | None) -> None:
         """Let the workspace have this logo, or none."""
         if logo == self.settings.logo:
             return
         if logo is None:
-            self.trigger_event(events.LogoRemoved, actor=actor)
+            self._record(events.LogoRemoved, actor)
         else:
-            self.trigger_event(events.LogoChosen, actor=actor, logo=logo)
+            self._record(events.LogoChosen, actor, logo=logo)
 
     def members(self) -> list[Member]:
         """Return the members in the order of their ids, which is that in which they were invited."""
@@ -174,11 +173,11 @@ class Workspace(BaseAggregate[UUID]):
             if person.has_joined:
                 raise RefusedError("This address is that of a member.")
             self._require_rank(actor, person.role)
-            self.trigger_event(events.InvitationRevoked, actor=actor, member_id=person.id)
+            self._record(events.InvitationRevoked, actor, member_id=person.id)
         expires_at = int((now + timedelta(days=INVITATION_DAYS)).timestamp())
-        self.trigger_event(
+        self._record(
             events.MemberInvited,
-            actor=actor,
+            actor,
             member_id=member_id,
             email=email,
             email_index=email_index,
@@ -191,7 +190,7 @@ class Workspace(BaseAggregate[UUID]):
         if person is None or person.has_joined:
             raise NotFoundError("There is no such invitation.")
         self._require_rank(actor, person.role)
-        self.trigger_event(events.InvitationRevoked, actor=actor, member_id=member_id)
+        self._record(events.InvitationRevoked, actor, member_id=member_id)
 
     def accept(self, member_id: UUID, email_indexes: Collection[str], now: datetime) -> None:
         """Make the invited person a member; `email_indexes` are the hashes of the address that was proved.
@@ -205,17 +204,17 @@ class Workspace(BaseAggregate[UUID]):
             return
         if person.expires_at <= now:
             raise NotFoundError("There is no such invitation.")
-        self.trigger_event(events.MemberJoined, actor=Actor(Role.MEMBER, str(member_id)), member_id=member_id)
+        self._record(events.MemberJoined, Actor(Role.MEMBER, str(member_id)), member_id=member_id)
 
     def reindex(self, actor: Actor, member_id: UUID, email_index: str) -> None:
         """Store the keyed hash of a person's address made with a new secret."""
         person = self.people.get(member_id)
         if person is not None and person.email_index != email_index:
-            self.trigger_event(events.MemberReindexed, actor=actor, member_id=member_id, email_index=email_index)
+            self._record(events.MemberReindexed, actor, member_id=member_id, email_index=email_index)
 
     def name_member(self, actor: Actor, member_id: UUID, name: str | None) -> None:
         if self.member(member_id).name != name:
-            self.trigger_event(events.MemberNamed, actor=actor, member_id=member_id, name=name)
+            self._record(events.MemberNamed, actor, member_id=member_id, name=name)
 
     def change_role(self, actor: Actor, member_id: UUID, role: MemberRole) -> None:
         """Give the member another role; RefusedError for the last owner."""
@@ -224,7 +223,7 @@ class Workspace(BaseAggregate[UUID]):
         self._require_rank(actor, role)
         if member.role is not role:
             self._require_another_owner(member)
-            self.trigger_event(events.MemberRoleChanged, actor=actor, member_id=member_id, role=role)
+            self._record(events.MemberRoleChanged, actor, member_id=member_id, role=role)
 
     def remove(self, actor: Actor, member_id: UUID) -> None:
         """End the membership; members may end their own. RefusedError for the last owner."""
@@ -232,7 +231,7 @@ class Workspace(BaseAggregate[UUID]):
         if actor != Actor(Role.MEMBER, str(member_id)):
             self._require_rank(actor, member.role)
         self._require_another_owner(member)
-        self.trigger_event(events.MemberRemoved, actor=actor, member_id=member_id)
+        self._record(events.MemberRemoved, actor, member_id=member_id)
 
     def former_members(self) -> list[Member]:
         """Return those who were members or were invited and are no more, in the order of their ids."""
@@ -250,7 +249,7 @@ class Workspace(BaseAggregate[UUID]):
         if member_id in self.people:
             raise RefusedError("Remove the member first, or revoke the invitation.")
         if not person.erased:
-            self.trigger_event(events.MemberErased, actor=actor, member_id=member_id)
+            self._record(events.MemberErased, actor, member_id=member_id)
 
     def _require_rank(self, actor: Actor, role: MemberRole) -> None:
         """ForbiddenError unless the actor may manage those who have this role."""

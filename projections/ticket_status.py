@@ -1,19 +1,21 @@
 """Ticket status: one row for each ticket with its draft, and one for each ticket that was ever funded."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+from msgspec.structs import asdict
+
 from domain import events
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, without_places
-from domain.values import Actor, ConsentScope, ContentStatus, Draft, Kind, Money, Role, Source, Step
+from domain.values import ConsentScope, ContentStatus, Draft, Kind, Step
 from projections import approvals, desk, failed_steps
 from projections.consent_records import consent_records, shown_scopes
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 13
+VERSION = 14
 # The events of donations, support tickets, the desk and workspaces do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent | events.DeskEvent | events.WorkspaceEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(
@@ -174,7 +176,7 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
     lifecycle.apply(event, complete=not missing_fields(Kind(row["kind"]), draft))
     row |= {"base": lifecycle.base, "published": lifecycle.published, "step": lifecycle.step}
     row |= {"suspended": lifecycle.suspended, **failed_steps.columns_after(recorded, lifecycle.base)}
-    row["draft"] = _draft_column(draft)
+    row["draft"] = msgspec.to_builtins(draft)
     row |= {"updated_at": recorded.recorded_at, "version": event.originator_version, "position": recorded.position}
     rows.put(TICKETS, row)
     desk.fold_ticket(recorded, row, lifecycle.status, rows)
@@ -215,7 +217,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "step": None,
         "recording_id": None,
         "has_document": False,
-        "draft": _draft_column(Draft(currency=event.currency)),
+        "draft": msgspec.to_builtins(Draft(currency=event.currency)),
         "written": [],
         "decisions": [],
         "consents": [],
@@ -306,30 +308,9 @@ def _lifecycle(row: Row) -> Lifecycle:
     return Lifecycle(ContentStatus(row["base"]), row["published"], step, row["suspended"])
 
 
-def _draft_column(draft: Draft) -> Row:
-    sources = [{name: value for name, value in asdict(source).items() if value is not None} for source in draft.sources]
-    for source in sources:
-        if "recording_id" in source:
-            source["recording_id"] = str(source["recording_id"])
-    return asdict(replace(draft, sources=())) | {"sources": sources}
-
-
 def draft_of(row: Row) -> Draft:
     """Return the row's draft with its personal texts sealed."""
-    fields = dict(row["draft"])
-    fields["goal"] = Money(**fields["goal"]) if fields["goal"] else None
-    fields["breakdown"] = tuple(fields["breakdown"])
-    fields["sources"] = tuple(map(_source, fields["sources"]))
-    return Draft(**fields)
-
-
-def _source(fields: Row) -> Source:
-    recording_id, author = fields.get("recording_id"), fields.get("author")
-    typed: Row = {
-        "recording_id": UUID(recording_id) if recording_id else None,
-        "author": Actor(Role(author["role"]), author["id"]) if author else None,
-    }
-    return Source(**fields | typed)
+    return msgspec.convert(row["draft"], Draft)
 
 
 def with_ended_consents(cursor: Cursor, now: datetime) -> list[UUID]:

@@ -1,8 +1,10 @@
 """Workspaces: one row for each workspace of which something was recorded, with its settings."""
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import asdict
 from uuid import UUID
+
+from msgspec.structs import asdict
 
 from domain.events import (
     IntakeChanged,
@@ -17,7 +19,7 @@ from domain.events import (
     WorkspaceOpened,
     WorkspaceRenamed,
 )
-from domain.organisations import Intake, Logo, Organisation, Publishing, WorkspaceSettings
+from domain.organisations import NOT_DESCRIBED, Intake, Logo, Organisation, Publishing, WorkspaceSettings
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "workspaces"
@@ -81,8 +83,8 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
 
 
 def _opened_row(event: WorkspaceOpened) -> Row:
-    settings = WorkspaceSettings(event.workspace)
-    return {"stream_id": event.originator_id, "workspace": event.workspace} | asdict(settings)
+    settings = dataclasses.asdict(WorkspaceSettings(event.workspace)) | {"organisation": asdict(NOT_DESCRIBED)}
+    return {"stream_id": event.originator_id, "workspace": event.workspace} | settings
 
 
 _COLUMNS = ", ".join(WORKSPACES.columns)

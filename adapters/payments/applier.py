@@ -9,10 +9,10 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
@@ -228,8 +228,7 @@ class Applier:
             return self._mapper.to_stored_event(event)
         # The donation's key is destroyed: the money is recorded without the donor.
         assert isinstance(event, PaymentReceived | PaymentConfirmed)
-        fields: dict[str, Any] = vars(event) | {"donor": Donor(country=event.donor.country)}
-        return self._mapper.to_stored_event(type(event)(**fields))
+        return self._mapper.to_stored_event(replace(event, donor=Donor(country=event.donor.country)))
 
     def _finish(
         self, cursor: Cursor[TupleRow], rows: Sequence[InboxRow], donations: Mapping[DonationKey, Donation]

@@ -4,7 +4,7 @@ import tempfile
 from io import BytesIO
 from typing import BinaryIO
 
-from pydantic import TypeAdapter
+import msgspec
 
 from adapters.confined.child_process import Limits, run_child
 from adapters.confined.errors import ChildCrashed, ChildInterrupted, ChildTimedOut, InputRefused
@@ -13,7 +13,6 @@ from domain.ports import CutSound
 from domain.values import AudioFacts
 
 LIMITS = Limits(cpu_seconds=60, wall_seconds=120, memory_mb=512, output_mb=2)
-FACTS = TypeAdapter(AudioFacts)
 
 
 class ChildSoundCutter:
@@ -28,4 +27,4 @@ class ChildSoundCutter:
             except (InputRefused, ChildCrashed):
                 raise NotAudioError("this part of the recording cannot be played as sound") from None
             output.seek(0)
-            return CutSound(BytesIO(output.read()), FACTS.validate_python(facts))
+            return CutSound(BytesIO(output.read()), msgspec.convert(facts, AudioFacts))

@@ -3,7 +3,7 @@
 import os
 from typing import BinaryIO
 
-from pydantic import TypeAdapter
+import msgspec
 
 from adapters.confined.child_process import Limits, run_child
 from adapters.confined.errors import ChildCrashed, ChildInterrupted, ChildOutOfCpuTime, ChildTimedOut, InputRefused
@@ -13,7 +13,6 @@ from domain.errors import AudioTooLongError, NotAudioError, UnavailableError
 from domain.values import AudioFacts
 
 MIB = 1024 * 1024
-FACTS = TypeAdapter(AudioFacts)
 
 
 class ChildAudioInspector:
@@ -53,7 +52,7 @@ class ChildAudioInspector:
             raise UnavailableError("the recording could not be checked just now; please try again") from None
         except ChildCrashed:
             raise NotAudioError("this file cannot be played as sound") from None
-        return FACTS.validate_python(answer)
+        return msgspec.convert(answer, AudioFacts)
 
     def _refusal(self, code: str) -> AudioTooLongError | NotAudioError:
         if code == TOO_LONG:

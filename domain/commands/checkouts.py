@@ -1,9 +1,11 @@
 """Commands that open a checkout for a donation."""
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
+
+from msgspec import structs
 
 from domain.commands.tickets import public_draft
 from domain.donations import Donation
@@ -86,7 +88,7 @@ class CheckoutCommands:
         # Donors agree to show their own name; other names in their words are found.
         if words.shown and self.safety.review(Draft(title=words.name, story=words.message), words.name).findings:
             # Nobody decides on the findings in a stranger's words, so they are for the holder alone.
-            words = replace(words, shown=False)
+            words = structs.replace(words, shown=False)
         # The text is recorded, so that a repeated call to Stripe sends the same one even if the campaign was renamed.
         title = None if description else public_draft(ticket, self.safety, now).title
         text = description or (f"Gift: {title}" if title else "Gift")

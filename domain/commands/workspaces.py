@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
 from domain.members import MemberRole
 from domain.organisations import NO_RETENTION, NOT_DESCRIBED, WorkspaceSettings
 from domain.ports import Mail, RetentionReader, Workspaces
@@ -52,8 +54,8 @@ class WorkspaceCommands:
             settings = {name: value for name, value in changes.items() if name != "retention"}
             if "organisation" in changes:
                 described = changes["organisation"]
-                organisation = loaded.settings.organisation
-                settings["organisation"] = NOT_DESCRIBED if described is None else replace(organisation, **described)
+                organisation = NOT_DESCRIBED if described is None else loaded.settings.organisation
+                settings["organisation"] = structs.replace(organisation, **described or {})
             loaded.change_settings(actor, replace(loaded.settings, **settings))
             if "retention" in changes:
                 present, changed = self.periods.retention(workspace), changes["retention"]

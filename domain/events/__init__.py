@@ -9,11 +9,10 @@ has the time of its own Stripe object (`captured_at`, `refunded_at`, `moved_at`,
 
 from uuid import UUID
 
-from eventsourcing.domain import AggregateCreated
-
 from domain.events.approval import Approved as Approved
 from domain.events.approval import ChangesRequested as ChangesRequested
 from domain.events.approval import PublicationRequested as PublicationRequested
+from domain.events.base import AggregateCreated as AggregateCreated
 from domain.events.base import DonationEvent as DonationEvent
 from domain.events.base import TicketEvent as TicketEvent
 from domain.events.desk import DeskEvent as DeskEvent
@@ -89,10 +88,11 @@ from domain.values import (
 # A ticket and its holder: opening, contact, and name.
 
 
-class TicketOpened(TicketEvent, AggregateCreated):
+class TicketOpened(AggregateCreated):
     """`currency` is that of the workspace at that time; it is None if the workspace had none, and in old events."""
 
     TOPIC = "ticket_opened"
+    originator_topic = "recording_ticket"
     workspace: str
     kind: Kind
     slug: str
@@ -443,6 +443,7 @@ class CheckoutRequested(DonationEvent, AggregateCreated):
     """
 
     TOPIC = "checkout_requested"
+    originator_topic = "donation"
     amount: Money
     description: Personal | None = None
     ticket_version: int | None = None

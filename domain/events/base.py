@@ -1,24 +1,42 @@
 """The bases of all events, and of those about a donation."""
 
-from typing import Any, ClassVar
+from datetime import UTC, datetime
+from typing import Any, ClassVar, dataclass_transform
 from uuid import UUID
 
-from eventsourcing.domain import AggregateEvent
+import msgspec
+from eventsourcing.domain import CanInitAggregate, CanMutateAggregate
 from eventsourcing.utils import register_topic
 
+from domain.value import Value
 from domain.values import Actor
 
 
-class TicketEvent(AggregateEvent):
-    """One fact about one ticket, caused by `actor`; the store adds the time of recording."""
+class _EventClass(msgspec.StructMeta):
+    """Lets the constructor of every event take keyword arguments only, and registers the event's topic."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], kw_only: bool = True) -> Any:
+        event_class = super().__new__(cls, name, bases, namespace, kw_only=kw_only)
+        if "TOPIC" in namespace:
+            register_topic(namespace["TOPIC"], event_class)
+        return event_class
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class TicketEvent(Value, metaclass=_EventClass, kw_only=True):
+    """One fact about one ticket, caused by `actor`; the store adds the time of recording.
+
+    The first three fields are its place in the history. They have columns of their own, so stored JSON leaves them out.
+    """
 
     TOPIC: ClassVar[str]
-    actor: Actor
+    # The library's rules for the order of a stream's events.
+    mutate: ClassVar[Any] = CanMutateAggregate.mutate
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        if "TOPIC" in cls.__dict__:
-            register_topic(cls.TOPIC, cls)
+    originator_id: UUID = UUID(int=0)
+    originator_version: int = 0
+    timestamp: datetime = datetime.min.replace(tzinfo=UTC)
+    actor: Actor
 
     @property
     def ticket(self) -> UUID:
@@ -35,6 +53,16 @@ class TicketEvent(AggregateEvent):
 
     def apply(self, aggregate: Any) -> None:
         aggregate.evolve(self)
+
+
+class AggregateCreated(TicketEvent):
+    """The first event of a stream, from which the library makes the aggregate that has the topic `originator_topic`."""
+
+    originator_topic: ClassVar[str]
+    mutate: ClassVar[Any] = CanInitAggregate.mutate
+
+    def _as_dict(self) -> dict[str, Any]:
+        return msgspec.structs.asdict(self)
 
 
 class DonationEvent(TicketEvent):

@@ -5,9 +5,7 @@ The person's pages show that something was noted, and never what.
 
 from uuid import UUID
 
-from eventsourcing.domain import AggregateCreated
-
-from domain.events.base import TicketEvent
+from domain.events.base import AggregateCreated, TicketEvent
 from domain.values import Personal
 
 
@@ -25,6 +23,7 @@ class DeskOpened(DeskEvent, AggregateCreated):
     """The staff noted something about the ticket for the first time."""
 
     TOPIC = "desk_opened"
+    originator_topic = "desk"
     workspace: str
 
 

@@ -2,9 +2,7 @@
 
 from uuid import UUID
 
-from eventsourcing.domain import AggregateCreated
-
-from domain.events.base import TicketEvent
+from domain.events.base import AggregateCreated, TicketEvent
 from domain.values import Contact, Personal, SupportCategory
 
 
@@ -26,6 +24,7 @@ class SupportTicketOpened(SupportEvent, AggregateCreated):
     """A person asks for help. The ticket that they name in `about` may not exist, or not be theirs."""
 
     TOPIC = "support_ticket_opened"
+    originator_topic = "support_ticket"
     category: SupportCategory
     message: Personal
     about: UUID | None = None

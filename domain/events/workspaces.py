@@ -6,9 +6,7 @@ of a member are sealed with a key of that member's own.
 
 from uuid import UUID
 
-from eventsourcing.domain import AggregateCreated
-
-from domain.events.base import TicketEvent
+from domain.events.base import AggregateCreated, TicketEvent
 from domain.members import MemberRole
 from domain.organisations import Intake, Logo, Organisation, Publishing
 from domain.values import Personal
@@ -22,6 +20,7 @@ class WorkspaceOpened(WorkspaceEvent, AggregateCreated):
     """`workspace` is the name that tickets, keys and paths have, which never changes."""
 
     TOPIC = "workspace_opened"
+    originator_topic = "workspace"
     workspace: str
 
 

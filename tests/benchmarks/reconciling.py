@@ -107,7 +107,6 @@ def _opened(ticket_id: UUID, donation_id: UUID, number: int) -> list[NewEntry]:
         CheckoutRequested(
             originator_id=stream,
             originator_version=1,
-            originator_topic="donation",
             amount=Money(AMOUNT, "USD"),
             **common,
         ),

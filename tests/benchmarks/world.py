@@ -71,7 +71,6 @@ def opened(ticket: UUID) -> NewEntry:
         originator_id=ticket,
         originator_version=1,
         timestamp=NOW,
-        originator_topic="recording_ticket",
         actor=HOLDER,
         workspace="public",
         kind=Kind.CAMPAIGN,
@@ -98,7 +97,7 @@ def gift(ticket: UUID, number: int) -> list[NewEntry]:
     report = StripeReport(f"evt_{number}", 1_760_000_000 + number)
     paid = {"payment_intent_id": f"pi_{number}", "amount": amount, "report": report}
     facts: list[tuple[type[DonationEvent], dict[str, object]]] = [
-        (CheckoutRequested, {"amount": amount, "originator_topic": "donation"}),
+        (CheckoutRequested, {"amount": amount}),
         (CheckoutOpened, {"session_id": f"cs_{number}", "expires_at": 1_760_086_400, "livemode": False}),
         (PaymentReceived, paid | {"charge_id": f"ch_{number}", "donor": Donor("Lovelace", "GB", "hash")}),
         (PaymentConfirmed, paid | {"session_id": f"cs_{number}", "donor": Donor("Lovelace", "GB", "hash")}),

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
 from domain.events import (
     Analysed,
     AudioUploaded,
@@ -42,6 +44,7 @@ from domain.values import (
     Step,
     Urgency,
 )
+from tests.fakes.events import PLACE_FIELDS
 
 HOLDER = Actor(Role.HOLDER)
 TICKET = UUID("018f0000-0000-7000-8000-000000000001")
@@ -108,7 +111,6 @@ _USUAL_FIELDS: dict[type[TicketEvent], dict[str, Any]] = {
     },
 }
 RECORDED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-_PLACE_FIELDS = {"originator_id", "originator_version", "timestamp", "originator_topic"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +127,7 @@ def fact(kind: type[TicketEvent], **fields: Any) -> Fact:
 
 
 def _without_defaults(kind: type[TicketEvent], fields: dict[str, Any]) -> Fact:
-    defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+    defaults = {field.name: field.default for field in structs.fields(kind)}
     return Fact(kind, {name: value for name, value in fields.items() if value != defaults[name]})
 
 
@@ -133,14 +135,9 @@ def given(*facts: Fact) -> RecordingTicket:
     """Return an opened ticket to which these facts happened."""
     ticket: Any = None
     for version, past_fact in enumerate((fact(TicketOpened), *facts), start=1):
-        place_fields: dict[str, Any] = {
-            "originator_id": TICKET,
-            "originator_version": version,
-            "timestamp": RECORDED_AT,
-        }
-        if past_fact.kind is TicketOpened:
-            place_fields["originator_topic"] = RecordingTicket.TOPIC
-        event: Any = past_fact.kind(**place_fields, **past_fact.fields)
+        event: Any = past_fact.kind(
+            originator_id=TICKET, originator_version=version, timestamp=RECORDED_AT, **past_fact.fields
+        )
         ticket = event.mutate(ticket)
     assert isinstance(ticket, RecordingTicket)
     return ticket
@@ -151,7 +148,7 @@ def new_facts(ticket: RecordingTicket) -> list[Fact]:
     facts = []
     for event in ticket.collect_events():
         assert isinstance(event, TicketEvent)
-        fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(event) if f.name not in _PLACE_FIELDS}
+        fields = {name: value for name, value in structs.asdict(event).items() if name not in PLACE_FIELDS}
         facts.append(_without_defaults(type(event), fields))
     return facts
 

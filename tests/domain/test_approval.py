@@ -178,8 +178,6 @@ def given_events(*facts: Fact) -> list[Any]:
     recorded: list[Any] = []
     for version, past in enumerate((fact(events.TicketOpened), *facts), start=1):
         place: dict[str, Any] = {"originator_id": TICKET, "originator_version": version, "timestamp": RECORDED_AT}
-        if past.kind is events.TicketOpened:
-            place["originator_topic"] = RecordingTicket.TOPIC
         recorded.append(past.kind(**place, **past.fields))
     return recorded
 

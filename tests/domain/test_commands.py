@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from domain.commands import Commands
 from domain.commands.checkouts import checked_amount
@@ -393,7 +394,7 @@ def test_no_checkout_opens_for_an_erased_or_unknown_ticket():
 def test_a_gift_is_neither_too_small_nor_too_large(least: Money, most: Money):
     assert checked_amount(least) == least
     assert checked_amount(most) == most
-    for wrong in (replace(least, minor=least.minor - 1), replace(most, minor=most.minor + 1)):
+    for wrong in (structs.replace(least, minor=least.minor - 1), structs.replace(most, minor=most.minor + 1)):
         with pytest.raises(InvalidError) as refused:
             checked_amount(wrong)
         assert refused.value.pointer == "/amount"

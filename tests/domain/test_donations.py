@@ -237,7 +237,8 @@ def test_a_payment_was_made_at_the_earliest_time_that_stripe_reports():
 
 def test_only_the_first_capture_of_a_payment_is_money_received():
     donation = donation_with(captured(session_id="cs"), captured(charge_id="ch"))
-    assert [type(e) for e in donation.collect_events()][1:] == [PaymentReceived, PaymentConfirmed]
+    new: list[object] = [type(event) for event in donation.collect_events()]
+    assert new[1:] == [PaymentReceived, PaymentConfirmed]
     assert donation.gift.paid == 10_000
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.events import DonationEvent, Refunded, RefundFailed
 from domain.gift import MOVES_MONEY, Gift
@@ -23,7 +23,7 @@ def donation_facts(draw: Any) -> DonationEvent:
     if not hasattr(fact, "state"):
         return cast("DonationEvent", fact)
     ranks = REFUND_RANK if isinstance(fact, Refunded | RefundFailed) else DISPUTE_RANK
-    return cast("DonationEvent", dataclasses.replace(fact, state=draw(st.sampled_from(sorted(ranks)))))
+    return cast("DonationEvent", replace(fact, state=draw(st.sampled_from(sorted(ranks)))))
 
 
 @given(st.lists(donation_facts(), max_size=8))

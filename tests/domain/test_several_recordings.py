@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, BinaryIO
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from domain.commands import Commands
 from domain.commands.recordings import Upload, transcript_of
@@ -359,7 +360,7 @@ def test_the_times_of_later_recordings_follow_those_of_earlier_ones():
 def test_a_source_in_two_recordings_becomes_one_in_each():
     source = Source("title", None, None, 2, 9, 500, 6_000)
     assert attributed([source, Source("goal")], [FIRST, LATER]) == (
-        replace(source, recording_id=RECORDING, start=2, end=4, start_ms=500, end_ms=5_000),
-        replace(source, recording_id=NEWER_RECORDING, start=0, end=3, start_ms=0, end_ms=1_000),
+        structs.replace(source, recording_id=RECORDING, start=2, end=4, start_ms=500, end_ms=5_000),
+        structs.replace(source, recording_id=NEWER_RECORDING, start=0, end=3, start_ms=0, end_ms=1_000),
         Source("goal"),
     )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from domain.errors import AlreadyProcessing, AmountError, InvalidError, NotFoundError, RefusedError, StepFailed
 from domain.events import (
@@ -96,7 +97,7 @@ def test_a_name_is_changed_only_to_a_different_name():
 
 def test_a_new_contact_comes_with_a_new_token_and_the_same_one_changes_nothing():
     ticket = given()
-    grace = replace(CONTACT, value="grace@example.com")
+    grace = structs.replace(CONTACT, value="grace@example.com")
     ticket.change_contact(HOLDER, grace, "other", "newer")
     ticket.change_contact(HOLDER, grace, "other", "newer")
     assert new_facts(ticket) == [fact(ContactChanged, contact=grace, contact_index="other", token_digest="newer")]
@@ -365,7 +366,7 @@ def test_unchanged_sentences_of_an_edited_story_keep_their_source_and_the_others
     ticket.edit_draft(HOLDER, {"story": "It rained. The roof fell. Nobody was hurt."})
     ticket.edit_draft(staff, {"story": "It rained. Nobody was hurt. Help us."})
     sources = [part.sources for part in draft_parts(ticket.draft) if part.field == "story"]
-    heard = replace(second, recording_id=RECORDING)
+    heard = structs.replace(second, recording_id=RECORDING)
     assert sources == [(Source("story", 1, author=HOLDER),), (heard,), (Source("story", author=staff),)]
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID
 
-from eventsourcing.domain import AggregateCreated
+import msgspec
 from hypothesis import strategies as st
+from msgspec.structs import astuple, fields
 
 from domain import events as all_events
-from domain.events import DeskEvent, DonationEvent, SupportEvent, TicketEvent, WorkspaceEvent
+from domain.events import TicketEvent
 from domain.values import PERSONAL
 from projections.model import RecordedEvent
 
 CANARY = "canary-"
 # The fields that the event store adds to an event's own fields.
-PLACE_FIELDS = {"originator_id", "originator_version", "timestamp", "originator_topic"}
+PLACE_FIELDS = {"originator_id", "originator_version", "timestamp"}
 
 EVENTS: tuple[type[TicketEvent], ...] = tuple(
     kind
@@ -40,9 +40,8 @@ def _values(annotation: Any) -> st.SearchStrategy[Any]:
         return st.one_of([_values(choice) for choice in get_args(annotation)])
     if origin is tuple:
         return st.lists(_values(get_args(annotation)[0]), max_size=3).map(tuple)
-    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
-        hints = get_type_hints(annotation, include_extras=True)
-        return st.builds(annotation, **{f.name: _values(hints[f.name]) for f in dataclasses.fields(annotation)})
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return st.builds(annotation, **{f.name: _values(f.type) for f in fields(annotation)})
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return st.sampled_from(annotation)
     basic: dict[Any, st.SearchStrategy[Any]] = {
@@ -57,10 +56,7 @@ def _values(annotation: Any) -> st.SearchStrategy[Any]:
 
 def event_fields(kind: type[TicketEvent]) -> st.SearchStrategy[dict[str, Any]]:
     """Return a strategy for the fields of an event of this kind without its place in the history."""
-    hints = get_type_hints(kind, include_extras=True)
-    return st.fixed_dictionaries(
-        {f.name: _values(hints[f.name]) for f in dataclasses.fields(kind) if f.name not in PLACE_FIELDS}
-    )
+    return st.fixed_dictionaries({f.name: _values(f.type) for f in fields(kind) if f.name not in PLACE_FIELDS})
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -74,26 +70,10 @@ def log_entries(*events: TicketEvent) -> list[RecordedEvent]:
     ]
 
 
-# The aggregate that the first event of each kind of stream creates.
-_AGGREGATES = {
-    DonationEvent: "donation",
-    SupportEvent: "support_ticket",
-    WorkspaceEvent: "workspace",
-    DeskEvent: "desk",
-    TicketEvent: "recording_ticket",
-}
-
-
 def make_event(kind: type[TicketEvent], stream: UUID, version: int, /, **fields: Any) -> TicketEvent:
     """Return the event with this place in the history."""
-    place_fields: dict[str, Any] = {
-        "originator_id": stream,
-        "originator_version": version,
-        "timestamp": datetime.now(UTC),
-    }
-    if issubclass(kind, AggregateCreated):
-        place_fields["originator_topic"] = next(topic for base, topic in _AGGREGATES.items() if issubclass(kind, base))
-    return kind(**place_fields, **fields)
+    place: dict[str, Any] = {"originator_id": stream, "originator_version": version, "timestamp": datetime.now(UTC)}
+    return kind(**place, **fields)
 
 
 def any_event_of(kind: type[TicketEvent]) -> st.SearchStrategy[TicketEvent]:
@@ -120,10 +100,9 @@ def personal_texts(event: TicketEvent) -> list[str]:
         elif isinstance(value, tuple):
             for item in value:
                 collect(item)
-        elif dataclasses.is_dataclass(value):
-            for f in dataclasses.fields(value):
-                collect(getattr(value, f.name))
+        elif isinstance(value, msgspec.Struct):
+            for part in astuple(value):
+                collect(part)
 
-    for f in dataclasses.fields(event):
-        collect(getattr(event, f.name))
+    collect(event)
     return personal

@@ -129,7 +129,7 @@ def donation_pipeline(context: SelfTestContext) -> None:
         donor = Donor("Nobody", "US", "0" * 64)
         d.record(SYSTEM, PaymentReceived, payment_intent_id=f"pi_{name}", amount=amount, report=report, donor=donor)
         back = {"refund_id": f"re_{name}", "amount": Money(2_000, "USD"), "state": "succeeded"}
-        d.record(SYSTEM, Refunded, refunded_at=report.at, report=replace(report, event_id=f"evt_r{name}"), **back)
+        d.record(SYSTEM, Refunded, refunded_at=report.at, report=StripeReport(f"evt_r{name}", report.at), **back)
 
     context.donations.change(ticket.id, donation, paid)
     context.project(ticket.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given
+from msgspec.structs import fields
 from pydantic_core import to_json
 
 from adapters.event_store import codec
@@ -39,6 +39,13 @@ def test_an_event_is_stored_as_plain_readable_json(event: TicketEvent):
     data = json.loads(codec.encode(event))
     assert data["actor"]["role"] == event.actor.role
     assert not PLACE_FIELDS & set(data)
+
+
+@given(events)
+def test_a_field_that_has_its_default_value_is_not_stored(event: TicketEvent):
+    data = json.loads(codec.encode(event))
+    with_default = {field.name for field in fields(event) if getattr(event, field.name) == field.default}
+    assert not with_default & set(data)
 
 
 @given(events)
@@ -87,7 +94,7 @@ def test_every_event_version_ever_stored_still_loads(file: Path):
 def test_every_field_is_in_a_golden_file(kind: type[TicketEvent]):
     """A later form of an event, with another field, has its own file, such as `published.2.json`."""
     field_names = {name for file in GOLDEN.glob(f"{kind.TOPIC}.*json") for name in json.loads(file.read_text())}
-    assert field_names == {field.name for field in dataclasses.fields(kind)} - PLACE_FIELDS
+    assert field_names == {field.name for field in fields(kind)} - PLACE_FIELDS
 
 
 def test_an_event_of_an_unknown_kind_or_without_its_fields_does_not_load():

@@ -16,6 +16,7 @@ from domain.tickets import NewTicket
 from domain.values import SYSTEM, Contact, ContactType, SupportCategory
 from entrypoints.composition.service import Service
 from projections import contact_index
+from tests.fakes.events import make_event
 from tests.money import Ledger
 
 CONTACT = Contact(ContactType.EMAIL, "ada@example.com")
@@ -63,10 +64,7 @@ def test_the_hash_by_which_a_contact_is_found_is_in_no_event(service: Service):
 
 def test_an_event_of_an_earlier_version_with_the_hash_in_clear_still_loads(service: Service):
     ticket = open_ticket(service)
-    event = ContactReindexed(
-        originator_id=ticket, originator_version=2, timestamp=ContactReindexed.create_timestamp(),
-        actor=SYSTEM, contact_index="in clear",
-    )  # fmt: skip
+    event = make_event(ContactReindexed, ticket, 2, actor=SYSTEM, contact_index="in clear")
     service.history.log.append([NewEntry(ticket, 2, event.TOPIC, codec.encode(event), ticket)])
     assert service.aggregates.tickets.get(ticket).contact_index == "in clear"
 
@@ -75,10 +73,7 @@ def test_a_hash_moved_to_another_event_does_not_open(service: Service):
     ticket = open_ticket(service)
     elsewhere = FieldContext(ticket, 9, ContactReindexed.TOPIC, "contact_index")
     sealed = service.history.cipher.seal(ticket, elsewhere, "hash")
-    event = ContactReindexed(
-        originator_id=ticket, originator_version=2, timestamp=ContactReindexed.create_timestamp(),
-        actor=SYSTEM, contact_index=sealed,
-    )  # fmt: skip
+    event = make_event(ContactReindexed, ticket, 2, actor=SYSTEM, contact_index=sealed)
     service.history.log.append([NewEntry(ticket, 2, event.TOPIC, codec.encode(event), ticket)])
     [_, entry] = service.history.log.stream(ticket)
     with pytest.raises(Exception, match="another context"):
