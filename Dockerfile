@@ -1,4 +1,4 @@
-# One image for all parts of the service: `serve`, or `serve --only web` (or `worker`, `projections`).
+# One image for all parts of the service: `serve` (one process a processor), or `serve --only web` (or `worker`, `projections`).
 FROM python:3.13-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

@@ -69,7 +69,8 @@ def serving_without_port(only: str, log: Path, **settings: Any) -> Iterator[Fork
 class Serving:
     """`storyledger serve`, running inside `with`. Settings are keywords, and `log` receives its output.
 
-    With a `listener` it serves on that socket, as does every other process that is given the same one.
+    With a `listener` it serves on that socket, as does every other process that is given the same one. With several
+    `processes` the process here is their supervisor.
     """
 
     def __init__(
@@ -78,12 +79,14 @@ class Serving:
         *,
         log: Path | None = None,
         listener: socket.socket | None = None,
+        processes: int = 1,
         **settings: Any,
     ):
         self.settings = {"port": listener.getsockname()[1] if listener else free_port()} | settings
         self.url = f"http://127.0.0.1:{self.settings['port']}"
         self._listener = listener
         self._only = only
+        self._arguments = ["--only", only] if only else ["--processes", str(processes)]
         self._log = log
 
     def __enter__(self) -> Self:
@@ -96,9 +99,8 @@ class Serving:
 
     def start(self) -> None:
         """Start the process, and wait until its web part is ready if it has one."""
-        arguments = ["serve", *(["--only", self._only] if self._only else [])]
         with (self._log or Path(os.devnull)).open("ab") as output:
-            self.process = Fork(arguments, environment(self.settings), output, self._listener)
+            self.process = Fork(["serve", *self._arguments], environment(self.settings), output, self._listener)
         if self._only is None or "web" in self._only:
             self.wait_until_ready()
 

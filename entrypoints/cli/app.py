@@ -68,11 +68,18 @@ def serve(
     only: Annotated[
         str | None, typer.Option(help="Comma-separated list of web, worker and projections. Default: all three.")
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, max=32, help="Run the parts in this many processes. Default: one a processor, at most 4."),
+    ] = None,
 ) -> None:
-    """Run the service until it is stopped. Its parts are web, worker and projections."""
-    from entrypoints.cli.serving import serve as run
+    """Run the service until it is stopped. Its parts are web, worker and projections.
 
-    run(only)
+    One process restarts and reloads (SIGHUP) the others. --only runs some parts in one process, for several machines.
+    """
+    from entrypoints.cli.supervisor import serve as run
+
+    run(only, processes)
 
 
 @app.command(epilog="Example: storyledger migrate")

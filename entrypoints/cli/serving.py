@@ -19,6 +19,7 @@ from adapters.postgres.roles import powers_over_history
 from adapters.privacy.key_rotation import check_master_key
 from entrypoints.cli.console import CommandFailed, UsageError, print_line
 from entrypoints.cli.context import one_line_errors
+from entrypoints.cli.supervised import CHECKED, GAVE_UP, READY, Supervision
 from entrypoints.composition import settings as environment
 from entrypoints.composition.database_url import DatabaseUrl
 from entrypoints.composition.foundation import Parts
@@ -35,8 +36,6 @@ from entrypoints.http.table import MONITORING_OPERATIONS
 
 # A process manager waits ten seconds before it kills us; unfinished work is done after the next start.
 SHUTDOWN_SECONDS = 9.5
-# The first socket that systemd passes to a process (sd_listen_fds(3)).
-PASSED_SOCKET = 3
 
 logger = structlog.get_logger()
 
@@ -54,13 +53,7 @@ def server(service: Service, finish: Callable[[], None] | None = None) -> Server
 
 
 def bound(settings: Settings) -> socket.socket:
-    """Return a socket bound to the service's address, or the one that systemd passed; CommandFailed if it is in use.
-
-    Processes that were passed the same socket share its queue of connections, so that no connection is refused while
-    one of them restarts.
-    """
-    if os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1":
-        return socket.socket(fileno=PASSED_SOCKET)
+    """Return a socket bound to the service's address; CommandFailed if it is in use."""
     try:
         infos = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = infos[0]
@@ -85,26 +78,32 @@ def _address_in_use(settings: Settings, error: OSError) -> CommandFailed:
 
 
 def serve(only: str | None) -> None:
+    """Run the parts of `only`, by default all, in this process.
+
+    Processes that were passed the same socket share its queue of connections, so that no connection is refused while
+    one of them restarts.
+    """
     parts = Parts.ALL if only is None else frozenset(part.strip() for part in only.split(","))
     if unknown := parts - Parts.ALL:
         raise UsageError(f"--only: unknown part: {', '.join(sorted(part or '(empty)' for part in unknown))}")
     hold()
+    supervision = Supervision.begin()
     with one_line_errors():
         settings = environment.load()
-        configure(settings.log_level)
-        for variable, setting in unknown_variables(os.environ).items():
-            logger.warning("an environment variable is not a setting", variable=variable, resembles=setting)
-        for warning in settings.model_warnings:
-            logger.warning("a model has an announced end", setting=warning)
-        if settings.traced and not tracing.start(VERSION):
-            logger.warning("tracing is off: install storyledger[telemetry]")
+        configure(settings.log_level, process=supervision.name)
+        traced = not settings.traced or tracing.start(VERSION)
+        if supervision.is_first:
+            _warn_of_settings(settings, traced)
         with DatabaseUrl(settings) as url:
             # Until the server installs its own handler, SIGTERM ends the process cleanly.
             signal.signal(signal.SIGTERM, _exit_cleanly)
             reach(url, production=settings.production)
-            if settings.production:
+            if settings.production and supervision.is_first:
                 warn_of_powers(url)
             service = Service(settings, url, parts)
+            if supervision.name is not None:
+                service.metrics.join(supervision.name, supervision.reports_of_others)
+                supervision.report = service.metrics.report
             decodes = parts & {Parts.WEB, Parts.WORKER}
             loading = Loading([*service.loads, _log_confinement] if decodes else service.loads, settle)
             try:
@@ -112,17 +111,22 @@ def serve(only: str | None) -> None:
                 service.epochs.check()
                 check_storage(service.content.storage)
                 # Several parts on one machine must not share the default port: other parts listen only on a given PORT.
-                address = bound(settings) if Parts.WEB in parts or settings.port_is_given else None
+                listens = Parts.WEB in parts or (settings.port_is_given and supervision.name is None)
+                address = (supervision.listener or bound(settings)) if listens else None
+                if address is not None and supervision.is_first:
+                    supervision.tell(CHECKED, address)
                 service.start()
                 logger.info("started", parts=sorted(parts), version=service.version)
                 if address is not None:
                     web = server(service, lambda: _finish(service))
                     _listen(address, settings)
-                    if Parts.WEB in parts:
+                    if Parts.WEB in parts and supervision.is_first:
                         _announce(service)
+                    supervision.tell(READY)
                     loading.start()
                     web.run(sockets=[address])
                 else:
+                    supervision.tell(READY)
                     loading.start()
                     wait_for_stop(service)
             finally:
@@ -132,8 +136,18 @@ def serve(only: str | None) -> None:
                 service.stop()
                 tracing.stop()
             if service.health.gave_up.is_set():
+                supervision.tell(GAVE_UP)
                 raise CommandFailed(f"database: unavailable for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")
+
+
+def _warn_of_settings(settings: Settings, traced: bool) -> None:
+    for variable, setting in unknown_variables(os.environ).items():
+        logger.warning("an environment variable is not a setting", variable=variable, resembles=setting)
+    for warning in settings.model_warnings:
+        logger.warning("a model has an announced end", setting=warning)
+    if not traced:
+        logger.warning("tracing is off: install storyledger[telemetry]")
 
 
 def warn_of_powers(url: str) -> None:

@@ -12,11 +12,20 @@ from adapters.observability import log_context
 # Messages of other loggers may quote personal data.
 OUR_LOGGERS = ("adapters", "domain", "entrypoints", "projections")
 
+# What every line of this process has.
+_OF_PROCESS: dict[str, str] = {}
+
 logger = structlog.get_logger()
 
 
-def configure(level: str, *, quiet: bool = False) -> None:
-    """Log from `level` on; `quiet` is for commands, which print their own output and log only errors."""
+def configure(level: str, *, quiet: bool = False, process: str | None = None) -> None:
+    """Log from `level` on; `quiet` is for commands, which print their own output and log only errors.
+
+    Every line has the name of the `process`, if there are several.
+    """
+    _OF_PROCESS.clear()
+    if process is not None:
+        _OF_PROCESS["process"] = process
     number = logging.ERROR if quiet else logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     on_terminal = [_short_request, structlog.dev.ConsoleRenderer()]
     structlog.configure(
@@ -46,7 +55,8 @@ def _line(event: structlog.typing.EventDict, **_: object) -> str:
 
 
 def _with_ids(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Add the ids of the current context, unless the event sets them itself."""
+    """Add the name of the process and the ids of the current context, unless the event sets them itself."""
+    event.update(_OF_PROCESS)
     for name, id in log_context.current().items():
         event.setdefault(name, id)
     return event

@@ -4,8 +4,12 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Protocol
 
+from prometheus_client.core import InfoMetricFamily, Metric
+
 import projections
 from adapters import contacts
+from adapters.observability import counters, gauges
+from adapters.observability.process_metrics import ProcessMetrics
 from adapters.read_models import rebuild
 from adapters.read_models.rebuild_jobs import RebuildJobs
 from entrypoints.composition.access import Access
@@ -62,12 +66,20 @@ class Service:
         self.pools = list(foundation.pools.items())
         if self.history.replica is not None:
             self.pools.append(("reads", self.history.replica.database))
+        self.metrics = ProcessMetrics(self._metrics)
         self._registry = foundation.registry
         # Loaded after the start, in this order: libraries that take long to load and that the start does not need.
         self.loads: list[Callable[[], object]] = []
         if parts & {Parts.WEB, Parts.WORKER}:
             self.loads += [contacts.load, *self.mail.loads, *self.payments.loads, *self.content.loads]
         self.finishing = False
+
+    def _metrics(self) -> Iterator[Metric]:
+        """The metrics that this process counts for itself."""
+        yield from counters.REGISTRY.collect()
+        about = {"version": self.version, "parts": ",".join(sorted(self.parts))}
+        yield InfoMetricFamily("storyledger", "The version and the parts of this process.", about)
+        yield from gauges.pools(self.pools)
 
     def _running(self) -> Iterator[Running]:
         """The background work of this process, in the order in which it starts."""

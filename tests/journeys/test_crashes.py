@@ -43,7 +43,9 @@ def test_a_killed_embedded_database_is_started_again_and_requests_are_answered_w
 
 
 def test_a_port_in_use_is_named_in_the_error(lasting: Serving, migrated_url: str, tmp_path: Path):
-    ran = run_here("serve", database_url=migrated_url, data_dir=tmp_path, port=lasting.settings["port"])
+    ran = run_here(
+        "serve", "--processes", "1", database_url=migrated_url, data_dir=tmp_path, port=lasting.settings["port"]
+    )
     assert ran.returncode == 1
     [line] = ran.stderr.splitlines()
     assert "PORT" in line

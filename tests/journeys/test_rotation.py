@@ -38,7 +38,7 @@ class Operator:
 
     def refusal(self, secrets: str) -> str:
         """Return the line with which a start with these secrets is refused."""
-        code, _, errors = self.run("serve", secrets=secrets)
+        code, _, errors = self.run("serve", "--processes", "1", secrets=secrets)
         assert code == 1
         [line] = errors.splitlines()
         return line

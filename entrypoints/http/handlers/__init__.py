@@ -363,13 +363,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         SelfTestHandlers(service.health.self_test),
         HealthHistoryHandlers(HealthRecords(database), desk),
         MetricsHandlers(
-            service.version,
-            service.parts,
-            service.settings.metrics_token,
-            database,
-            history.replica,
-            service.pools,
-            service.health.gauges,
+            service.settings.metrics_token, database, history.replica, service.metrics, service.health.gauges
         ),
         AboutHandlers(openapi_document, Lazy(lambda: Reference(openapi_document())), site),
     ]

@@ -1,4 +1,4 @@
-"""The handler for Prometheus: the metrics of this process, and the shared ones, which are read from the database."""
+"""The handler for Prometheus: the metrics of each process, and the shared ones, which are read from the database."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import psycopg
 import structlog
 from prometheus_client import generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from adapters.observability import counters, gauges
 from adapters.observability.gauges import Gauges
+from adapters.observability.process_metrics import ProcessMetrics
 from adapters.postgres.database import Database
 from adapters.read_models import replica
 from adapters.read_models.replica import Replica
@@ -29,29 +29,22 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True)
 class MetricsHandlers:
-    version: str
-    parts: frozenset[str]
     token: str | None
     database: Database
     replica: Replica | None
-    pools: Sequence[tuple[str, Database]]
+    processes: ProcessMetrics
     gauges: Gauges
 
     async def metrics(self, call: Call) -> Answer[bytes]:
         """Leave out the shared metrics while the database is unavailable, and report `storyledger_database_up` as 0."""
         self._check_token(call)
-        info = InfoMetricFamily(
-            "storyledger",
-            "The version and the parts of this process.",
-            {"version": self.version, "parts": ",".join(sorted(self.parts))},
-        )
+        of_processes = await asyncio.to_thread(self.processes.all)
         shared = await self._shared_metrics()
         up = GaugeMetricFamily(
             "storyledger_database_up", "1 if the database answered this scrape in time.", int(bool(shared))
         )
-        families = [info, up, *gauges.pools(self.pools), *replica.metrics(self.replica), *shared]
-        text = generate_latest(counters.REGISTRY) + generate_latest(_FixedFamilies(families))
-        return Answer(text, media_type=MEDIA_TYPE)
+        families = [*of_processes, up, *replica.metrics(self.replica), *shared]
+        return Answer(generate_latest(_FixedFamilies(families)), media_type=MEDIA_TYPE)
 
     def _check_token(self, call: Call) -> None:
         if self.token is None:

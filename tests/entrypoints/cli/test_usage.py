@@ -76,6 +76,7 @@ def run_here(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Ru
         ("erase", "\udc80"),
         ("serve", "--only", ""),
         ("serve", "--only", "web,"),
+        ("serve", "--only", "web", "--processes", "2"),
     ],
     ids=" ".join,
 )

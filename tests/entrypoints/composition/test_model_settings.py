@@ -65,7 +65,9 @@ def test_only_a_model_that_is_used_and_has_an_announced_end_is_warned_of():
 
 def test_the_start_warns_of_a_model_that_will_end():
     nowhere = "postgresql://ada@127.0.0.1:1/story"
-    started = run_here("serve", database_url=nowhere, openai_api_key="sk-1", openai_draft_model="gpt-5-mini")
+    started = run_here(
+        "serve", "--processes", "1", database_url=nowhere, openai_api_key="sk-1", openai_draft_model="gpt-5-mini"
+    )
     assert started.returncode == 1
     assert "OpenAI stops gpt-5-mini on 2026-12-11" in started.stdout + started.stderr
 

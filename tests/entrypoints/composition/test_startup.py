@@ -37,7 +37,7 @@ PRODUCTION = {
 def refusal(settings: dict[str, str]) -> str:
     """Return the one line that the service prints when it refuses to start."""
     # Services of other tests may write to the log in this process meanwhile.
-    ran = run_here("serve", **settings | {"LOG_LEVEL": "CRITICAL"})
+    ran = run_here("serve", "--processes", "1", **settings | {"LOG_LEVEL": "CRITICAL"})
     assert (ran.returncode, ran.stdout) == (1, "")
     [line] = ran.stderr.splitlines()
     return line

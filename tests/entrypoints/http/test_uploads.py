@@ -309,7 +309,7 @@ def served(migrated_url: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen
     environment = os.environ | {
         "DATABASE_URL": migrated_url, "DATA_DIR": str(tmp_path / "var"), "PORT": str(port), "LOG_LEVEL": "ERROR",
     }  # fmt: skip
-    command = [sys.executable, "-c", SERVE, "serve"]
+    command = [sys.executable, "-c", SERVE, "serve", "--processes", "1"]
     process = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
 
