@@ -7,8 +7,9 @@ depend on the content of such a text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from uuid import UUID
+
+from msgspec import Struct, structs
 
 from domain import donor_reports, events
 from domain.donor_reports import DonorReports
@@ -39,27 +40,26 @@ MOVES_MONEY = (
 )
 
 
-# The donation ledger stores the names of these fields; a change needs a new version of that projection.
-@dataclass(slots=True)
-class Gift:
+# The donation ledger stores a gift as the array of these fields; a change needs a new version of that projection.
+class Gift(Struct, array_like=True):
     """The state of one donation's money, in the minor unit of its currency; times are Unix seconds."""
 
     # The capture of each payment intent, or of each charge that has no intent.
-    captured: dict[str, Capture] = field(default_factory=dict)
+    captured: dict[str, Capture] = {}
     # The payment intent of each charge.
-    intents: dict[str, str] = field(default_factory=dict)
-    refunds: dict[str, Refund] = field(default_factory=dict)
+    intents: dict[str, str] = {}
+    refunds: dict[str, Refund] = {}
     # When the money of each failed refund came back, by the balance transaction.
-    returned_at: dict[str, int] = field(default_factory=dict)
+    returned_at: dict[str, int] = {}
     # When the money of each charge came, by the balance transaction.
-    settled_at: dict[str, int] = field(default_factory=dict)
+    settled_at: dict[str, int] = {}
     # The refunded totals that were reported for each charge, with the time of the earliest report of each.
-    refund_totals: dict[str, dict[int, int]] = field(default_factory=dict)
-    requests: dict[UUID, RefundRequest] = field(default_factory=dict)
+    refund_totals: dict[str, dict[int, int]] = {}
+    requests: dict[UUID, RefundRequest] = {}
     # The reported states of each dispute, with the time of the earliest report of each.
-    disputes: dict[str, dict[str, int]] = field(default_factory=dict)
+    disputes: dict[str, dict[str, int]] = {}
     # The movement that each balance transaction of a dispute made.
-    movements: dict[str, DisputeMovement] = field(default_factory=dict)
+    movements: dict[str, DisputeMovement] = {}
     opened_session: str | None = None
     paid_session: str | None = None
     charge_id: str | None = None
@@ -68,29 +68,25 @@ class Gift:
     failed_at: int | None = None
     expired_at: int | None = None
     delayed_at: int | None = None
-    donor_from_charge: DonorReports = field(default_factory=dict)
-    donor_from_session: DonorReports = field(default_factory=dict)
+    donor_from_charge: DonorReports = {}
+    donor_from_session: DonorReports = {}
 
     def apply(self, event: events.DonationEvent) -> None:
         """Apply one fact. Facts that Stripe reports may come in any order and repeatedly."""
         match event:
-            case events.PaymentReceived() | events.PaymentConfirmed():
-                self._apply_capture(event)
-            case events.DonorForgetRequested(last_name=last_name, forget_at=forget_at):
-                self._forget_donor()
-                self.donor_from_charge["last_name"] = forget_at, last_name
-            case events.DonorForgotten():
-                self._forget_donor()
+            case events.CheckoutRequested():  # The cases are tried in their order, so the commonest ones come first.
+                pass
             case events.CheckoutOpened(session_id=session_id):
                 self.opened_session = max(session_id, self.opened_session or "")
-            case events.CheckoutRefused(reason=reason):
-                self._apply_failure(0, reason)
+            case events.PaymentReceived() | events.PaymentConfirmed():
+                self._apply_capture(event)
+            case events.FeeCharged(category=category, source_id=source_id, created_at=created_at):
+                returned, settled = category == REFUND_RETURNED, category in CHARGE_SETTLED
+                if (returned or settled) and source_id is not None and created_at is not None:
+                    times = self.returned_at if returned else self.settled_at
+                    times[source_id] = _earlier(created_at, times.get(source_id))
             case events.CheckoutExpired(report=report):
                 self.expired_at = _earlier(report.at, self.expired_at)
-            case events.PaymentDelayed(report=report):
-                self.delayed_at = _earlier(report.at, self.delayed_at)
-            case events.PaymentFailed(reason=reason, report=report):
-                self._apply_failure(report.at, reason)
             case events.RefundRequested(request_id=request_id, amount=amount, payment_intent_id=intent):
                 self.requests[request_id] = RefundRequest(amount.minor, intent)
             case events.RefundAccepted(request_id=request_id, refund_id=refund_id) if request_id in self.requests:
@@ -102,15 +98,21 @@ class Gift:
             case events.RefundTotalReported(charge_id=charge_id, amount=amount, report=report):
                 totals = self.refund_totals.setdefault(charge_id, {})
                 totals[amount.minor] = _earlier(report.at, totals.get(amount.minor))
+            case events.PaymentDelayed(report=report):
+                self.delayed_at = _earlier(report.at, self.delayed_at)
+            case events.PaymentFailed(reason=reason, report=report):
+                self._apply_failure(report.at, reason)
+            case events.CheckoutRefused(reason=reason):
+                self._apply_failure(0, reason)
             case events.DisputeOpened() | events.DisputeClosed():
                 self._apply_dispute_state(event.dispute_id, event.state, event.report.at)
             case events.DisputeFundsWithdrawn() | events.DisputeFundsReinstated():
                 self._apply_movement(event)
-            case events.FeeCharged(category=category, source_id=str(source_id), created_at=int(created_at)):
-                if category == REFUND_RETURNED:
-                    self.returned_at[source_id] = _earlier(created_at, self.returned_at.get(source_id))
-                elif category in CHARGE_SETTLED:
-                    self.settled_at[source_id] = _earlier(created_at, self.settled_at.get(source_id))
+            case events.DonorForgetRequested(last_name=last_name, forget_at=forget_at):
+                self._forget_donor()
+                self.donor_from_charge["last_name"] = forget_at, last_name
+            case events.DonorForgotten():
+                self._forget_donor()
 
     def _apply_failure(self, at: int, reason: str) -> None:
         self.failure = max((at, reason), self.failure or (at, reason))
@@ -247,7 +249,7 @@ class Gift:
     def as_of(self, at: float) -> Gift:
         """Return the gift as it was at that time: its sums are those of the entries until then."""
         captured = {id: capture for id, capture in self.captured.items() if self.captured_at(id) <= at}
-        return replace(
+        return structs.replace(
             self,
             captured=captured,
             refunds={id: self._refund_as_of(id, at) for id in self.refunds},
@@ -268,8 +270,8 @@ class Gift:
         """Return the refund as it was then; one that was made later does not count and still explains refund totals."""
         refund = self.refunds[refund_id]
         if at < refund.at:
-            return replace(refund, state="canceled")
-        return refund if refund.live or at >= self._ended_at(refund_id) else replace(refund, state="succeeded")
+            return structs.replace(refund, state="canceled")
+        return refund if refund.live or at >= self._ended_at(refund_id) else structs.replace(refund, state="succeeded")
 
     @property
     def refundable(self) -> int:
@@ -357,7 +359,7 @@ class Gift:
     @property
     def status(self) -> DonationStatus:
         if self.captured:
-            if any(state in DISPUTED_STATES for state in self._dispute_states):
+            if self.disputes and any(state in DISPUTED_STATES for state in self._dispute_states):
                 return DonationStatus.DISPUTED
             return DonationStatus.REFUNDED if 0 < self.paid <= self.refunded else DonationStatus.PAID
         if self.expired_at is not None:

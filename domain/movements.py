@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from domain.events import DisputeFundsReinstated, DisputeFundsWithdrawn
 
@@ -59,8 +60,7 @@ class Entry(NamedTuple):
 # The donation ledger stores the names of the fields of these classes; a change needs a new version of it.
 
 
-@dataclass(slots=True)
-class Capture:
+class Capture(Struct):
     """The captured sum of one payment, with the earliest time that a report states and the earliest report's time."""
 
     amount: int
@@ -68,8 +68,7 @@ class Capture:
     reported_at: int
 
 
-@dataclass(slots=True)
-class Refund:
+class Refund(Struct):
     """`at` is when Stripe created the refund, `ended_at` when its failure or cancellation was reported first."""
 
     amount: int
@@ -96,8 +95,7 @@ class Refund:
         )
 
 
-@dataclass(slots=True)
-class DisputeMovement:
+class DisputeMovement(Struct):
     """The sum that a balance transaction withdrew; negative if it reinstated money.
 
     A time that only a report states gives way to the balance transaction's own time, and an amount of unknown rate to
@@ -130,8 +128,7 @@ class DisputeMovement:
         )
 
 
-@dataclass
-class RefundRequest:
+class RefundRequest(Struct):
     """A refund requested here: open until Stripe accepted or refused it."""
 
     amount: int
