@@ -57,7 +57,8 @@ _FINISH = """
 UPDATE stripe_inbox AS i
    SET state = new.state, error = new.error, attempts = i.attempts + 1,
        waits_for = coalesce(string_to_array(new.waits_for, ' '), '{}'), pending_object_id = new.pending_object_id,
-       ask_about = new.ask_about, ticket_id = new.ticket_id, donation_stream = new.donation_stream, body = new.body
+       ask_about = new.ask_about, ticket_id = new.ticket_id, donation_stream = new.donation_stream, body = new.body,
+       epoch = CASE WHEN new.ticket_id IS NULL THEN i.epoch END
   FROM unnest(
            %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::uuid[], %b::bytea[]
        ) AS new (event_id, state, error, waits_for, pending_object_id, ask_about, ticket_id, donation_stream, body)

@@ -40,6 +40,7 @@ SELECT * FROM unnest(%b::text[], %b::uuid[], %b::uuid[], %b::text[])
  WHERE stored.donation_id IS NULL
 """
 _IGNORED_WITH = "SELECT object_id FROM stripe_links WHERE payment_id = ANY(%b) AND ticket_id IS NULL"
+_IS_HELD = "SELECT EXISTS (SELECT FROM stripe_inbox WHERE state = 'held' AND waits_for <> '{}')"
 _WAKE = (
     "UPDATE stripe_inbox SET state = 'received', error = NULL, waits_for = '{}', ask_about = NULL,"
     " next_attempt_at = now() WHERE state = 'held' AND waits_for && %b"
@@ -107,7 +108,8 @@ def link(
     held for one of the linked objects become due again.
     """
     parsed = [(row, row.event) for row in rows if row.event is not None]
-    cursor.execute(_LOAD.encode(), (sorted({id for _, event in parsed for id in event.object_ids}),))
+    is_held = cursor.execute(_IS_HELD.encode()).fetchone() == (True,)
+    cursor.execute(_LOAD.encode(), (list({id for _, event in parsed for id in event.object_ids}),), prepare=True)
     stored = cursor.fetchall()
     links: dict[str, DonationKey] = {id: (ticket, donation) for id, ticket, donation in stored if ticket is not None}
     other_ids = {id for id, ticket, _ in stored if ticket is None}
@@ -120,11 +122,13 @@ def link(
             _hold(row, event, donations)
     if new_links or payments_of_others:
         _store(cursor, new_links, payments_of_others)
-    if session_ids := [
-        event.object_ids[0]
-        for row, event in parsed
-        if row.state == "applied" and row.donation_key and event.names_its_intent
-    ]:
+    if is_held:
+        cursor.execute(_WAKE.encode(), ([*new_links, *payments_of_others],))
+        session_ids = [
+            event.object_ids[0]
+            for row, event in parsed
+            if row.state == "applied" and row.donation_key and event.names_its_intent
+        ]
         cursor.execute(_MARK_WITHOUT_CHECKOUT.encode(), (NO_CHECKOUT, session_ids))
     if ignored_ids := other_ids & new_links.keys():
         cursor.execute(_IGNORED_WITH.encode(), (sorted(ignored_ids),))
@@ -238,5 +242,5 @@ def _store(cursor: Cursor[TupleRow], links: Mapping[str, DonationKey], payments_
             [donation for _, donation in keys],
             [payments_of_others.get(id) for id in ids],
         ),
+        prepare=True,
     )
-    cursor.execute(_WAKE.encode(), (ids,))

@@ -8,6 +8,7 @@ from adapters.mail.dispute_reminders import DisputeReminders
 from adapters.mail.due_reminders import DueReminders
 from adapters.mail.holders import holder_values
 from adapters.payments.gift_news import GiftNews
+from adapters.payments.old_bodies import OldBodies
 from adapters.payments.open_checkouts import CheckoutExpirer
 from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.payments.refund_runs import RefundRuns
@@ -166,6 +167,7 @@ class Jobs:
             ForgottenDonors(database, donors).run,
             DueReminders(database, self.commands.desk).run,
             DisputeReminders(database, self.commands.disputes).run,
+            OldBodies(database, settings.webhook_days).drop,
             access.idempotency.purge,
             lambda: access.log.forget_addresses(settings.address_days),
             lambda: access.security_events.purge(settings.address_days),

@@ -111,6 +111,7 @@ class Settings(ModelSettings, TextSettings):
     quota_workspace: str = "1000 recordings, 2500 documents, 10000 MB, 6000 minutes"
     min_free_mb: int = Field(1024, ge=0, le=1_000_000_000)
     address_days: int = Field(90, ge=1, le=3650)
+    webhook_days: int = Field(90, ge=1, le=3650)
     rate_limit_storage: str = Field("memory://", repr=False)
     admin_diagnostics_token: Secret = None
     metrics_token: Secret = None

@@ -184,7 +184,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         database,
         queries,
     )
-    fixed_periods = FixedPeriods(service.settings.address_days, service.settings.epoch_hours)
+    settings = service.settings
+    fixed_periods = FixedPeriods(settings.address_days, settings.webhook_days, settings.epoch_hours)
     workspace_ends = WorkspaceEndHandlers(service.jobs.retention, service.aggregates.workspaces, queries)
     ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk, cipher)

@@ -33,6 +33,7 @@ class FixedPeriods:
     """The periods of the installation that no workspace changes, as its pages show them."""
 
     address_days: int
+    webhook_days: int
     epoch_hours: float
     unsent_mail_days: int = dead_mails.KEPT_DAYS
     upload_hours: int = uploads.KEPT // timedelta(hours=1)
