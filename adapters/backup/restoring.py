@@ -22,7 +22,7 @@ from psycopg.rows import TupleRow, class_row
 import projections
 from adapters.backup import tables
 from adapters.backup.parts import BackupError, BackupKeys, Part, checked_parts
-from adapters.backup.taking import FORMAT, HEADER, OBJECTS, ROWS, UNAUTHENTICATED_FORMAT, Header, Progress
+from adapters.backup.taking import FORMAT, HEADER, OBJECTS, ROWS, TEXT_FORMAT, UNAUTHENTICATED_FORMAT, Header, Progress
 from adapters.encryption.epoch_store import EpochStore
 from adapters.encryption.epochs import Epochs
 from adapters.encryption.keyring import Keyring
@@ -181,7 +181,7 @@ def _header(part: Part) -> Header:
         header = msgspec.json.decode(part.content.read(LARGEST_HEADER_BYTES), type=Header)
     except msgspec.MsgspecError:
         raise BackupError("the file is not a backup in a format that this version knows") from None
-    if header.format not in (FORMAT, UNAUTHENTICATED_FORMAT):
+    if header.format not in (FORMAT, TEXT_FORMAT, UNAUTHENTICATED_FORMAT):
         raise BackupError("the file is not a backup in a format that this version knows")
     return header
 
@@ -231,7 +231,7 @@ def _fill_database(
             cursor.execute("INSERT INTO schema_steps (name) VALUES (%s)", (_mark(header),))
             if tables.backed_up_tables(cursor) != header.tables:
                 raise BackupError("the tables in the backup are not those of its version")
-            load = tables.TableLoad(cursor, header.tables)
+            load = tables.TableLoad(cursor, header.tables, binary=header.format == FORMAT)
             # The backup has the rows that migrations inserted as they were then.
             tables.clear(cursor, header.tables)
             with tables.without_triggers(cursor, header.tables):
@@ -240,7 +240,7 @@ def _fill_database(
                         load.copy(part.name.removeprefix(ROWS).rpartition("/")[0], part.content)
                         progress("rows", load.rows, load.rows)
             tables.set_sequences(cursor, header.sequences)
-    except (psycopg.DataError, psycopg.IntegrityError):
+    except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProtocolViolation):
         raise BackupError("the backup is damaged: its rows do not fit their tables") from None
     return load.rows
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, sql
 from psycopg.rows import TupleRow
 
 from adapters.backup import tables
@@ -24,8 +25,9 @@ from domain import events
 from domain.errors import NotFoundError
 
 HEADER = "backup.json"
-FORMAT = "storyledger backup 2"
-# The format of version 0.1.0, which has no code.
+FORMAT = "storyledger backup 3"
+# The rows in it are COPY text, as in the format of version 0.1.0, which has no code.
+TEXT_FORMAT = "storyledger backup 2"
 UNAUTHENTICATED_FORMAT = "storyledger backup 1"
 ROWS, OBJECTS = "tables/", "objects/"
 
@@ -39,6 +41,8 @@ CONTENT_TOPICS = [
     for event in vars(events).values()
     if isinstance(event, type) and "content" in getattr(event, "__annotations__", {}) and hasattr(event, "TOPIC")
 ]
+
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 _NAMED = """
 SELECT DISTINCT e.ticket, convert_from(e.state, 'UTF8')::json -> 'content' ->> 'sha256'
@@ -101,25 +105,31 @@ def take_backup(
     """
     with (
         connect(url, statement_seconds=0, name="storyledger backup") as connection,
+        connect(url, name="storyledger backup") as second,
         connect(url, name="storyledger backup") as present,
         new_file(file) as opened,
     ):
         writer = Writer(opened, keys)
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.execute(_SNAPSHOT)
         # Copying takes long, and may wait for a migration's lock.
         connection.execute("SET LOCAL statement_timeout = 0")
-        with connection.cursor() as cursor:
+        with connection.cursor() as cursor, ThreadPoolExecutor(max_workers=1) as archiving:
             header = _header(cursor, version, epoch_keys)
+            # COPY occupies the first connection, so the tree is read on another one, in the same snapshot.
+            second.execute(_SNAPSHOT)
+            [(snapshot,)] = cursor.execute("SELECT pg_export_snapshot()").fetchall()
+            second.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
             writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
-            rows = sum(_copy_table(cursor, writer, name, progress) for name in header.tables.items())
+            verification = audit.Verification(second)
+            copy_table = _RowCopy(cursor, writer, archiving, verification, progress)
+            rows = sum(copy_table(*table) for table in header.tables.items())
             objects = _Objects(storage, writer, present)
             objects.copy(connection, progress)
             objects.copy_others(progress)
+            verdict = verification.verdict()
         connection.execute("COMMIT")
         writer.finish()
         size = opened.tell()
-        # Verifies later events too; the backup holds the beginning of this history.
-        verdict = audit.verify(url, lambda position: progress("links", position, header.events))
         # A standby cannot note it.
         with suppress(psycopg.errors.ReadOnlySqlTransaction):
             present.execute(_NOTE, (header.taken_at,))
@@ -146,14 +156,41 @@ def _header(cursor: Cursor[TupleRow], version: str, epoch_keys: str) -> Header:
     )
 
 
-def _copy_table(cursor: Cursor[TupleRow], writer: Writer, table: tuple[str, list[str]], progress: Progress) -> int:
-    name, columns = table
-    total, copied = tables.estimate(cursor, name), 0
-    for number, (piece, rows) in enumerate(tables.pieces(cursor, name, columns), 1):
-        writer.add(f"{ROWS}{name}/{number:08}", piece)
-        copied += rows
-        progress("rows", copied, max(total, copied))
-    return copied
+class _RowCopy:
+    """Copies tables. Each piece is compressed and written while the next one is read and its events are verified."""
+
+    def __init__(
+        self,
+        cursor: Cursor[TupleRow],
+        writer: Writer,
+        archiving: Executor,
+        verification: audit.Verification,
+        progress: Progress,
+    ) -> None:
+        self._cursor = cursor
+        self._writer = writer
+        self._archiving = archiving
+        self._verification = verification
+        self._progress = progress
+
+    def __call__(self, name: str, columns: list[str]) -> int:
+        """Return the number of the table's rows when all are written."""
+        total, copied = tables.estimate(self._cursor, name), 0
+        archived: Future[None] | None = None
+        for number, piece in enumerate(tables.pieces(self._cursor, name, columns), 1):
+            if archived is not None:
+                archived.result()
+            archived = self._archiving.submit(self._archive, f"{ROWS}{name}/{number:08}", piece)
+            if name == tables.EVENTS:
+                self._verification.extend(audit.copied(piece))
+            copied += len(piece)
+            self._progress("rows", copied, max(total, copied))
+        if archived is not None:
+            archived.result()
+        return copied
+
+    def _archive(self, name: str, piece: list[bytes]) -> None:
+        self._writer.add(name, tables.packed(piece))
 
 
 class _Objects:

@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
+from struct import Struct
 
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
@@ -67,15 +69,66 @@ def verify(
     """
     with connect(url, statement_seconds=0, name="storyledger audit") as connection:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        chain, merkle = Chain(), _Tree(connection)
-        bad = None
+        verification = Verification(connection)
         for rows, stored_tiles in _Batches(connection):
-            bad = merkle.extend(chain.extend(rows), stored_tiles)
-            if bad or chain.bad:
+            if not verification.extend(rows, stored_tiles):
                 break
-            progress(chain.length)
+            progress(rows[-1][0])
+        return verification.verdict(read, kept)
+
+
+Row = tuple[int, bytes, bytes]  # position, the bytes that its link covers, and the link
+Tiles = dict[int, bytes]
+
+
+# The columns of `events` whose rows `copied` takes.
+COLUMNS = ["position", "stream", "version", "topic", "ticket", "recorded_at", "state", "hash"]
+
+
+def copied(rows: Iterable[bytes]) -> list[Row]:
+    """Return what COVERED selects, from rows of COLUMNS in COPY's binary format."""
+    links = []
+    for row in rows:
+        fields = _fields(int.from_bytes(row[42:46], "big"))
+        position, stream, version, topic, ticket, recorded_at, length = fields.unpack_from(row)
+        end = fields.size + length
+        covered = b"".join((position, stream, version, ticket, recorded_at, topic, row[fields.size : end]))
+        links.append((int.from_bytes(position, "big", signed=True), covered, row[end + 4 :]))
+    return links
+
+
+@lru_cache
+def _fields(topic: int) -> Struct:
+    """Return the fields before the state, each after its length; the topic, which has this length, with it."""
+    return Struct(f">6x 8s 4x 16s 4x 4s {4 + topic}s 4x 16s 4x 8s I")
+
+
+class Verification:
+    """Verifies events that the caller reads in order; `connection` sees the same state of the database."""
+
+    def __init__(self, connection: Connection[TupleRow]) -> None:
+        self._connection = connection
+        self._chain, self._tree = Chain(), _Tree(connection)
+        self._bad: Bad | None = None
+
+    def extend(self, rows: list[Row], stored_tiles: Tiles | None = None) -> bool:
+        """Check the next rows and the stored tiles over them; return False, and check no more, if one is bad."""
+        if not self._ok():
+            return False
+        if stored_tiles is None:
+            with self._connection.cursor(binary=True) as cursor:
+                stored_tiles = _tiles_over(cursor, self._chain.length, len(rows))
+        self._bad = self._tree.extend(self._chain.extend(rows), stored_tiles)
+        return self._ok()
+
+    def _ok(self) -> bool:
+        return self._bad is None and self._chain.bad is None
+
+    def verdict(self, read: Reader | None = None, kept: Iterable[Checkpoint] = ()) -> Verdict:
+        """Return the verdict on the rows and on what is stored beyond them; the arguments are those of `verify`."""
+        chain, merkle = self._chain, self._tree
         # A difference of the tree before a broken link comes first.
-        bad = bad or merkle.finish() or chain.bad or merkle.missing_end()
+        bad = self._bad or merkle.finish() or chain.bad or merkle.missing_end()
         if read is not None:
             bad = bad or merkle.contradicts_stored(read)
         for checkpoint in kept:
@@ -83,10 +136,6 @@ def verify(
         if bad:
             return Verdict(min(bad[0] - 1, chain.length), bad, chain.head)
         return Verdict(chain.length, None, chain.head, tree.root(merkle.node, chain.length))
-
-
-Row = tuple[int, bytes, bytes]  # position, the bytes that its link covers, and the link
-Tiles = dict[int, bytes]
 
 
 class _Batches:
@@ -106,7 +155,12 @@ class _Batches:
         with self._connection.cursor(binary=True) as cursor:
             cursor.execute(COVERED, (last or BEFORE_ALL, BATCH_EVENTS), prepare=True)
             rows = cursor.fetchall()
-            return rows, read_tiles(cursor, 0, last // TILE, (last + len(rows)) // TILE + 1)
+            return rows, _tiles_over(cursor, last, len(rows))
+
+
+def _tiles_over(cursor: Cursor[TupleRow], last: int, count: int) -> Tiles:
+    """Return the stored tiles over `count` events after the position `last`."""
+    return read_tiles(cursor, 0, last // TILE, (last + count) // TILE + 1)
 
 
 def read_tiles(cursor: Cursor[TupleRow], level: int, first: int, end: int) -> Tiles:

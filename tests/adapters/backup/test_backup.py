@@ -27,7 +27,7 @@ from adapters.backup.parts import Writer, checked_parts, parts
 from adapters.backup.restoring import RestoredApiKey
 from adapters.identity.credentials import Credentials
 from adapters.postgres.database import Database, connect
-from adapters.proof import checkpoints, tiles
+from adapters.proof import audit, checkpoints, tiles
 from adapters.proof.published import FOLDER, PublishedCheckpoints
 from adapters.read_models import rebuild
 from adapters.storage.files import FileStorage
@@ -258,6 +258,49 @@ def test_an_altered_history_is_reported_and_not_restored(world: World, empty: st
         reach(empty)
 
 
+def test_an_altered_tree_is_reported(world: World):
+    with connect(world.service.url) as connection:
+        while tiles.grow(connection):
+            pass
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE proof_tiles SET hashes = sha256('x') || substr(hashes, 33) WHERE level = 0")
+    assert world.take().first_bad == (1, "differs from the tree")
+
+
+def test_a_table_in_many_pieces_is_the_same_after_a_restore(world: World, empty: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tables, "PIECE_BYTES", 500)
+    summary = world.take()
+    with world.file.open("rb") as file:
+        assert len([part for part in parts(file) if part.name.startswith("tables/public.events/")]) > 2
+    assert (summary.first_bad, world.restore(empty).rows) == (None, summary.rows)
+    assert rows_without_keys(empty) == rows_without_keys(world.service.url)
+
+
+def test_the_copied_rows_give_the_bytes_that_the_links_cover(world: World):
+    with connect(world.service.url) as connection, connection.cursor(binary=True) as cursor:
+        [copied] = tables.pieces(cursor, tables.EVENTS, tables.backed_up_tables(cursor)[tables.EVENTS])
+        assert audit.copied(copied) == cursor.execute(audit.COVERED, (0, 1000)).fetchall() != []
+
+
+def test_a_backup_with_rows_as_text_is_restored(world: World, empty: str):
+    summary = world.take()
+
+    def as_text(name: str, content: bytes) -> bytes:
+        if name == "backup.json":
+            return content.replace(b"storyledger backup 3", b"storyledger backup 2")
+        if not name.startswith("tables/"):
+            return content
+        table = name.split("/")[1]
+        with connect(world.service.url) as connection, connection.cursor() as cursor:
+            columns = ", ".join(tables.backed_up_tables(cursor)[table])
+            with cursor.copy(f"COPY {table} ({columns}) TO STDOUT".encode()) as copy:
+                return gzip.compress(b"".join(copy))
+
+    with_right_hashes(world.file, as_text)
+    assert world.restore(empty, any_key=True).rows == summary.rows
+    assert rows_without_keys(empty) == rows_without_keys(world.service.url)
+
+
 # Backups, databases and storages that a restore refuses.
 
 
@@ -339,23 +382,31 @@ def test_a_changed_part_is_detected(world: World, empty: str):
 KEYS_PART = "tables/public.api_keys/00000001"
 
 
-def forged(file: Path, *, without_code: bool = False) -> None:
-    """Make every API key in a backup an admin's and correct all hashes, as whoever holds the file but no key can do."""
+def with_right_hashes(file: Path, change: Callable[[str, bytes], bytes], leave_out: str | None = None) -> None:
+    """Change parts of the backup and correct all hashes, as whoever holds the file but no key can do."""
     sums: list[str] = []
 
-    def forge(name: str, content: bytes) -> bytes:
+    def changed(name: str, content: bytes) -> bytes:
         if name == "HMAC":
             return content
         if name == "SHA256SUMS":
             return "".join(sums).encode()
-        if name == KEYS_PART:
-            content = gzip.compress(gzip.decompress(content).replace(b"auditor", b"admin"))
-        if name == "backup.json" and without_code:
-            content = content.replace(b"storyledger backup 2", b"storyledger backup 1")
+        content = change(name, content)
         sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
         return content
 
-    rewritten(file, forge, leave_out="HMAC" if without_code else None)
+    rewritten(file, changed, leave_out)
+
+
+def forged(file: Path, *, without_code: bool = False) -> None:
+    """Make every API key in a backup an admin's."""
+
+    def forge(name: str, content: bytes) -> bytes:
+        if name != KEYS_PART:
+            return content
+        return gzip.compress(gzip.decompress(content).replace(b"\0\0\0\7auditor", b"\0\0\0\5admin"))
+
+    with_right_hashes(file, forge, leave_out="HMAC" if without_code else None)
 
 
 def test_a_forged_backup_whose_hashes_are_right_is_refused(world: World, empty: str):
