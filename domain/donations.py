@@ -233,7 +233,10 @@ class Donation(Aggregate):
     # Evolving.
 
     def evolve(self, event: events.DonationEvent) -> None:
-        if isinstance(event, events.CheckoutRequested):
+        if type(event) in IDENTIFYING_FIELDS:
+            fields = structs.asdict(event)
+            self._reported_at[_identity(type(event), fields)] = fields["report"].at
+        elif isinstance(event, events.CheckoutRequested):
             self.description = event.description
             self.ticket_version = event.ticket_version or 0
             self.words = event.words
@@ -247,9 +250,6 @@ class Donation(Aggregate):
             self.receipt_number = ReceiptNumber(event.year, event.number)
         elif isinstance(event, events.DisputeReminderSent):
             self.reminded_disputes.add(event.dispute_id)
-        if type(event) in IDENTIFYING_FIELDS:
-            fields = structs.asdict(event)
-            self._reported_at[_identity(type(event), fields)] = fields["report"].at
         self.proposals = proposals_after(self.proposals, event)
         self.gift.apply(event)
 
