@@ -42,8 +42,9 @@ def ticket_with_totals(cursor: Cursor, ticket_id: UUID) -> Row | None:
 
 def _split(values: tuple[object, ...]) -> tuple[Row, Row, Row]:
     """Return the ticket's, the total's and the last donation's columns of one joined row."""
-    remaining = iter(values)
-    ticket, total, last = (
-        {name: next(remaining) for name in names} for names in (ticket_status.COLUMNS, _TOTAL_COLUMNS, DONATION_COLUMNS)
+    total, last = len(ticket_status.COLUMNS), len(ticket_status.COLUMNS) + len(_TOTAL_COLUMNS)
+    return (
+        dict(zip(ticket_status.COLUMNS, values[:total], strict=True)),
+        dict(zip(_TOTAL_COLUMNS, values[total:last], strict=True)),
+        dict(zip(DONATION_COLUMNS, values[last:], strict=True)),
     )
-    return ticket, total, last

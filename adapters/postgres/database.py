@@ -19,10 +19,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from weakref import WeakSet
 
+import msgspec
 import psycopg
 from psycopg import BaseConnection, Connection, Cursor
 from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from domain.errors import UnavailableError
@@ -84,8 +86,7 @@ def connect(
     connection = psycopg.connect(conninfo(url), autocommit=True, **settings(url, statement_seconds, name))
     if registry is not None:
         registry.add(connection)
-    if uses_pgbouncer(url):
-        _set_time_zone(connection)
+    _set_up(connection, url)
     return connection
 
 
@@ -108,8 +109,11 @@ def goes_through_undeclared_pooler(connection: Connection[TupleRow], url: str) -
     return not uses_pgbouncer(url) and row is not None and row[0] != connection.info.backend_pid
 
 
-def _set_time_zone(connection: Connection[TupleRow]) -> None:
-    connection.execute("SET timezone TO 'UTC'")
+def _set_up(connection: Connection[TupleRow], url: str) -> None:
+    # A ticket's row has seven values of JSON: 2 µs of processor instead of 19 with the standard library.
+    set_json_loads(msgspec.json.decode, connection)
+    if uses_pgbouncer(url):
+        connection.execute("SET timezone TO 'UTC'")
 
 
 def settings(url: str, statement_seconds: int, name: str, connect_seconds: int | None = None) -> dict[str, Any]:
@@ -217,8 +221,7 @@ class Database:
 
     def _prepare(self, connection: Connection[TupleRow]) -> None:
         self._registry.add(connection)
-        if uses_pgbouncer(self.url):
-            _set_time_zone(connection)
+        _set_up(connection, self.url)
 
     def open(self) -> None:
         self._pool.open()

@@ -131,6 +131,7 @@ def _campaign(call: Call) -> str:
     return slug if slug.isascii() and len(slug) <= LONGEST_COUNTED_SLUG else ""
 
 
+@lru_cache(maxsize=4096)
 def client_network(address: str) -> str:
     """Return the address, or for IPv6 the address's network."""
     try:
