@@ -69,6 +69,24 @@ async ([within, rules]) => {
   return violations.map((found) => `${found.id}: ${found.help}: ${found.nodes.map((node) => node.html).join(" | ")}`);
 }
 """
+# Where each element stands, which attributes it has, how style sheets see it, and if it has a text, as numbers.
+_PLACES = """
+() => {
+  const marks = ["class", "type", "role", "dir", "aria-current", "aria-invalid"];
+  const number = (text) => [...text].reduce((sum, each) => (Math.imul(sum, 31) + each.codePointAt(0)) | 0, 7);
+  const sheets = [...document.styleSheets].map(({ href }) => href && new URL(href).pathname).join();
+  const places = new Map();
+  for (const element of document.querySelectorAll("*")) {
+    const around = places.get(element.parentElement) ?? sheets;
+    const values = marks.map((name) => element.getAttribute(name));
+    const own = [element.localName, ...element.getAttributeNames(), ...values, element.textContent.trim() === ""];
+    places.set(element, number(`${around}>${own}`));
+  }
+  return [...new Set(places.values())];
+}
+"""
+# The places of all elements of the pages that this process has looked at in every form.
+_checked_places: set[int] = set()
 _TOO_WIDE = """
 () => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
   .filter((element) => {
@@ -126,17 +144,22 @@ class CheckedTab:
         """Look at the page that is open: both widths, light and dark, and the bytes that it loaded.
 
         Another width changes only the layout, and the dark scheme only colours: unless the check is `thorough`, the
-        other rules look once, and the dark scheme is looked at on the phone.
+        other rules look once, the dark scheme is looked at on the phone, and axe-core does not look at a page each of
+        whose elements has a place in which an earlier page had one.
         """
         loaded, shift = self.page.evaluate(_LOADED)
         assert loaded <= FIRST_LOAD_BYTES, f"the page loaded {loaded} bytes"
         assert shift <= LARGEST_SHIFT, f"the page moved while it loaded: {shift}"
         before = self.page.viewport_size
         in_all_forms = thorough or "SCREENSHOTS" in os.environ
+        places = {*self.page.evaluate(_PLACES)}
+        known = places <= _checked_places and not in_all_forms
         for width in (PHONE, DESK):
             self.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
             wide = self.page.evaluate(_TOO_WIDE)
             assert not wide, f"at {width} px, the page is wider than the screen: {wide}"
+            if known:
+                continue
             # The page is in light when it is opened.
             for scheme in ("light", "dark") if in_all_forms or width == PHONE else ("light",):
                 if scheme == "dark":
@@ -148,6 +171,7 @@ class CheckedTab:
                     self.accessible(f"at {width} px only", RULES_OF_COLOUR, ON_DESK)
                 if scheme == "dark":
                     self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        _checked_places.update(places)
         if before:
             self.page.set_viewport_size(before)
         self.at_peace()
