@@ -133,7 +133,7 @@ def test_no_path_causes_an_internal_error(askers: tuple[Ticket, Client], operati
     for operation in operations:
         place = CalledOperation(operation, askers)
         for at, name in enumerate(place.names):
-            for value in dealt(IN_PATHS, at + OPERATIONS.index(operation), 12):
+            for value in dealt(IN_PATHS, at + OPERATIONS.index(operation), 24):
                 # With an idempotency key, the path is stored as well.
                 place.send(parts={name: value}, headers={"Idempotency-Key": b"k"} if operation.idempotency_key else {})
 
@@ -143,7 +143,7 @@ def test_no_query_causes_an_internal_error(askers: tuple[Ticket, Client], operat
     for operation in operations:
         place = CalledOperation(operation, askers)
         for at, parameter in enumerate(operation.query):
-            for value in dealt(IN_QUERIES, at + OPERATIONS.index(operation), 12):
+            for value in dealt(IN_QUERIES, at + OPERATIONS.index(operation), 24):
                 place.send(query=f"{parameter.name}={value}")
         for query in dealt(QUERIES, OPERATIONS.index(operation), 3):
             place.send(query=query)
@@ -189,7 +189,7 @@ def test_no_form_and_no_event_causes_an_internal_error(
     for operation in operations:
         place = CalledOperation(operation, askers)
         contents = (*BODIES, *(f"amount={value}".encode() for value in IN_QUERIES), b"&" * 5_000, b"a=b&" * 5_000)
-        for content in dealt(contents, OPERATIONS.index(operation), 3):
+        for content in dealt(contents, OPERATIONS.index(operation), 8):
             place.send(content=content, headers={"Stripe-Signature": b"t=1,v1=00"})
 
 
