@@ -177,12 +177,18 @@ def position(cursor: Cursor[TupleRow], build: Build) -> int:
     return int(row[0])
 
 
-def fold(cursor: Cursor[TupleRow], build: Build, batch: Sequence[RecordedEvent]) -> None:
-    """Fold those events of a batch that concern the projection into its tables, without saving the position."""
-    relevant = [recorded for recorded in batch if recorded.event.TOPIC in build.projection.TOPICS]
-    if relevant:
+def fold(cursor: Cursor[TupleRow], builds: Collection[Build], batch: Sequence[RecordedEvent]) -> None:
+    """Fold those events of a batch that concern each projection into its tables, without saving the position.
+
+    A projection that no event concerns costs no statement.
+    """
+    present = {recorded.event.TOPIC for recorded in batch}
+    for build in builds:
+        topics = build.projection.TOPICS
+        if topics.isdisjoint(present):
+            continue
         rows = BatchRows(cursor, build.schema)
-        build.projection.fold(relevant, rows)
+        build.projection.fold([recorded for recorded in batch if recorded.event.TOPIC in topics], rows)
         rows.flush()
 
 
@@ -205,8 +211,7 @@ def fold_next(
     end = min(until, position + MAX_RANGE, *(reached for reached in positions.values() if reached > position))
     topics = frozenset[str]().union(*(build.projection.TOPICS for build in behind))
     batch = event_batches.between(cursor.connection, position, end, list(topics), limit, partition)
-    for build in behind:
-        fold(cursor, build, batch)
+    fold(cursor, behind, batch)
     return dict.fromkeys(behind, batch[-1].position if len(batch) == limit else end)
 
 

@@ -146,25 +146,24 @@ class Follower(BackgroundLoop):
 
     def _fold(self, connection: Connection[TupleRow], projections: Sequence[Projection]) -> bool:
         """Fold the next batch into each build; builds at the same position share it. Return False if it is empty."""
-        positions: dict[str, int] = {}
         new_positions: dict[builds.Build, int] = {}
         batches: dict[int, list[RecordedEvent]] = {}
         started_ns = tracing.now_ns()
         with connection.transaction(), connection.cursor() as cursor:
-            for build, position in builds.lock_live_positions(cursor, projections).items():
-                if position not in batches:
-                    batches[position] = event_batches.after(connection, position, BATCH_EVENTS)
-                positions[build.projection.NAME] = position
-                if batch := batches[position]:
-                    positions[build.projection.NAME] = new_positions[build] = batch[-1].position
-                    builds.fold(cursor, build, batch)
+            positions = builds.lock_live_positions(cursor, projections)
+            for position in set(positions.values()):
+                batches[position] = batch = event_batches.after(connection, position, BATCH_EVENTS)
+                if batch:
+                    behind = [build for build, reached in positions.items() if reached == position]
+                    builds.fold(cursor, behind, batch)
+                    new_positions |= dict.fromkeys(behind, batch[-1].position)
             if new_positions:
                 builds.save_positions(cursor, new_positions)
         if new_positions and tracing.is_enabled():
             _trace(started_ns, batches)
         for projection in projections:
             self._failures[projection.NAME].count = 0
-        self._publish(positions)
+        self._publish({build.projection.NAME: position for build, position in (positions | new_positions).items()})
         return any(batches.values())
 
     def _publish(self, positions: dict[str, int]) -> None:

@@ -29,30 +29,27 @@ class BatchRows:
     def __init__(self, cursor: Cursor[TupleRow], schema: str) -> None:
         self._cursor = cursor
         self._schema = schema
-        self._rows: dict[Table, dict[Key, Row | None]] = defaultdict(dict)
-        # The keys of the loaded rows that exist in the database.
-        self._stored: dict[Table, set[Key]] = defaultdict(set)
-        # The keys of the changed rows, in the order of their first change.
-        self._changed: dict[Table, dict[Key, None]] = defaultdict(dict)
+        # The loaded rows; None if the database has none.
+        self._loaded: dict[Table, dict[Key, Row | None]] = defaultdict(dict)
+        # The changed rows, in the order of their first change; None for a deleted one.
+        self._changed: dict[Table, dict[Key, Row | None]] = defaultdict(dict)
 
     def load(self, table: Table, keys: Iterable[Key]) -> None:
-        rows = self._rows[table]
-        missing_keys = [key for key in keys if key not in rows]
+        loaded, changed = self._loaded[table], self._changed[table]
+        missing_keys = [key for key in keys if key not in loaded and key not in changed]
         if not missing_keys:
             return
         self._cursor.execute(
             _statements(self._schema, table).load, [list(values) for values in zip(*missing_keys, strict=True)]
         )
-        for key in missing_keys:
-            rows[key] = None
+        loaded.update(dict.fromkeys(missing_keys))
         for values in self._cursor.fetchall():
             row = dict(zip(table.columns, values, strict=True))
-            key = table.key_of(row)
-            rows[key] = row
-            self._stored[table].add(key)
+            loaded[table.key_of(row)] = row
 
     def get(self, table: Table, key: Key) -> Row | None:
-        row = self._rows[table].get(key)
+        changed = self._changed[table]
+        row = changed[key] if key in changed else self._loaded[table].get(key)
         return None if row is None else dict(row)
 
     def lowest(self, table: Table, column: str, group: Row) -> Any:
@@ -69,24 +66,20 @@ class BatchRows:
             [*group.values(), *keys],
         )
         stored = self._cursor.fetchall()
-        put_rows = [row for key in changed if (row := self._rows[table][key]) is not None]
+        put_rows = [row for row in changed.values() if row is not None]
         return lowest([*put_rows, *({**group, column: value} for (value,) in stored)], column, group)
 
     def put(self, table: Table, row: Row) -> None:
-        key = table.key_of(row)
-        self._rows[table][key] = row
-        self._changed[table][key] = None
+        self._changed[table][table.key_of(row)] = row
 
     def delete(self, table: Table, key: Key) -> None:
-        self._rows[table][key] = None
         self._changed[table][key] = None
 
     def flush(self) -> None:
         """Write the changed rows."""
-        for table, keys in self._changed.items():
-            rows = self._rows[table]
-            deleted_keys = [key for key in keys if rows[key] is None]
-            put_rows = [row for key in keys if (row := rows[key]) is not None]
+        for table, rows in self._changed.items():
+            deleted_keys = [key for key, row in rows.items() if row is None]
+            put_rows = [row for row in rows.values() if row is not None]
             if deleted_keys:
                 self._delete(table, deleted_keys)
             if len(put_rows) >= MIN_COPY_ROWS:
@@ -107,7 +100,7 @@ class BatchRows:
 
     def _copy(self, table: Table, rows: list[Row]) -> None:
         """COPY new rows into the table, and changed rows into a temporary table from which they replace old rows."""
-        stored = self._stored[table]
+        stored = {key for key, row in self._loaded[table].items() if row is not None}
         old = [row for row in rows if table.key_of(row) in stored] if stored else []
         new = [row for row in rows if table.key_of(row) not in stored] if stored else rows
         if new:

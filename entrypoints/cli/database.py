@@ -12,6 +12,7 @@ from adapters.read_models import rebuild
 from adapters.read_models.builds import Difference
 from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line, print_table
 from entrypoints.cli.context import as_position, database, logged_act, role_of
+from entrypoints.composition.gc_tuning import settle
 from entrypoints.composition.service import Service
 from projections.model import Projection
 
@@ -45,6 +46,7 @@ def rebuild_projections(names: list[str], verify: bool, until: str | None, json:
         raise UsageError(
             f"unknown projection {', '.join(unknown)}; the projections are {', '.join(projections.BY_NAME)}"
         )
+    settle()
     chosen = [projections.BY_NAME[name] for name in dict.fromkeys(names)] or list(projections.ALL)
     with database() as (settings, url):
         position = None

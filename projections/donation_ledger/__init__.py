@@ -99,11 +99,16 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     first_events: list[Any] = [donation_events[0].event for donation_events in by_donation.values()]
     rows.load(WORKSPACES, {(first.ticket_id,) for first in first_events if isinstance(first, CheckoutRequested)})
     rows.load(DONATIONS, [(first.donation_id,) for first in first_events if not isinstance(first, CheckoutRequested)])
-    stored = [rows.get(DONATIONS, (first.donation_id,)) for first in first_events]
+    stored = [
+        None if isinstance(first, CheckoutRequested) else rows.get(DONATIONS, (first.donation_id,))
+        for first in first_events
+    ]
     gifts = [stored_gift(row) if row else Gift() for row in stored]
-    posted = [entries_by_key(gift) for gift in gifts]
-    keys = [(first.donation_id, *key) for first, by_key in zip(first_events, posted, strict=True) for key in by_key]
-    rows.load(ENTRIES, keys)
+    posted = [entries_by_key(gift) if row else {} for row, gift in zip(stored, gifts, strict=True)]
+    rows.load(
+        ENTRIES,
+        [(row["donation_id"], *key) for row, by_key in zip(stored, posted, strict=True) if row for key in by_key],
+    )
     changes = []
     for before, gift, posted_entries, donation_events in zip(stored, gifts, posted, by_donation.values(), strict=True):
         row, present = before.copy() if before else None, posted_entries
@@ -140,7 +145,11 @@ def _fold_fact(recorded: RecordedEvent, row: Row, gift: Gift, before: EntriesByK
         post_entries(recorded, row, before, after, rows)
         if row["recorded_at"] is None and gift.captured:
             row["recorded_at"] = recorded.recorded_at
-    row["call_pending_since"] = (row["call_pending_since"] or recorded.recorded_at) if gift.has_pending_call else None
+    # The call for the checkout is answered once; only requests for refunds make a call pending again.
+    if gift.requests or row["call_pending_since"] is not None:
+        row["call_pending_since"] = (
+            (row["call_pending_since"] or recorded.recorded_at) if gift.has_pending_call else None
+        )
     return after
 
 

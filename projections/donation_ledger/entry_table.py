@@ -8,7 +8,7 @@ from domain.events import DonationEvent, FeeCharged, PaymentDelayed
 from domain.gift import MOVES_MONEY, Gift
 from domain.movements import REFUND_RETURNED, Entry
 from projections.donation_ledger.donation_table import utc_time
-from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, fetched_rows
+from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 # `position` and `recorded_at` are those of the event that gave the entry its present amount and time.
 ENTRIES = Table(
@@ -32,14 +32,14 @@ ENTRIES = Table(
 EntriesByKey = dict[Key, Entry]
 
 
-_CHANGES_ENTRIES = (*MOVES_MONEY, PaymentDelayed)
+_CHANGES_ENTRIES = topics(*MOVES_MONEY, PaymentDelayed)
 
 
 def changes_entries(event: DonationEvent, gift: Gift) -> bool:
     """Return True if the fact may change the amount or the time of an entry of the gift."""
     if isinstance(event, FeeCharged):
         return event.category == REFUND_RETURNED or gift.delayed
-    return isinstance(event, _CHANGES_ENTRIES)
+    return event.TOPIC in _CHANGES_ENTRIES
 
 
 def entries_by_key(gift: Gift) -> EntriesByKey:

@@ -88,4 +88,4 @@ class SelfTestContext:
                 live = builds.live_build(cursor, projection)
                 expect(live is not None, f"a live read model {projection.NAME}")
                 assert live is not None
-                builds.fold(cursor, live, events)
+                builds.fold(cursor, [live], events)

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -21,12 +22,14 @@ from adapters.read_models import builds, follower, rebuild
 from adapters.read_models.follower import Follower
 from adapters.read_models.in_memory import folded
 from adapters.read_models.projection_barrier import ProjectionBarrier
-from domain.events import TicketEvent
+from domain.events import TicketEvent, TicketSuspended
 from projections import contact_index, ticket_status
 from projections.model import Projection, RecordedEvent, Table
 from tests.client import WAIT_SECONDS, eventually
+from tests.domain.facts import fact
 from tests.examples import examples
 from tests.fakes.entries import entries
+from tests.fakes.events import make_event
 from tests.fakes.projections import Tally
 from tests.fakes.worlds import donation_events, record, ticket_events, worlds
 
@@ -155,6 +158,16 @@ def test_several_batches_of_many_rows_fit_into_one_transaction(
         assert builds.position(cursor, build) == 780
         cursor.execute(f"SELECT DISTINCT events FROM {build.schema}.tally".encode())
         assert cursor.fetchall() == [(3,)]
+
+
+def test_a_read_model_that_no_event_of_a_batch_concerns_costs_no_statement():
+    class Unused:
+        def __getattr__(self, name: str) -> None:
+            raise AssertionError(name)
+
+    suspended = make_event(TicketSuspended, uuid4(), 1, **fact(TicketSuspended).fields)
+    others = [builds.Build(model, 1) for model in projections.ALL if model is not ticket_status]
+    builds.fold(Unused(), others, [RecordedEvent(1, datetime.now(UTC), suspended)])  # type: ignore[arg-type]
 
 
 # Durability.

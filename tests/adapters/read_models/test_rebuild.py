@@ -140,7 +140,7 @@ def test_a_rebuild_that_was_killed_continues_where_it_stopped(database: Database
 def test_the_events_before_the_kill_are_not_read_again(database: Database, tickets: list[UUID]):
     with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
         build = builds.create(cursor, ticket_status)
-        builds.fold(cursor, build, event_batches.after(connection, 0, 70))
+        builds.fold(cursor, [build], event_batches.after(connection, 0, 70))
         builds.save_positions(cursor, {build: 70})
     assert rebuild.rebuild(database.url, ticket_status, quiet).events == 80
 
@@ -161,7 +161,7 @@ def test_builds_that_were_interrupted_apart_are_completed_together(database: Dat
     with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
         for projection, position in ((tally, 70), (ticket_status, 40)):
             build = builds.create(cursor, projection)
-            builds.fold(cursor, build, event_batches.after(connection, 0, position))
+            builds.fold(cursor, [build], event_batches.after(connection, 0, position))
             builds.save_positions(cursor, {build: position})
     reports = rebuild.rebuild_all(database.url, [tally, ticket_status], quiet)
     assert [(report.name, report.events) for report in reports] == [("tally", 80), ("ticket_status", 110)]
