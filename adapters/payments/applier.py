@@ -5,12 +5,12 @@ donations, the donor e-mails and the requested retrievals. So an event takes eff
 delivered or a process is killed.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 from psycopg import Cursor
@@ -189,7 +189,7 @@ class Applier:
             row.state, row.error = "dead", "erased"
             return
         try:
-            event = json.loads(row.body)
+            event = msgspec.json.decode(row.body)
             if is_of_another_account(event):
                 row.state, row.error = "ignored", OTHER_ACCOUNT
                 return
