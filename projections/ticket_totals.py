@@ -3,17 +3,18 @@
 from uuid import UUID
 
 from projections import donation_ledger, ticket_status
-from projections.donation_ledger.donation_table import COLUMNS as DONATION_COLUMNS
 from projections.model import Cursor, Row
 
-# The key under which a ticket's row holds its `donation_ledger.summary`.
+# The key under which a ticket's row holds its `donation_ledger.summary`, with fewer columns of the last donation.
 SUMMARY = "summary"
 
 _TOTAL_COLUMNS = tuple(donation_ledger.TOTALS.columns)
+# What a reader of totals sees of the donation that was paid last.
+_LAST_COLUMNS = ("ticket_id", "paid_at", "amount", "currency", "donor_last_name")
 _SELECT = f"""
 SELECT {", ".join(f"ticket.{name}" for name in ticket_status.TICKETS.columns)}, funded.ticket_id IS NOT NULL,
        {", ".join(f"total.{name}" for name in _TOTAL_COLUMNS)},
-       {", ".join(f"last.{name}" for name in DONATION_COLUMNS)}
+       {", ".join(f"last.{name}" for name in _LAST_COLUMNS)}
   FROM read.ticket_status ticket
   LEFT JOIN read.funded_tickets funded ON funded.ticket_id = ticket.ticket_id
   LEFT JOIN read.donation_totals total ON total.ticket_id = ticket.ticket_id
@@ -46,5 +47,5 @@ def _split(values: tuple[object, ...]) -> tuple[Row, Row, Row]:
     return (
         dict(zip(ticket_status.COLUMNS, values[:total], strict=True)),
         dict(zip(_TOTAL_COLUMNS, values[total:last], strict=True)),
-        dict(zip(DONATION_COLUMNS, values[last:], strict=True)),
+        dict(zip(_LAST_COLUMNS, values[last:], strict=True)),
     )
