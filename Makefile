@@ -85,8 +85,9 @@ coverage: compiled $(VENV)/.s3 ## Run all tests and report which lines they cove
 	@./.ci/system-packages
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html
 
-bench: compiled ## Run the benchmarks
-	$(BIN)/python -m tests.benchmarks
+# make has no `--growth`, and takes it for a mistake.
+bench: compiled ## Run the benchmarks; `make bench GROWTH=1` measures histories of 0.1, 1 and 5 million events, or of SIZES=…
+	$(BIN)/python -m tests.benchmarks$(if $(GROWTH),.growth $(if $(SIZES),--sizes $(SIZES)))
 
 evaluate: compiled ## Measure drafting and recognition, and write the figures into RESULTS.md
 	$(BIN)/python -m tests.benchmarks.evaluation $(if $(STORIES),--stories $(STORIES)) $(if $(RECORDINGS),--recordings $(RECORDINGS)) \

@@ -6,7 +6,6 @@ import compileall
 import os
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +23,10 @@ from adapters.documents.renderer import DocumentRenderer
 from adapters.proof.checkpoints import Signer
 from domain.ports import CampaignSheet
 from domain.values import DocumentFormat, Draft, Money
+from tests.benchmarks.growth import started
 from tests.benchmarks.report import Figure, Report, typical
 from tests.benchmarks.web_speed import serving
 from tests.benchmarks.world import migrated, write_history
-from tests.client import free_port
 
 UPLOAD_BYTES = 50 * 1024 * 1024 - 4096
 
@@ -72,19 +71,8 @@ def _start(report: Report, server_url: str) -> None:
         write_history(url, 2_000)
         took = []
         for _ in range(4):
-            port = free_port()
-            env = os.environ | {"DATABASE_URL": url, "DATA_DIR": folder, "PORT": str(port)}
-            command = [str(Path(sys.executable).parent / "storyledger"), "serve"]
-            started = time.perf_counter()
-            process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            while True:
-                with suppress(httpx2.TransportError):
-                    if httpx2.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
-                        break
-                time.sleep(0.01)
-            took.append(time.perf_counter() - started)
-            process.terminate()
-            process.wait(15)
+            with started(url, folder) as (_, _, seconds):
+                took.append(seconds)
     report.add(Figure("start to ready, existing data", median(took[1:]), "s", 2, at_most=True))
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -133,6 +134,21 @@ def processor_milliseconds(
 def _server_seconds(processes: Iterable[int]) -> float:
     files = (Path(f"/proc/{process}/schedstat") for process in processes)
     return sum(int(file.read_text().split()[0]) for file in files if file.exists()) / 1e9
+
+
+def server_seconds(postmaster: int) -> float:
+    """Return the processor time that all processes of a PostgreSQL have spent, also of those that have ended."""
+    ticks = sum(map(int, _stat(postmaster)[11:15]))
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int((stat := _stat(int(folder.name)))[1]) == postmaster:
+                ticks += int(stat[11]) + int(stat[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of a process from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def percentile(values: Iterable[float], share: float) -> float:
