@@ -124,7 +124,7 @@ class LoginCodes(StepLoop):
         public_url: str,
         cipher: FieldCipher,
     ) -> None:
-        super().__init__("login codes", self.answer_one, POLL_SECONDS)
+        super().__init__("login codes", self.answer_one, POLL_SECONDS, lambda: _QUEUE.is_due(database))
         self._database = database
         self._keyring = keyring
         self._index = index

@@ -5,6 +5,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -47,13 +48,19 @@ MAX_ATTEMPTS = 12
 INSTALL_SECONDS = 60
 
 # A worker without a heartbeat for STALLED_SECONDS counts as dead, and its jobs go to another worker.
-HEARTBEAT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 2.0
 STALLED_SECONDS = 6.0
-RESCUE_SECONDS = 2.0
+RESCUE_SECONDS = 3.0
 # A worker that stops gives its steps this long to notice; then their jobs go to another worker.
 GRACE_SECONDS = 5.0
-POLL_SECONDS = 0.5
-# How often a worker checks whether an unavailable database is back.
+# A worker hears of new jobs at once, and polls for those whose pause is over. Long recordings, erasures and chores are
+# only polled for, because they can wait a moment.
+POLL_SECONDS = 2.0
+UNHURRIED_POLL_SECONDS = 5.0
+# Through PgBouncer there are no notifications.
+PGBOUNCER_POLL_SECONDS = 0.5
+# How often a worker checks whether the database is available, and while it is not, whether it is back.
+CHECK_SECONDS = 0.5
 UNAVAILABLE_POLL_SECONDS = 0.2
 
 logger = structlog.get_logger()
@@ -122,6 +129,7 @@ class Worker:
         self._chores_at = chores_at
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._wake: Callable[[], object] = lambda: None
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
@@ -130,6 +138,9 @@ class Worker:
     def finish(self) -> None:
         """Start no more jobs and hand the running ones back, without waiting for that."""
         self._stopping.set()
+        # The loop may have ended already.
+        with contextlib.suppress(RuntimeError):
+            self._wake()
 
     def stop(self) -> None:
         """Hand the running jobs back and end, within 8 seconds."""
@@ -151,6 +162,8 @@ class Worker:
                 self._stopping.wait(1.0)
 
     async def _serve(self) -> None:
+        finishing = asyncio.Event()
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, finishing.set)
         app = self._app()
         async with app.open_async():
             slots = {QUEUE: self._concurrency, LONG_QUEUE: LONG_SLOTS, UPKEEP_QUEUE: UPKEEP_SLOTS}
@@ -160,7 +173,8 @@ class Worker:
             rescue = asyncio.create_task(_rescue(app, rescue_ends))
             # The connector's pool reconnects in ever longer pauses after an outage, so a new app is made instead.
             while not (self._stopping.is_set() or any(task.done() for task in work)) and self._database.available:
-                await asyncio.sleep(0.1)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(finishing.wait(), CHECK_SECONDS)
             # A cancellation that arrives together with the answer that a task waits for is lost. The request to stop
             # is not, and so the cancellation only has to end waits for a database that does not answer.
             rescue_ends.set()
@@ -174,17 +188,20 @@ class Worker:
                     raise outcome
 
     def _worker(self, app: App, queue: str, concurrency: int) -> QueueWorker:
+        listens = queue == QUEUE and not uses_pgbouncer(self._url)
+        hurries = POLL_SECONDS if listens else PGBOUNCER_POLL_SECONDS
+        poll_seconds = hurries if queue == QUEUE else max(hurries, UNHURRIED_POLL_SECONDS)
         return QueueWorker(
             app,
             queues=[queue],
             concurrency=concurrency,
-            fetch_job_polling_interval=POLL_SECONDS,
+            fetch_job_polling_interval=poll_seconds,
             update_heartbeat_interval=HEARTBEAT_SECONDS,
             stalled_worker_timeout=STALLED_SECONDS,
             shutdown_graceful_timeout=GRACE_SECONDS,
             delete_jobs="successful",
             install_signal_handlers=False,
-            listen_notify=queue != UPKEEP_QUEUE and not uses_pgbouncer(self._url),
+            listen_notify=listens,
         )
 
     def _app(self) -> App:

@@ -1,6 +1,7 @@
 """The sender takes mails and text messages from the outbox to what delivers them."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -53,7 +54,7 @@ class MailSender(StepLoop):
     def __init__(
         self, database: Database, outbox: Outbox, transport: MailTransport, texts: TextMessages | None = None
     ) -> None:
-        super().__init__("mail sender", self.send_one, POLL_SECONDS)
+        super().__init__("mail sender", self.send_one, POLL_SECONDS, partial(_QUEUE.is_due, database))
         self._database = database
         self._outbox = outbox
         self._transport = transport

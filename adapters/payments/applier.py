@@ -96,7 +96,7 @@ class Applier:
         self._background.stop(seconds=5)
 
     def _apply_due(self) -> float:
-        count = self.apply_batch()
+        count = self.apply_batch() if _QUEUE.is_due(self._database) else 0
         if count == 0:
             return POLL_SECONDS
         if count < BATCH_EVENTS // 2:

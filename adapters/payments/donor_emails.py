@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -165,7 +166,7 @@ class DonorEmails(StepLoop):
         issuer: str | None,
         livemode: bool,
     ) -> None:
-        super().__init__("donor emails", self.write_one, POLL_SECONDS)
+        super().__init__("donor emails", self.write_one, POLL_SECONDS, partial(_QUEUE.is_due, database))
         self._database = database
         self._inbox = inbox
         self._tickets = tickets

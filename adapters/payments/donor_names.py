@@ -32,6 +32,11 @@ TOPICS = [event_type.TOPIC for event_type in _NAMING]
 
 _WORD = re.compile(r"\w+")
 _BEGIN = "INSERT INTO donor_name_progress VALUES (%s, 0) ON CONFLICT DO NOTHING"
+# Asked without a transaction, because the lock of a claim is a write that is flushed to the disk.
+_IS_DONE = (
+    "SELECT (SELECT max(position) FROM donor_name_progress WHERE secret = %s)"
+    " = (SELECT coalesce(max(position), 0) FROM events)"
+)
 _CLAIM = "SELECT position FROM donor_name_progress WHERE secret = %s FOR UPDATE SKIP LOCKED"
 _ADD = (
     "INSERT INTO donor_names (donation_id, hash, ticket_id) SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[])"
@@ -77,6 +82,8 @@ class DonorNames(StepLoop):
     def _add_batch(self) -> bool:
         """Hash the names in the next events; return True if more of them wait."""
         secret = self._hashes.current
+        if self._database.row(_IS_DONE, (secret,)) == (True,):
+            return False
         with self._database.transaction() as cursor:
             cursor.execute(_BEGIN, (secret,))
             claimed = cursor.execute(_CLAIM, (secret,)).fetchone()

@@ -78,10 +78,12 @@ class BackgroundLoop:
 
 
 class StepLoop(BackgroundLoop):
-    """Calls `step` again at once while it returns True, and after a pause otherwise."""
+    """Calls `step` again at once while it returns True, and after a pause otherwise, if then `is_due` returns True."""
 
-    def __init__(self, name: str, step: Callable[[], bool], pause_seconds: float) -> None:
-        super().__init__(name, lambda: 0.0 if step() else pause_seconds)
+    def __init__(
+        self, name: str, step: Callable[[], bool], pause_seconds: float, is_due: Callable[[], bool] = lambda: True
+    ) -> None:
+        super().__init__(name, lambda: 0.0 if is_due() and step() else pause_seconds)
         self._step = step
 
     def run_all(self) -> None:

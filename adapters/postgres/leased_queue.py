@@ -10,6 +10,8 @@ from typing import Any
 from psycopg import Connection, Cursor, sql
 from psycopg.rows import TupleRow
 
+from adapters.postgres.database import Database
+
 DEAD = "dead"
 
 
@@ -46,6 +48,7 @@ class LeasedQueue:
         order = f"ORDER BY next_attempt_at, {key}"
         only = f"(%(key)s::text IS NULL OR {key}::text = %(key)s)"
         locked = f"{due} AND {only} {order} LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
+        self._is_due = f"SELECT EXISTS (SELECT {due})".encode()
         self._due = f"SELECT {key}, attempts + 1 {due} {order} LIMIT %s".encode()
         self._claim = f"SELECT {columns}, attempts + 1 {locked}".encode()
         if lease_seconds is not None:
@@ -69,6 +72,10 @@ class LeasedQueue:
         """
         values = {"limit": limit, "key": key, "lease": self._lease_seconds}
         return cursor.execute(self._claim, values, prepare=True).fetchall()
+
+    def is_due(self, database: Database) -> bool:
+        """Return True if a row is due. Asking costs less than a claim, which needs a transaction."""
+        return database.row(self._is_due) == (True,)
 
     def due(self, connection: Connection[TupleRow], limit: int) -> list[tuple[Any, int]]:
         """Return the key and the number of the next attempt of the rows due the longest, without claiming them."""

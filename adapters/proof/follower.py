@@ -11,7 +11,7 @@ from adapters.proof.checkpoints import RewrittenHistoryError, Signer
 from adapters.proof.published import PublishedCheckpoints
 
 # Proofs are not urgent, and larger batches cost less per event.
-POLL_SECONDS = 1.0
+POLL_SECONDS = 3.0
 PAUSE_SECONDS = 30.0
 
 logger = structlog.get_logger()

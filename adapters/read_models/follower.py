@@ -18,8 +18,8 @@ from adapters.read_models import builds, event_batches
 from projections.model import Projection, RecordedEvent
 
 BATCH_EVENTS = 2_000
-# A notification can be lost, so the log is polled as well.
-POLL_SECONDS = 0.25
+# A notification can be lost with its connection, so the log is polled as well.
+POLL_SECONDS = 2.0
 # Through PgBouncer there are no notifications: events of other processes are seen by the next poll.
 PGBOUNCER_POLL_SECONDS = 0.04
 # After a batch the follower waits this long, so that more events share the next transaction. A caller that waits for a

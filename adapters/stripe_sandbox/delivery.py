@@ -16,7 +16,7 @@ POST_SECONDS = 10.0
 # Longer than one POST may take, so that a delivery is repeated only if its process died.
 LEASE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 60.0
-POLL_SECONDS = 0.25
+POLL_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 

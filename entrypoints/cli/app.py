@@ -70,7 +70,7 @@ def serve(
     ] = None,
     processes: Annotated[
         int | None,
-        typer.Option(min=1, max=32, help="Run the parts in this many processes. Default: one a processor, at most 4."),
+        typer.Option(min=1, max=32, help="Run the parts in this many processes. Default: one a processor, at most 3."),
     ] = None,
 ) -> None:
     """Run the service until it is stopped. Its parts are web, worker and projections.

@@ -185,7 +185,7 @@ def wait_for_stop(service: Service) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(0.2) and not service.health.gave_up.is_set():
+    while not stop.wait(1.0) and not service.health.gave_up.is_set():
         pass
     _finish(service)
 

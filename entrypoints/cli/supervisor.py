@@ -21,8 +21,9 @@ from entrypoints.cli import supervised
 from entrypoints.cli.console import CommandFailed, UsageError
 from entrypoints.cli.supervised import FIRST, GO, VARIABLE, inherited_listener
 
-# More processes are started only by choice, because each web process may have 30 connections to PostgreSQL.
-MOST_BY_DEFAULT = 4
+# More processes are started only by choice: each web process may have 30 connections to PostgreSQL, and without a Redis
+# they count rate limits apart.
+MOST_BY_DEFAULT = 3
 MOST = 32
 
 # When a process ends unasked, it is started again after a pause that doubles. After so many times in a row, in which it

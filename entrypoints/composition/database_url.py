@@ -5,11 +5,11 @@ import threading
 import structlog
 
 from adapters.postgres import migrations
-from adapters.postgres.database import connect
+from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, connect
 from adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from entrypoints.composition.settings import NoDataError, Settings
 
-WATCH_SECONDS = 0.5
+PAUSE_SECONDS = 0.25
 
 logger = structlog.get_logger()
 
@@ -36,6 +36,7 @@ class DatabaseUrl:
         self._create = create
         self.embedded = None if settings.database_url else _embedded(settings)
         self._left = threading.Event()
+        self._watched = ConnectionRegistry()
 
     def __enter__(self) -> str:
         if self.embedded is None:
@@ -54,13 +55,21 @@ class DatabaseUrl:
     def __exit__(self, *_: object) -> None:
         if self.embedded is not None:
             self._left.set()
+            self._watched.disconnect_all()
             self._watch.join(timeout=10)
             self.embedded.stop()
 
     def _keep_running(self, embedded: EmbeddedPostgres) -> None:
-        """Start the embedded server again if it was killed."""
-        while not self._left.wait(WATCH_SECONDS):
+        """Start the embedded server again if it was killed, which ends an idle connection at once."""
+        while not self._left.is_set():
             try:
-                embedded.ensure()
+                with connect(embedded.ensure(), name="storyledger watch", registry=self._watched) as connection:
+                    # Registered before this look at `_left`, so that leaving ends the wait.
+                    while not self._left.is_set():
+                        for _ in connection.notifies():
+                            pass
+            except CONNECTION_ERRORS:
+                self._left.wait(PAUSE_SECONDS)
             except EmbeddedPostgresError as error:
                 logger.error("embedded PostgreSQL is unavailable", reason=str(error))
+                self._left.wait(PAUSE_SECONDS)
