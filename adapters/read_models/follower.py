@@ -22,9 +22,10 @@ BATCH_EVENTS = 2_000
 POLL_SECONDS = 2.0
 # Through PgBouncer there are no notifications: events of other processes are seen by the next poll.
 PGBOUNCER_POLL_SECONDS = 0.04
-# After a batch the follower waits this long, so that more events share the next transaction. A caller that waits for a
-# position ends the wait.
-GATHER_SECONDS = 0.1
+# After a batch the follower waits this long, so that more events share the next transaction. A caller of this process
+# that waits for a position ends the wait. Those of other processes cannot, and so the wait is short after few events.
+GATHER_SECONDS, SHORT_GATHER_SECONDS = 0.1, 0.005
+FEW_EVENTS = 20
 # How long a failed projection is left out: the first time, and at most.
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
@@ -58,6 +59,8 @@ class Follower(BackgroundLoop):
         # The position of each projection, and the lowest of them.
         self._positions = dict.fromkeys(self._failures, 0)
         self._position = 0
+        # How many events the last batch had.
+        self._folded = 0
 
     def start(self) -> None:
         super().start()
@@ -90,7 +93,7 @@ class Follower(BackgroundLoop):
         except psycopg.Error:
             self._disconnect()
             raise
-        self._position_is_awaited.wait(GATHER_SECONDS)
+        self._position_is_awaited.wait(SHORT_GATHER_SECONDS if self._folded <= FEW_EVENTS else GATHER_SECONDS)
         self._position_is_awaited.clear()
         return 0.0
 
@@ -163,8 +166,9 @@ class Follower(BackgroundLoop):
             _trace(started_ns, batches)
         for projection in projections:
             self._failures[projection.NAME].count = 0
+        self._folded = sum(map(len, batches.values()))
         self._publish({build.projection.NAME: position for build, position in (positions | new_positions).items()})
-        return any(batches.values())
+        return self._folded > 0
 
     def _publish(self, positions: dict[str, int]) -> None:
         """Report the position that all projections have reached, as far as this follower knows, to `wait_for`."""
