@@ -25,7 +25,7 @@ from domain.ports import CampaignSheet
 from domain.values import DocumentFormat, Draft, Money
 from tests.benchmarks.growth import started
 from tests.benchmarks.report import Figure, Report, typical
-from tests.benchmarks.web_speed import serving
+from tests.benchmarks.web_speed import storyledger
 from tests.benchmarks.world import migrated, write_history
 
 UPLOAD_BYTES = 50 * 1024 * 1024 - 4096
@@ -81,36 +81,26 @@ def _upload(report: Report, server_url: str) -> None:
     wav = b"RIFF" + (UPLOAD_BYTES - 8).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
     wav += bytes.fromhex("0100 0100 44ac0000 88580100 0200 1000") + b"data" + (UPLOAD_BYTES - 44).to_bytes(4, "little")
     wav += os.urandom(UPLOAD_BYTES - len(wav))
-    with migrated(server_url) as url, TemporaryDirectory() as folder, serving("ours", url, folder) as ours:
+    with (
+        migrated(server_url) as url,
+        TemporaryDirectory() as folder,
+        storyledger(url, folder, processes=1) as (ours, pid),
+    ):
         body = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
         made = httpx2.post(f"{ours}/api/tickets/create", json=body).json()
         headers = {"Authorization": f"Bearer {made['accessToken']}"}
         target = f"{ours}/api/tickets/{made['id']}/upload-audio"
         small = wav[:4] + (36 + 88_200).to_bytes(4, "little") + wav[8:40] + (88_200).to_bytes(4, "little")
-        pid = _server_pid(ours)
-        grown = []
+        peaks = []
         for data in (small + wav[44 : 44 + 88_200], wav):
-            before = _peak_mb(pid, reset=True)
             answer = httpx2.post(target, headers=headers, files={"audio": ("a.wav", data)}, timeout=120)
             assert answer.status_code == 200, answer.text
-            grown.append(_peak_mb(pid) - before)
-    report.add(Figure("upload of 50 MB: memory growth", grown[-1], "MB", 16, at_most=True))
+            peaks.append(_peak_mb(pid))
+    report.add(Figure("upload of 50 MB: memory growth", peaks[1] - peaks[0], "MB", 16, at_most=True))
 
 
-def _server_pid(url: str) -> int:
-    port = url.rpartition(":")[2]
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            if b"tests.benchmarks.servers" in words and port.encode() in words:
-                return int(folder.name)
-    raise LookupError
-
-
-def _peak_mb(pid: int, *, reset: bool = False) -> float:
-    """Return the peak memory of the process since the last reset."""
-    if reset:
-        Path(f"/proc/{pid}/clear_refs").write_text("5")
+def _peak_mb(pid: int) -> float:
+    """Return the peak memory of the process since its start."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1024

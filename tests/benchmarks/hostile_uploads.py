@@ -11,7 +11,7 @@ from statistics import quantiles
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks.report import Figure, Report
-from tests.benchmarks.web_speed import serving
+from tests.benchmarks.web_speed import storyledger
 from tests.benchmarks.world import migrated
 from tests.client import Client, Ticket
 from tests.fakes.recordings import dense_flac, silent_recording
@@ -42,7 +42,7 @@ def percentile_99(milliseconds: list[float]) -> float:
 
 
 def measure(report: Report, server_url: str) -> None:
-    with migrated(server_url) as url, TemporaryDirectory() as folder, serving("ours", url, folder) as ours:
+    with migrated(server_url) as url, TemporaryDirectory() as folder, storyledger(url, folder) as (ours, _):
         latencies = flood(ours)
     print(f"        answers to the uploads: {dict(latencies.uploads)}", flush=True)
     for what, times in (("/status", latencies.status), ("the public page", latencies.page)):

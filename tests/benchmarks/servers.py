@@ -1,6 +1,6 @@
-"""Servers to measure, each in one process: ours, and minimal ones as baselines.
+"""Minimal servers as baselines, each in one process.
 
-python -m tests.benchmarks.servers KIND PORT DATABASE_URL DATA_DIR
+python -m tests.benchmarks.servers KIND PORT DATABASE_URL [MORE]
 """
 
 from __future__ import annotations
@@ -20,30 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.payments.webhooks import WebhookVerifier
-from entrypoints.cli.serving import web_application
 from entrypoints.composition.gc_tuning import settle
 from entrypoints.composition.logs import configure
-from entrypoints.composition.service import Parts, Service
-from entrypoints.composition.settings import Settings
 
 SECRET = "whsec_of_the_benchmarks_0123456789abcdef"
-UNLIMITED = {f"rate_limit_{name}": "1000000/second" for name in ("default", "create", "page", "gift")}
-
-
-def _ours(port: int, url: str, data_dir: str) -> Starlette:
-    service = Service(
-        Settings(
-            data_dir=Path(data_dir),
-            port=port,
-            stripe_webhook_secret=(SECRET,),
-            trusted_proxies=("127.0.0.1",),
-            **UNLIMITED,
-        ),
-        url,
-        Parts.ALL,
-    )
-    service.start()
-    return web_application(service)
 
 
 def _verifying() -> Starlette:
@@ -91,8 +71,6 @@ def main() -> None:
     kind, port, url, *more = sys.argv[1:]
     configure("INFO")  # as in production: a line of JSON for every request
     match kind:
-        case "ours":
-            application = _ours(int(port), url, more[0])
         case "verifying":
             application = _verifying()
         case "library":

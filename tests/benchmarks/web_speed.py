@@ -1,9 +1,10 @@
-"""Measures many webhooks, and reads, of one server process with 32 connections."""
+"""Measures many webhooks, and reads, with 32 connections: of `storyledger serve --processes 2`, and of baselines."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -38,18 +39,40 @@ def serving(kind: str, *more: str, path: str = "/health/live") -> Iterator[str]:
     """Run a server in a process and yield its address once it answers."""
     port = free_port()
     command = [sys.executable, "-m", "tests.benchmarks.servers", kind, str(port), *more]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with _running(command, dict(os.environ), f"http://127.0.0.1:{port}", path) as (url, _):
+        yield url
+
+
+@contextmanager
+def storyledger(url: str, folder: str, processes: int = 2) -> Iterator[tuple[str, int]]:
+    """Run `storyledger serve` as users do, without limits of rates, and yield its address and process id."""
+    port = free_port()
+    settings = {
+        "DATABASE_URL": url,
+        "DATA_DIR": folder,
+        "PORT": str(port),
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+        "TRUSTED_PROXIES": "127.0.0.1",
+        **{f"RATE_LIMIT_{name}": "1000000/second" for name in ("DEFAULT", "CREATE", "PAGE", "GIFT")},
+    }
+    command = [str(Path(sys.executable).parent / "storyledger"), "serve", "--processes", str(processes)]
+    with _running(command, os.environ | settings, f"http://127.0.0.1:{port}", "/health/ready") as served:
+        yield served
+
+
+@contextmanager
+def _running(command: list[str], env: dict[str, str], url: str, path: str) -> Iterator[tuple[str, int]]:
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 30
         while True:
             with suppress(httpx2.TransportError):
                 httpx2.get(url + path)
                 break
-            assert process.poll() is None, f"the server {kind} ended"
-            assert time.monotonic() < deadline, f"the server {kind} did not start"
+            assert process.poll() is None, f"{command} ended"
+            assert time.monotonic() < deadline, f"{command} did not start"
             time.sleep(0.05)
-        yield url
+        yield url, process.pid
     finally:
         process.terminate()
         process.wait(15)
@@ -135,27 +158,43 @@ def _on_record(url: str, server: str, count: int, data_dir: Path) -> list[tuple[
 
 
 def webhooks(report: Report, server_url: str) -> None:
-    rates: dict[str, list[float]] = {"ours": [], "verifying": [], "library": []}
+    rates: dict[str, list[float]] = {"ours": [], "one process": [], "verifying": [], "library": []}
     with ExitStack() as stack:
         url = stack.enter_context(migrated(server_url))
         other = stack.enter_context(fresh_database(server_url))
         folder = stack.enter_context(TemporaryDirectory())
-        ours = stack.enter_context(serving("ours", url, folder))
+        alone_url = stack.enter_context(migrated(server_url))
+        alone_folder = stack.enter_context(TemporaryDirectory())
+        ours, _ = stack.enter_context(storyledger(url, folder))
+        alone, _ = stack.enter_context(storyledger(alone_url, alone_folder, processes=1))
         bare = stack.enter_context(serving("verifying", other))
         library = stack.enter_context(serving("library", other))
         for _ in range(3):
-            donations = _on_record(url, ours, WEBHOOKS, Path(folder))
-            requests = [_webhook(_paid(t, d, n)) for n, (t, d) in enumerate(donations)]
-            started = time.perf_counter()
-            drive(ours, requests)
-            _applied(url)
-            rates["ours"].append(WEBHOOKS / (time.perf_counter() - started))
+            requests = _to_apply(url, ours, Path(folder))
+            rates["ours"].append(WEBHOOKS / _drive_and_apply(url, ours, requests))
+            alone_requests = _to_apply(alone_url, alone, Path(alone_folder))
+            rates["one process"].append(WEBHOOKS / _drive_and_apply(alone_url, alone, alone_requests))
             rates["verifying"].append(WEBHOOKS / drive(bare, requests))
             rates["library"].append(WEBHOOKS / 4 / drive(library, requests[: WEBHOOKS // 4]))
     middle = {name: median(found) for name, found in rates.items()}
     what = f"webhooks durably accepted and applied, {CONNECTIONS} connections"
     report.add(Figure(what, middle["ours"], "/s", 0.3, middle["verifying"], "only verifying the signature"))
     report.add(Figure(what, middle["ours"], "/s", 2, middle["library"], "verifying and the library's save()"))
+    report.add(Figure(what, middle["ours"], "/s", 1, middle["one process"], "`serve --processes 1`"))
+
+
+def _to_apply(url: str, server: str, data_dir: Path) -> list[bytes]:
+    """Return a webhook for each of `WEBHOOKS` new donations."""
+    donations = _on_record(url, server, WEBHOOKS, data_dir)
+    return [_webhook(_paid(ticket, donation, number)) for number, (ticket, donation) in enumerate(donations)]
+
+
+def _drive_and_apply(url: str, server: str, requests: Sequence[bytes]) -> float:
+    """Return the seconds until all webhooks are answered and applied."""
+    started = time.perf_counter()
+    drive(server, requests)
+    _applied(url)
+    return time.perf_counter() - started
 
 
 def _applied(url: str) -> None:
@@ -176,7 +215,7 @@ _STATUS = (
 
 
 def reads(report: Report, server_url: str) -> None:
-    with migrated(server_url) as url, TemporaryDirectory() as folder, serving("ours", url, folder) as ours:
+    with migrated(server_url) as url, TemporaryDirectory() as folder, storyledger(url, folder) as (ours, _):
         body = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
         made = httpx2.post(f"{ours}/api/tickets/create", json=body).json()
         ticket, token = made["id"], made["accessToken"]
