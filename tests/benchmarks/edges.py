@@ -6,7 +6,6 @@ import compileall
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
