@@ -21,7 +21,14 @@ from adapters.postgres.background import StepLoop
 from adapters.postgres.database import Database
 from adapters.read_models import event_batches
 from domain.errors import NotFoundError
-from domain.events import CheckoutRequested, DonorForgetRequested, PaymentConfirmed, PaymentReceived
+from domain.events import (
+    CheckoutRequested,
+    DonationEvent,
+    DonorForgetRequested,
+    PaymentConfirmed,
+    PaymentReceived,
+    TicketEvent,
+)
 from projections.model import RecordedEvent
 
 PURPOSE = "donor name"
@@ -100,7 +107,8 @@ class DonorNames(StepLoop):
         return more
 
     def _add(self, cursor: Cursor[TupleRow], events: Sequence[RecordedEvent]) -> None:
-        self._cipher.preload_keys({recorded.event.originator_id for recorded in events})
+        sealed = (text for recorded in events for text in (_name(recorded.event), _address_hash(recorded.event)))
+        self._cipher.preload(filter(None, sealed))
         names = {row: None for recorded in events for row in self._names(recorded)}
         if names:
             cursor.execute(_ADD, [list(column) for column in zip(*names, strict=True)])
@@ -110,26 +118,18 @@ class DonorNames(StepLoop):
 
     def _names(self, recorded: RecordedEvent) -> Iterator[tuple[UUID, str, UUID]]:
         event = recorded.event
-        match event:
-            case CheckoutRequested(words=words):
-                sealed = words.name
-            case PaymentReceived(donor=donor) | PaymentConfirmed(donor=donor):
-                sealed = donor.last_name
-            case DonorForgetRequested(last_name=last_name):
-                sealed = last_name
-            case _:
-                raise AssertionError
-        for word in words_of(self._opened(event.ticket_id, sealed) or ""):
+        assert isinstance(event, DonationEvent)
+        for word in words_of(self._opened(event.ticket_id, _name(event)) or ""):
             yield event.donation_id, self._hashes.of(word), event.ticket_id
 
     def _addresses(self, recorded: RecordedEvent) -> Iterator[tuple[UUID, str]]:
         event = recorded.event
-        if isinstance(event, PaymentReceived | PaymentConfirmed):
-            # Earlier versions stored the hash in clear.
-            stored = event.donor.email_hash
-            hashed = self._opened(event.ticket_id, stored) if stored and is_sealed(stored) else stored
-            if hashed is not None:
-                yield event.donation_id, hashed
+        assert isinstance(event, DonationEvent)
+        stored = _address_hash(event)
+        # Earlier versions stored the hash in clear.
+        hashed = self._opened(event.ticket_id, stored) if stored and is_sealed(stored) else stored
+        if hashed is not None:
+            yield event.donation_id, hashed
 
     def _opened(self, ticket_id: UUID, sealed: str | None) -> str | None:
         """Return the text, or None if its key was destroyed; a damaged one holds up no others."""
@@ -143,3 +143,20 @@ class DonorNames(StepLoop):
         cursor.execute("DELETE FROM donor_name_progress WHERE secret <> %s", current)
         if cursor.rowcount:
             cursor.execute("DELETE FROM donor_names WHERE NOT starts_with(hash, %s)", current)
+
+
+def _name(event: TicketEvent) -> str | None:
+    """Return the sealed name of the donor in the event, if it has one."""
+    match event:
+        case CheckoutRequested(words=words):
+            return words.name
+        case PaymentReceived(donor=donor) | PaymentConfirmed(donor=donor):
+            return donor.last_name
+        case DonorForgetRequested(last_name=last_name):
+            return last_name
+        case _:
+            return None
+
+
+def _address_hash(event: TicketEvent) -> str | None:
+    return event.donor.email_hash if isinstance(event, PaymentReceived | PaymentConfirmed) else None
