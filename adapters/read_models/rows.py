@@ -78,14 +78,23 @@ class BatchRows:
     def flush(self) -> None:
         """Write the changed rows."""
         for table, rows in self._changed.items():
-            deleted_keys = [key for key, row in rows.items() if row is None]
-            put_rows = [row for row in rows.values() if row is not None]
+            loaded = self._loaded[table]
+            deleted_keys, new, old = [], list[Row](), list[Row]()
+            for key, row in rows.items():
+                if row is None:
+                    deleted_keys.append(key)
+                else:
+                    (old if loaded and loaded.get(key) is not None else new).append(row)
             if deleted_keys:
                 self._delete(table, deleted_keys)
-            if len(put_rows) >= MIN_COPY_ROWS:
-                self._copy(table, put_rows)
-            elif put_rows:
-                self._upsert(table, put_rows)
+            if len(new) >= MIN_COPY_ROWS:
+                self._copy_into(sql.Identifier(self._schema, table.name), table, new)
+                new = []
+            if len(old) >= MIN_COPY_ROWS:
+                self._replace(table, old)
+                old = []
+            if new or old:
+                self._upsert(table, new + old)
 
     def _delete(self, table: Table, keys: list[Key]) -> None:
         self._cursor.execute(
@@ -98,29 +107,21 @@ class BatchRows:
             [list(column) for column in zip(*_values(table, rows), strict=True)],
         )
 
-    def _copy(self, table: Table, rows: list[Row]) -> None:
-        """COPY new rows into the table, and changed rows into a temporary table from which they replace old rows."""
-        stored = {key for key, row in self._loaded[table].items() if row is not None}
-        old = [row for row in rows if table.key_of(row) in stored] if stored else []
-        new = [row for row in rows if table.key_of(row) not in stored] if stored else rows
-        if new:
-            self._copy_into(sql.Identifier(self._schema, table.name), table, new)
-        if old:
-            staging = sql.Identifier(f"staging_{table.name}")
-            target = sql.Identifier(self._schema, table.name)
-            self._cursor.execute(
-                sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE {}) ON COMMIT DELETE ROWS").format(
-                    staging, target
-                )
+    def _replace(self, table: Table, rows: list[Row]) -> None:
+        """COPY changed rows into a temporary table from which they replace the stored ones."""
+        staging = sql.Identifier(f"staging_{table.name}")
+        target = sql.Identifier(self._schema, table.name)
+        self._cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE {}) ON COMMIT DELETE ROWS").format(staging, target)
+        )
+        # An earlier batch in the same transaction may have left rows there.
+        self._cursor.execute(sql.SQL("DELETE FROM {}").format(staging))
+        self._copy_into(staging, table, rows)
+        self._cursor.execute(
+            sql.SQL("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} {conflict}").format(
+                target=target, columns=_identifiers(table.columns), staging=staging, conflict=_on_conflict(table)
             )
-            # An earlier batch in the same transaction may have left rows there.
-            self._cursor.execute(sql.SQL("DELETE FROM {}").format(staging))
-            self._copy_into(staging, table, old)
-            self._cursor.execute(
-                sql.SQL("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} {conflict}").format(
-                    target=target, columns=_identifiers(table.columns), staging=staging, conflict=_on_conflict(table)
-                )
-            )
+        )
 
     def _copy_into(self, target: sql.Identifier, table: Table, rows: list[Row]) -> None:
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, _identifiers(table.columns))
