@@ -92,6 +92,13 @@ def test_a_wrong_choice_is_answered_with_the_choices(run: Run):
     assert "Invalid value for '--format': 'xml' is not one of 'csv', 'json', 'movements', 'journal'." in err
 
 
+@pytest.mark.parametrize("number", ["0", "33", "-1", "two"])
+def test_a_wrong_number_of_processes_is_refused(run: Run, number: str):
+    code, out, err = run("serve", "--processes", number)
+    assert (code, out) == (2, "")
+    assert "Invalid value for '--processes'" in err
+
+
 @pytest.mark.parametrize("name", ["", " ", "a\nb", " ngo", "x" * 101])
 def test_an_unreadable_workspace_name_is_refused(run_here: Run, name: str):
     code, out, err = run_here("keys", "create", "--role", "client", "--workspace", name)
