@@ -149,7 +149,7 @@ def _visible(url: str, ticket: UUID, data: Path) -> float:
 
 
 def _served(url: str, data: Path) -> Figures:
-    """Start the service as its users do: when is it ready, how long takes the first page, and how much memory."""
+    """Start the service as its users do: and measure when it is ready, its first page and its memory."""
     ready, first, memory = [], [], []
     for _ in range(4):
         with started(url, str(data)) as (address, process, seconds):
