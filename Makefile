@@ -85,7 +85,7 @@ coverage: compiled $(VENV)/.s3 ## Run all tests and report which lines they cove
 	@./.ci/system-packages
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html
 
-# make has no `--growth`, and takes it for a mistake.
+# GROWTH is a variable, because make refuses an unknown option such as `--growth`.
 bench: compiled ## Run the benchmarks; `make bench GROWTH=1` measures histories of 0.1, 1 and 5 million events, or of SIZES=…
 	$(BIN)/python -m tests.benchmarks$(if $(GROWTH),.growth $(if $(SIZES),--sizes $(SIZES)))
 

@@ -69,7 +69,7 @@ async ([within, rules]) => {
   return violations.map((found) => `${found.id}: ${found.help}: ${found.nodes.map((node) => node.html).join(" | ")}`);
 }
 """
-# Where each element stands, which attributes it has, how style sheets see it, and if it has a text, as numbers.
+# Returns a number for each element, made from its ancestors, attributes, style sheets and whether it has a text.
 _PLACES = """
 () => {
   const marks = ["class", "type", "role", "dir", "aria-current", "aria-invalid"];
@@ -144,8 +144,8 @@ class CheckedTab:
         """Look at the page that is open: both widths, light and dark, and the bytes that it loaded.
 
         Another width changes only the layout, and the dark scheme only colours: unless the check is `thorough`, the
-        other rules look once, the dark scheme is looked at on the phone, and axe-core does not look at a page each of
-        whose elements has a place in which an earlier page had one.
+        other rules look once, the dark scheme is looked at on the phone, and axe-core skips a page if an
+        earlier page had an element in the place of each of its elements.
         """
         loaded, shift = self.page.evaluate(_LOADED)
         assert loaded <= FIRST_LOAD_BYTES, f"the page loaded {loaded} bytes"

@@ -80,7 +80,7 @@ def encode(event: TicketEvent, seal: Seal | None = None) -> bytes:
     `seal` seals each personal text. Leave it out only for an event that was decoded without `unseal`.
     """
     event_format = _format(type(event))
-    # msgspec leaves out only the very object that is the default, so an equal value gives way to it.
+    # msgspec leaves out a field only if its value is the default object itself, so an equal value is replaced by it.
     defaults = {name: default for name, default in event_format.value_defaults if getattr(event, name) == default}
     state = _encode(replace(event, **_NO_PLACE, **defaults))
     if seal is None or not event_format.personal_paths:
@@ -103,7 +103,7 @@ def decode(
         for path, _ in event_format.personal_paths:
             _transform(data, path, "", unseal)
         event = msgspec.convert(data, event_format.event_class)
-    # Nobody else has the event yet, so its place can be set without a copy of it.
+    # No other code refers to the event yet, so its frozen fields can be set in place.
     force_setattr(event, "originator_id", stream)
     force_setattr(event, "originator_version", version)
     force_setattr(event, "timestamp", recorded_at)

@@ -53,8 +53,8 @@ STALLED_SECONDS = 6.0
 RESCUE_SECONDS = 3.0
 # A worker that stops gives its steps this long to notice; then their jobs go to another worker.
 GRACE_SECONDS = 5.0
-# A worker hears of new jobs at once, and polls for those whose pause is over. Long recordings, erasures and chores are
-# only polled for, because they can wait a moment.
+# A worker is notified of new jobs, and polls for those whose pause is over. Long recordings, erasures and chores are
+# only polled for, because a delay of UNHURRIED_POLL_SECONDS does not matter to them.
 POLL_SECONDS = 2.0
 UNHURRIED_POLL_SECONDS = 5.0
 # Through PgBouncer there are no notifications.
@@ -189,8 +189,8 @@ class Worker:
 
     def _worker(self, app: App, queue: str, concurrency: int) -> QueueWorker:
         listens = queue == QUEUE and not uses_pgbouncer(self._url)
-        hurries = POLL_SECONDS if listens else PGBOUNCER_POLL_SECONDS
-        poll_seconds = hurries if queue == QUEUE else max(hurries, UNHURRIED_POLL_SECONDS)
+        short_poll_seconds = POLL_SECONDS if listens else PGBOUNCER_POLL_SECONDS
+        poll_seconds = short_poll_seconds if queue == QUEUE else max(short_poll_seconds, UNHURRIED_POLL_SECONDS)
         return QueueWorker(
             app,
             queues=[queue],

@@ -1,4 +1,4 @@
-"""Drops the bodies of webhook events that were applied long ago; what they stated is in the history.
+"""Drops the bodies of applied webhook events that were received long ago; their facts are in the history.
 
 The row stays, so that the event is recognised when it is delivered again. So does the body from which the mails about a
 donation take the donor's address, and every body of an event that is still to be applied.

@@ -37,7 +37,7 @@ def _outcomes(
         return [outcome for item in items for outcome in _outcomes(process, [item])]
 
 
-def _locked() -> threading.Lock:
+def _held_lock() -> threading.Lock:
     lock = threading.Lock()
     lock.acquire()
     return lock
@@ -49,8 +49,8 @@ class _Submission(Generic[Item, Result]):
 
     item: Item
     weight: int
-    # A lock costs a small part of an Event, which is a lock and a condition with a second lock.
-    turn: threading.Lock = field(default_factory=_locked)
+    # A lock is much cheaper than an Event, which consists of a condition and two locks.
+    turn: threading.Lock = field(default_factory=_held_lock)
     finished: bool = False
     result: Result | None = None
     error: BaseException | None = None

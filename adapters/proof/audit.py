@@ -104,7 +104,7 @@ def copied(rows: Iterable[bytes]) -> list[Row]:
 
 @lru_cache
 def _fields(topic: int) -> Struct:
-    """Return the fields before the state, each after its length; the topic, which has this length, with it."""
+    """Return the layout of the fields before the state; the topic has this length and includes its length prefix."""
     return Struct(f">6x 8s 4x 16s 4x 4s {4 + topic}s 4x 16s 4x 8s I")
 
 

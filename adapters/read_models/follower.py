@@ -23,7 +23,7 @@ POLL_SECONDS = 2.0
 # Through PgBouncer there are no notifications: events of other processes are seen by the next poll.
 PGBOUNCER_POLL_SECONDS = 0.04
 # After a batch the follower waits this long, so that more events share the next transaction. A caller of this process
-# that waits for a position ends the wait. Those of other processes cannot, and so the wait is short after few events.
+# that waits for a position ends the wait. A caller of another process cannot end it, so it is short after few events.
 GATHER_SECONDS, SHORT_GATHER_SECONDS = 0.1, 0.005
 FEW_EVENTS = 20
 # How long a failed projection is left out: the first time, and at most.

@@ -76,7 +76,7 @@ def fill(
     """Fill those builds up to `until` that can be filled in partitions, and return their positions before.
 
     `progress` is called with this process's position. Builds whose partitions were interrupted are completed, up to the
-    position at which these began to end. No other build is filled if there are fewer events than MIN_EVENTS or fewer
+    `until` with which they were begun. No other build is filled if there are fewer events than MIN_EVENTS or fewer
     than two processors.
     """
     begun: dict[Build, int] = {}

@@ -21,7 +21,7 @@ BATCH_EVENTS = 5_000
 class RebuildReport:
     """The result of a rebuild or of a verification; only a verification looks for `differences`.
 
-    `events` is the number of positions that were read, and `seconds` the time that everything rebuilt together took.
+    `events` is the number of positions that were read, and `seconds` the time until this read model was live.
     """
 
     name: str

@@ -77,7 +77,7 @@ def _address_in_use(settings: Settings, error: OSError) -> CommandFailed:
     return CommandFailed(f"HOST, PORT: {settings.host}:{settings.port}: {error.strerror}")
 
 
-def serve(only: str | None) -> None:
+def serve(only: str | None, supervision: Supervision) -> None:
     """Run the parts of `only`, by default all, in this process.
 
     Processes that were passed the same socket share its queue of connections, so that no connection is refused while
@@ -87,7 +87,6 @@ def serve(only: str | None) -> None:
     if unknown := parts - Parts.ALL:
         raise UsageError(f"--only: unknown part: {', '.join(sorted(part or '(empty)' for part in unknown))}")
     hold()
-    supervision = Supervision.begin()
     with one_line_errors():
         settings = environment.load()
         configure(settings.log_level, process=supervision.name)

@@ -1,4 +1,4 @@
-"""What a process of the service and its supervisor tell each other: single bytes over a pair of sockets.
+"""The messages between a process of the service and its supervisor: single bytes over a pair of sockets.
 
 A process without a supervisor has the same interface, so `serving` needs no distinction.
 """
@@ -23,7 +23,8 @@ PASSED_SOCKET = 3
 FIRST, GO = b"f", b"g"
 # To the supervisor: the environment is as it should be, with the socket that was bound; ready; the database is lost.
 CHECKED, READY, GAVE_UP = b"c", b"r", b"u"
-# To the supervisor: what do the others report? To each of them: report into this socket. The answer: the other ends.
+# ASK requests the reports of the other processes. REPORT passes a socket to each of them for its report, and REPORTS
+# passes the sockets to read from to the process that asked.
 ASK, REPORT, REPORTS = b"a", b"p", b"s"
 REPORT_SECONDS = 1.0
 MOST_SOCKETS = 64
@@ -71,10 +72,10 @@ class Supervision:
         return process
 
     def tell(self, message: bytes, *sockets: socket.socket) -> None:
-        """Tell the supervisor; one that has ended hears nothing."""
+        """Send a message to the supervisor; it is dropped if the supervisor has ended."""
         if self._channel is not None:
             with suppress(OSError):
-                socket.send_fds(self._channel, [message], [one.fileno() for one in sockets])
+                socket.send_fds(self._channel, [message], [passed.fileno() for passed in sockets])
 
     def reports_of_others(self) -> list[bytes]:
         """Return what the other processes report within a second; one that is just starting reports nothing."""
@@ -82,9 +83,9 @@ class Supervision:
         reports = []
         with self._asking, suppress(queue.Empty):
             self.tell(ASK)
-            for one in self._reports.get(timeout=REPORT_SECONDS):
-                with one, suppress(OSError):
-                    reports.append(_read(one, deadline))
+            for report in self._reports.get(timeout=REPORT_SECONDS):
+                with report, suppress(OSError):
+                    reports.append(_read(report, deadline))
         return reports
 
     def _watch(self, channel: socket.socket) -> None:

@@ -1,6 +1,6 @@
 """`storyledger serve` in several processes. This one starts them, restarts what crashes, and stops and reloads them.
 
-It knows no settings and imports only the standard library, so it needs little memory (`docs/operating.md`). The first
+It reads no settings and imports no part of the service, so it needs little memory (`docs/operating.md`). The first
 web process checks the environment, opens the listening socket and hands it over; only then do the others begin.
 """
 
@@ -19,15 +19,14 @@ from pathlib import Path
 
 from entrypoints.cli import supervised
 from entrypoints.cli.console import CommandFailed, UsageError
-from entrypoints.cli.supervised import FIRST, GO, VARIABLE, inherited_listener
+from entrypoints.cli.supervised import FIRST, GO, VARIABLE, Supervision, inherited_listener
 
 # More processes are started only by choice: each web process may have 30 connections to PostgreSQL, and without a Redis
 # they count rate limits apart.
 MOST_BY_DEFAULT = 3
-MOST = 32
 
-# When a process ends unasked, it is started again after a pause that doubles. After so many times in a row, in which it
-# was not ready for STABLE_SECONDS, the whole service ends, so that its process manager sees it.
+# A process that ends by itself is started again after a pause that doubles. The whole service ends when a process has
+# ended MOST_CRASHES times in a row without being ready for STABLE_SECONDS, so that the process manager notices.
 MOST_CRASHES = 5
 FIRST_PAUSE_SECONDS = 0.25
 STABLE_SECONDS = 60.0
@@ -47,9 +46,11 @@ def serve(only: str | None, processes: int | None) -> None:
     count = processes or min(cores(), MOST_BY_DEFAULT)
     if only is None and count > 1:
         sys.exit(Supervisor(layout(count)).run())
+    # A process loads its libraries only when it may begin: until the first one answers, the processors are its own.
+    supervision = Supervision.begin()
     from entrypoints.cli.serving import serve as serve_here
 
-    serve_here(only)
+    serve_here(only, supervision)
 
 
 def cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -71,13 +72,13 @@ def layout(processes: int) -> dict[str, str]:
 
 
 @dataclass
-class Place:
-    """A place in the layout, whose process may be another one after a crash or a reload."""
+class LayoutEntry:
+    """An entry of the layout, whose process may be another one after a crash or a reload."""
 
     name: str
     parts: str
     crashes: int = 0
-    # When the process is to be started; None while there is one.
+    # When the process is to be started; None while it runs.
     due: float | None = 0.0
 
 
@@ -85,29 +86,29 @@ class Place:
 class Child:
     """A running process; `channel` ends with it."""
 
-    place: Place
+    entry: LayoutEntry
     process: subprocess.Popen[bytes]
     channel: socket.socket
     ready_at: float | None = None
     is_leaving: bool = False
 
     @classmethod
-    def started(cls, place: Place) -> "Child":
+    def started(cls, entry: LayoutEntry) -> "Child":
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(  # noqa: S603 (our own program)
-                [*COMMAND, place.parts],
-                env=os.environ | {VARIABLE: f"{theirs.fileno()} {place.name}"},
+                [*COMMAND, entry.parts],
+                env=os.environ | {VARIABLE: f"{theirs.fileno()} {entry.name}"},
                 pass_fds=[theirs.fileno()],
                 # Ctrl+C on a terminal reaches only the supervisor.
                 process_group=0,
             )
-        # The supervisor waits for nobody, also not for a process that hangs.
+        # Messages never block the supervisor, even if a process hangs.
         ours.setblocking(False)
-        return cls(place, process, ours)
+        return cls(entry, process, ours)
 
     def tell(self, message: bytes, *listeners: socket.socket | None) -> None:
-        """Send a message with sockets; a process that has just ended hears nothing, and its channel says so."""
+        """Send a message with sockets; it is dropped if the process has just ended."""
         descriptors = [listener.fileno() for listener in listeners if listener is not None]
         with suppress(OSError):
             socket.send_fds(self.channel, [message], descriptors)
@@ -120,16 +121,16 @@ class Child:
 
 
 class Supervisor:
-    """Runs the processes of a layout between a signal that ends them and the start."""
+    """Runs the processes of a layout until a signal or repeated crashes end the service."""
 
     def __init__(self, layout: dict[str, str]) -> None:
-        self._places = [Place(name, parts) for name, parts in layout.items()]
+        self._entries = [LayoutEntry(name, parts) for name, parts in layout.items()]
         self._children: list[Child] = []
         self._listener = inherited_listener()
         # None until the first process has checked the environment.
         self._first: Child | None = None
         self._has_begun = False
-        self._to_reload: list[Place] = []
+        self._to_reload: list[LayoutEntry] = []
         self._replacement: Child | None = None
         self._stop_began: float | None = None
         self._failure: str | None = None
@@ -168,9 +169,9 @@ class Supervisor:
 
     # Processes.
 
-    def _start(self, place: Place) -> Child:
-        place.due = None
-        child = Child.started(place)
+    def _start(self, entry: LayoutEntry) -> Child:
+        entry.due = None
+        child = Child.started(entry)
         self._children.append(child)
         self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
         if self._has_begun:
@@ -181,7 +182,7 @@ class Supervisor:
         return child
 
     def _let_begin(self, child: Child) -> None:
-        child.tell(GO, self._listener if "web" in child.place.parts else None)
+        child.tell(GO, self._listener if "web" in child.entry.parts else None)
 
     def _hear(self, child: Child) -> None:
         message, sockets = b"", list[int]()
@@ -215,16 +216,16 @@ class Supervisor:
             child.tell(supervised.REPORTS, *sockets)
 
     def _ready(self, child: Child) -> None:
-        """Let the process have its place: an older one that has it serves its last requests and ends."""
+        """Let the process take over its entry: the older one serves its last requests and ends."""
         child.ready_at = time.monotonic()
-        for other in self._in(child.place):
+        for other in self._in(child.entry):
             if other is not child:
                 other.stop()
         if child is self._replacement:
             self._reload_next()
 
-    def _in(self, place: Place) -> list[Child]:
-        return [child for child in self._children if child.place is place and not child.is_leaving]
+    def _in(self, entry: LayoutEntry) -> list[Child]:
+        return [child for child in self._children if child.entry is entry and not child.is_leaving]
 
     def _ended(self, child: Child) -> None:
         self._selector.unregister(child.channel)
@@ -232,27 +233,27 @@ class Supervisor:
         code = child.process.wait()
         self._children.remove(child)
         if child is self._replacement and child.ready_at is None:
-            log("error", "reload failed; the processes that did not end go on", name=child.place.name, exit_code=code)
+            log("error", "reload failed; the processes that did not end go on", name=child.entry.name, exit_code=code)
             self._replacement, self._to_reload = None, []
         if self._stop_began is not None:
             self._exit_code = self._exit_code or int(code not in CLEAN_EXITS)
         elif not self._has_begun and child is self._first:
-            # It has said why.
+            # The process has printed the reason.
             self._stop(code if code > 0 else 1)
-        elif not child.is_leaving and not self._in(child.place):
+        elif not child.is_leaving and not self._in(child.entry):
             self._crashed(child, code)
 
     def _crashed(self, child: Child, code: int) -> None:
-        place, now = child.place, time.monotonic()
+        entry, now = child.entry, time.monotonic()
         was_stable = child.ready_at is not None and now - child.ready_at >= STABLE_SECONDS
-        place.crashes = 1 if was_stable else place.crashes + 1
-        if place.crashes == MOST_CRASHES:
-            self._failure = f"the process {place.name} ended {MOST_CRASHES} times in a row, now with exit code {code}"
+        entry.crashes = 1 if was_stable else entry.crashes + 1
+        if entry.crashes == MOST_CRASHES:
+            self._failure = f"the process {entry.name} ended {MOST_CRASHES} times in a row, now with exit code {code}"
             self._stop(1)
             return
-        pause = FIRST_PAUSE_SECONDS * 2 ** (place.crashes - 1)
-        log("error", "a process ended and is started again", name=place.name, exit_code=code, pause_seconds=pause)
-        place.due = now + pause
+        pause = FIRST_PAUSE_SECONDS * 2 ** (entry.crashes - 1)
+        log("error", "a process ended and is started again", name=entry.name, exit_code=code, pause_seconds=pause)
+        entry.due = now + pause
 
     # Reload and stop.
 
@@ -260,7 +261,7 @@ class Supervisor:
         """Replace the processes one after the other; each begins on the same socket before the old one ends."""
         if self._has_begun and self._replacement is None and self._stop_began is None:
             log("info", "reload")
-            self._to_reload = list(self._places)
+            self._to_reload = list(self._entries)
             self._reload_next()
 
     def _reload_next(self) -> None:
@@ -278,24 +279,24 @@ class Supervisor:
     def _do_what_is_due(self) -> None:
         now = time.monotonic()
         if self._stop_began is None:
-            for place in self._places:
-                if place.due is not None and place.due <= now:
-                    self._start(place)
+            for entry in self._entries:
+                if entry.due is not None and entry.due <= now:
+                    self._start(entry)
             return
         for part, seconds in STOP_ORDER:
-            staying = [child for child in self._children if part in child.place.parts]
+            staying = [child for child in self._children if part in child.entry.parts]
             for child in staying:
                 child.stop()
             if staying and now < self._stop_began + seconds:
                 return
         for child in self._children:
-            log("error", "did not stop in time", name=child.place.name)
+            log("error", "did not stop in time", name=child.entry.name)
             child.process.kill()
 
     def _seconds_until_next(self) -> float | None:
         """Return the time until something is due, or None if only a signal or a process may be next."""
         if self._stop_began is None:
-            moments = [place.due for place in self._places if place.due is not None]
+            moments = [entry.due for entry in self._entries if entry.due is not None]
         else:
             moments = [self._stop_began + seconds for _, seconds in STOP_ORDER]
         now = time.monotonic()

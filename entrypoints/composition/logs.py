@@ -12,7 +12,7 @@ from adapters.observability import log_context
 # Messages of other loggers may quote personal data.
 OUR_LOGGERS = ("adapters", "domain", "entrypoints", "projections")
 
-# What every line of this process has.
+# The fields that every log line of this process has.
 _OF_PROCESS: dict[str, str] = {}
 
 logger = structlog.get_logger()

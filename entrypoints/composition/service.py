@@ -75,7 +75,7 @@ class Service:
         self.finishing = False
 
     def _metrics(self) -> Iterator[Metric]:
-        """The metrics that this process counts for itself."""
+        """Yield the metrics that this process counts for itself."""
         yield from counters.REGISTRY.collect()
         about = {"version": self.version, "parts": ",".join(sorted(self.parts))}
         yield InfoMetricFamily("storyledger", "The version and the parts of this process.", about)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Node(Generic[T]):
-    """What follows the beginning of a path, by the next segment, and what belongs to the path that ends here."""
+    """The paths with the same first segments, by their next segment, and the value of the path that ends here."""
 
     by_segment: dict[str, _Node[T]] = field(default_factory=dict)
     by_parameter: _Node[T] | None = None

@@ -45,13 +45,3 @@ class Attachment(ResponseBody):
             description=personal.text(row["ticket_id"], picture["description"]) if chosen else None,
             created_at=utc(row["created_at"]),
         )
-
-
-def picture_path(row: Row) -> str | None:
-    """Return the path of the picture of a public page, or None; another picture has another path.
-
-    `row` is that of `DraftSafety.public_row`, which has no picture without the person's consent.
-    """
-    if not row["picture"]:
-        return None
-    return f"/d/{row['slug']}/picture?v={row['picture']['sha256'][:16]}"

@@ -2,9 +2,9 @@
 
 `make bench GROWTH=1`, or python -m tests.benchmarks.growth [--sizes N,…]
 
-What reads a bounded part must take at most 1.3 times as long. What must read everything counts for each event. All
-times but those of the start and of the follower are processor time, of this process and PostgreSQL's, so that they
-hardly depend on what else the machine does.
+No figure may be more than 1.3 times that of the smallest size. Work that reads the whole history is stated for each
+event. All times but those of the start, the first page and the follower are processor time of this process and of
+PostgreSQL, so that they hardly depend on what else the machine does.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def measured(server_url: str, size: int) -> Figures:
 
 
 def _processor_seconds(url: str, work: Callable[[], object]) -> float:
-    """Return the processor time of this process and of all PostgreSQL's, also of those that ended meanwhile."""
+    """Return the processor time of this process and of all PostgreSQL processes, including ended ones."""
     with connect(url) as connection:
         stat = Path(f"/proc/{connection.info.backend_pid}/stat").read_text().rpartition(")")[2].split()
         before, own = server_seconds(int(stat[1])), time.process_time()
@@ -153,7 +153,7 @@ def _visible(url: str, ticket: UUID, data: Path) -> float:
 
 
 def _served(url: str, data: Path) -> Figures:
-    """Start the service as its users do: and measure when it is ready, its first page and its memory."""
+    """Start the service as its users do, and measure the time until it is ready, its first page and its memory."""
     ready, first, memory = [], [], []
     for _ in range(4):
         with started(url, str(data)) as (address, process, seconds):
@@ -200,7 +200,7 @@ def _family(pid: int) -> list[int]:
 
 
 def _proportional_mb(pid: int) -> float:
-    """Return the resident memory of a process, of shared pages its share."""
+    """Return the proportional set size of a process: its memory, with shared pages divided among their users."""
     [line] = [line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:")]
     return int(line.split()[1]) / 1024
 

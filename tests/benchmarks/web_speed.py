@@ -45,7 +45,7 @@ def serving(kind: str, *more: str, path: str = "/health/live") -> Iterator[str]:
 
 @contextmanager
 def storyledger(url: str, folder: str, processes: int = 2) -> Iterator[tuple[str, int]]:
-    """Run `storyledger serve` as users do, without limits of rates, and yield its address and process id."""
+    """Run `storyledger serve` as users do, without rate limits, and yield its address and process id."""
     port = free_port()
     settings = {
         "DATABASE_URL": url,

@@ -72,7 +72,7 @@ def _total(ticket: Ticket) -> int:
 
 @pytest.fixture(scope="module")
 def lasting(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
-    """Run a service for the tests after which it still runs."""
+    """Run one service for all tests that do not stop it."""
     with (
         fresh_database(server_url, migrated_template) as url,
         Supervised(tmp_path_factory.mktemp("supervised"), url) as running,
@@ -134,7 +134,7 @@ def test_a_request_that_is_being_sent_is_answered_before_the_processes_stop(serv
     with socket.create_connection((address.hostname, address.port)) as connection:
         connection.sendall(head.encode() + b"\r\n\r\n" + body[:10])
         service.process.terminate()
-        # The web process no longer accepts connections, and nobody else lets clients wait.
+        # The web process no longer accepts connections, and the supervisor has closed its socket.
         eventually(lambda: service.status("/health/ready") == 0)
         connection.sendall(body[10:])
         answer = connection.makefile("rb").readline()

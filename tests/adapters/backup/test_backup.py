@@ -383,7 +383,7 @@ KEYS_PART = "tables/public.api_keys/00000001"
 
 
 def with_right_hashes(file: Path, change: Callable[[str, bytes], bytes], leave_out: str | None = None) -> None:
-    """Change parts of the backup and correct all hashes, as whoever holds the file but no key can do."""
+    """Change parts of the backup and correct all hashes, as an attacker with the file but without a key can."""
     sums: list[str] = []
 
     def changed(name: str, content: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Bodies of applied events are dropped when they are old; what they stated, and who is still written to, stays."""
+"""Old bodies of applied events are dropped; their facts, and the addresses that mails still need, stay."""
 
 from __future__ import annotations
 

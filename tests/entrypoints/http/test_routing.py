@@ -52,7 +52,7 @@ def test_a_line_feed_at_the_end_belongs_to_the_last_segment():
     assert PATHS.find("/static/app.css\n") == ("/static/{name}", {"name": "app.css\n"})
 
 
-def test_a_path_that_a_fixed_segment_leads_astray_is_found_by_its_parameter():
+def test_a_parameter_is_tried_if_no_template_continues_the_fixed_segment():
     found = Paths({"/a/b/c": 1, "/a/{x}/d": 2, "/{y}/b/{z}": 3})
     assert found.find("/a/b/c") == (1, {})
     assert found.find("/a/b/d") == (2, {"x": "b"})
