@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -64,7 +65,7 @@ class SealingMapper(Mapper[UUID]):
         new_key = None
         if isinstance(event, CheckoutRequested):
             if event.words == GiftWords():
-                new_key = self._cipher.new_key(event.originator_id)
+                new_key = partial(self._cipher.new_key, event.originator_id)
             else:
                 # The key seals the words, so it must be the one that the donation keeps.
                 self._cipher.create_key(event.originator_id)

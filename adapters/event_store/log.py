@@ -27,12 +27,13 @@ from domain.events import TicketEvent
 class NewEntry(StoredEvent):
     """One event to be appended; the personal texts in its `state` are sealed.
 
-    `new_key` is stored for the event's stream, unless the stream has a key.
+    `new_key` returns a key that is stored for the event's stream, unless the stream has one. It is called for each
+    attempt to append the event, because a key is wrapped in an epoch, which may end.
     """
 
     originator_id: UUID
     ticket: UUID
-    new_key: WrappedKey | None = None
+    new_key: Callable[[], WrappedKey] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def append(cursor: Cursor[TupleRow], groups: Sequence[Sequence[NewEntry]]) -> li
     Return the positions of each group's events, or None for a group with a version that exists already.
     """
     entries = [(number, entry) for number, group in enumerate(groups) for entry in group]
-    keys = [(entry.originator_id, *entry.new_key) for _, entry in entries if entry.new_key is not None]
+    keys = [(entry.originator_id, *entry.new_key()) for _, entry in entries if entry.new_key is not None]
     cursor.execute(
         _APPEND_WITH_KEYS if keys else _APPEND,
         (

@@ -1,6 +1,7 @@
 """The metrics of this process, and with them those of the other processes under the same supervisor."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
 from prometheus_client.core import Metric
@@ -14,6 +15,13 @@ class _Family(msgspec.Struct, array_like=True, frozen=True):
     documentation: str
     type: str
     samples: list[tuple[str, dict[str, str], float]]
+
+
+def _decoded(report: bytes) -> list[_Family]:
+    """Return what another process reported: nothing if it ended before the end of its report."""
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(report, type=list[_Family])
+    return []
 
 
 class ProcessMetrics:
@@ -31,8 +39,7 @@ class ProcessMetrics:
     def all(self) -> list[Metric]:
         """Return the metrics of all processes that answer in time; a family has the samples of every process."""
         families: dict[str, Metric] = {}
-        reports = [msgspec.json.decode(report, type=list[_Family]) for report in self._others() if report]
-        for family in (*self._families(), *(family for report in reports for family in report)):
+        for family in (*self._families(), *(family for report in self._others() for family in _decoded(report))):
             metric = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
             for name, labels, value in family.samples:
                 metric.add_sample(name, labels, value)

@@ -182,7 +182,8 @@ def _lock_positions(cursor: Cursor[TupleRow], filled: Sequence[Build], number: i
     # The share lock keeps another rebuild from dropping the table of partitions during the transaction.
     builds.lock_positions(cursor, filled, share=True)
     positions = {}
-    for build in filled:
+    # In one order for all processes, so that two of them never wait for each other.
+    for build in sorted(filled, key=lambda build: build.schema):
         if _is_in_progress(cursor, build):
             cursor.execute(
                 sql.SQL("SELECT position FROM {} WHERE partition = %s FOR UPDATE").format(_table(build)), (number,)

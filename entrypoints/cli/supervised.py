@@ -82,6 +82,10 @@ class Supervision:
         deadline = time.monotonic() + REPORT_SECONDS
         reports = []
         with self._asking, suppress(queue.Empty):
+            # These came too late for the one who asked before.
+            while not self._reports.empty():
+                for late in self._reports.get():
+                    late.close()
             self.tell(ASK)
             for report in self._reports.get(timeout=REPORT_SECONDS):
                 with report, suppress(OSError):
@@ -97,12 +101,13 @@ class Supervision:
                 sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
                 if message == REPORTS:
                     self._reports.put(sockets)
-                else:
+                elif sockets:
                     self._report_into(*sockets)
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _report_into(self, asking: socket.socket) -> None:
-        with asking, suppress(OSError):
+        # Whatever goes wrong with a report, this thread must notice when the supervisor ends.
+        with asking, suppress(Exception):
             asking.settimeout(REPORT_SECONDS)
             asking.sendall(self.report())
 

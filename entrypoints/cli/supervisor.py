@@ -141,8 +141,10 @@ class Supervisor:
         """Run until a signal ends it; return the exit code. CommandFailed if a process does not stay up."""
         self._receive_signals()
         while self._stop_began is None or self._children:
-            self._do_what_is_due()
-            for key, _ in self._selector.select(self._seconds_until_next()):
+            # Read once, so that what falls due in between is done in the next turn.
+            now = time.monotonic()
+            self._do_what_is_due(now)
+            for key, _ in self._selector.select(self._seconds_until_next(now)):
                 key.data()
         if self._failure is not None:
             raise CommandFailed(self._failure)
@@ -219,8 +221,9 @@ class Supervisor:
         """Let the process take over its entry: the older one serves its last requests and ends."""
         child.ready_at = time.monotonic()
         for other in self._in(child.entry):
-            if other is not child:
-                other.stop()
+            if other is child:
+                break
+            other.stop()
         if child is self._replacement:
             self._reload_next()
 
@@ -259,7 +262,9 @@ class Supervisor:
 
     def _reload(self) -> None:
         """Replace the processes one after the other; each begins on the same socket before the old one ends."""
-        if self._has_begun and self._replacement is None and self._stop_began is None:
+        if self._replacement is not None:
+            log("warning", "a reload is in progress already", name=self._replacement.entry.name)
+        elif self._has_begun and self._stop_began is None:
             log("info", "reload")
             self._to_reload = list(self._entries)
             self._reload_next()
@@ -276,8 +281,7 @@ class Supervisor:
             if self._listener is not None:
                 self._listener.close()
 
-    def _do_what_is_due(self) -> None:
-        now = time.monotonic()
+    def _do_what_is_due(self, now: float) -> None:
         if self._stop_began is None:
             for entry in self._entries:
                 if entry.due is not None and entry.due <= now:
@@ -293,14 +297,13 @@ class Supervisor:
             log("error", "did not stop in time", name=child.entry.name)
             child.process.kill()
 
-    def _seconds_until_next(self) -> float | None:
+    def _seconds_until_next(self, now: float) -> float | None:
         """Return the time until something is due, or None if only a signal or a process may be next."""
         if self._stop_began is None:
             moments = [entry.due for entry in self._entries if entry.due is not None]
         else:
             moments = [self._stop_began + seconds for _, seconds in STOP_ORDER]
-        now = time.monotonic()
-        return min((max(0.0, moment - now) for moment in moments if moment > now), default=None)
+        return min((moment - now for moment in moments if moment > now), default=None)
 
 
 def log(level: str, event: str, **fields: object) -> None:
