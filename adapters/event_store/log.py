@@ -2,7 +2,7 @@
 
 An append calls one SQL function that takes a lock, chains the hashes and inserts the rows. Appends that wait at the
 same time share a call. `python -m tests.benchmarks --only appends` measures the rate: with 16 writers of single events
-7.84 × the library's `save()`, and 1.13 × a bare psycopg INSERT and COMMIT.
+4.7 to 7.8 × the library's `save()`, and 0.65 to 0.83 × a bare psycopg INSERT and COMMIT.
 """
 
 from collections.abc import Callable, Iterator, Sequence
