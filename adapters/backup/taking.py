@@ -105,7 +105,7 @@ def take_backup(
     """
     with (
         connect(url, statement_seconds=0, name="storyledger backup") as connection,
-        connect(url, name="storyledger backup") as second,
+        connect(url, name="storyledger backup") as tree_connection,
         connect(url, name="storyledger backup") as present,
         new_file(file) as opened,
     ):
@@ -116,11 +116,11 @@ def take_backup(
         with connection.cursor() as cursor, ThreadPoolExecutor(max_workers=1) as archiving:
             header = _header(cursor, version, epoch_keys)
             # COPY occupies the first connection, so the tree is read on another one, in the same snapshot.
-            second.execute(_SNAPSHOT)
+            tree_connection.execute(_SNAPSHOT)
             [(snapshot,)] = cursor.execute("SELECT pg_export_snapshot()").fetchall()
-            second.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
+            tree_connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
             writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
-            verification = audit.Verification(second)
+            verification = audit.Verification(tree_connection)
             copy_table = _RowCopy(cursor, writer, archiving, verification, progress)
             rows = sum(copy_table(*table) for table in header.tables.items())
             objects = _Objects(storage, writer, present)

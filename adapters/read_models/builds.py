@@ -140,11 +140,11 @@ def lock_positions(cursor: Cursor[TupleRow], builds: Collection[Build], *, share
         f" ORDER BY name, build FOR {'SHARE' if share else 'UPDATE'} OF p",
         _names_and_numbers(builds),
     )
-    found = {(name, number): position for name, number, position in cursor.fetchall()}
+    positions_by_build = {(name, number): position for name, number, position in cursor.fetchall()}
     for build in builds:
-        if (build.projection.NAME, build.number) not in found:
+        if (build.projection.NAME, build.number) not in positions_by_build:
             raise BuildReplaced(build)
-    return {build: found[build.projection.NAME, build.number] for build in builds}
+    return {build: positions_by_build[build.projection.NAME, build.number] for build in builds}
 
 
 def commit_asynchronously_unless_live(cursor: Cursor[TupleRow], builds: Collection[Build]) -> None:

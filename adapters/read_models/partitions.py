@@ -79,17 +79,17 @@ def fill(
     `until` with which they were begun. No other build is filled if there are fewer events than MIN_EVENTS or fewer
     than two processors.
     """
-    begun: dict[Build, int] = {}
+    start_positions: dict[Build, int] = {}
     by_extent: dict[_Extent, list[Build]] = {}
     with connection.transaction(), connection.cursor() as cursor:
         positions = builds.lock_positions(cursor, [build for build in filled if build.projection.NAME in PARTITIONED])
         for build, position in positions.items():
             if (extent := _begin_or_resume(cursor, build, position, until)) is not None:
-                begun[build] = min(_positions(cursor, build).values())
+                start_positions[build] = min(_positions(cursor, build).values())
                 by_extent.setdefault(extent, []).append(build)
     for extent, together in by_extent.items():
         _fill(url, connection, together, extent, batch_events, progress)
-    return begun
+    return start_positions
 
 
 def _begin_or_resume(cursor: Cursor[TupleRow], build: Build, position: int, until: int) -> _Extent | None:
@@ -163,18 +163,20 @@ def _fold_partition(
     connection: Connection[TupleRow], filled: Sequence[Build], extent: _Extent, number: int, batch_events: int
 ) -> Iterator[dict[Build, int]]:
     """Fold a partition batch by batch, each committed with its positions. Yield the new positions."""
-    new: dict[Build, int] | None = None
-    while new is None or new:
+    new_positions: dict[Build, int] | None = None
+    while new_positions is None or new_positions:
         with connection.transaction(), connection.cursor() as cursor:
             positions = _lock_positions(cursor, filled, number)
             builds.commit_asynchronously_unless_live(cursor, filled)
-            new = builds.fold_next(cursor, positions, extent.until, batch_events, Partition(number, extent.partitions))
-            for build, position in new.items():
+            new_positions = builds.fold_next(
+                cursor, positions, extent.until, batch_events, Partition(number, extent.partitions)
+            )
+            for build, position in new_positions.items():
                 cursor.execute(
                     sql.SQL("UPDATE {} SET position = %s WHERE partition = %s").format(_table(build)),
                     (position, number),
                 )
-        yield new
+        yield new_positions
 
 
 def _lock_positions(cursor: Cursor[TupleRow], filled: Sequence[Build], number: int) -> dict[Build, int]:

@@ -76,20 +76,20 @@ def rebuild_all(
     started = time.monotonic()
     reports = []
     with connect(url, statement_seconds=0, name="storyledger rebuild", registry=registry) as connection:
-        new = [_begin_or_resume(connection, projection) for projection in projections]
-        begun = _fill(url, connection, new, _head(connection), progress)
-        for build in new:
+        new_builds = [_begin_or_resume(connection, projection) for projection in projections]
+        start_positions = _fill(url, connection, new_builds, _head(connection), progress)
+        for build in new_builds:
             with connection.transaction(), connection.cursor() as cursor:
                 builds.create_indexes(cursor, build)
                 builds.analyze(cursor, build)
-        for build in new:
+        for build in new_builds:
             position, rows, is_live = 0, 0, False
             while not is_live:
                 _fold(connection, [build], _head(connection), progress)
                 position, rows, is_live = _try_to_make_live(connection, build)
             _drop_older_builds(connection, build)
             seconds = time.monotonic() - started
-            reports.append(RebuildReport(build.projection.NAME, position - begun[build], rows, seconds))
+            reports.append(RebuildReport(build.projection.NAME, position - start_positions[build], rows, seconds))
     return reports
 
 
@@ -197,8 +197,8 @@ def _fill(
     url: str, connection: Connection[TupleRow], filled: Sequence[builds.Build], until: int, progress: Progress
 ) -> dict[builds.Build, int]:
     """Fold the events up to `until`, with several processes if there are many. Return the positions before."""
-    begun = partitions.fill(url, connection, filled, until, BATCH_EVENTS, progress)
-    return _fold(connection, filled, until, progress) | begun
+    start_positions = partitions.fill(url, connection, filled, until, BATCH_EVENTS, progress)
+    return _fold(connection, filled, until, progress) | start_positions
 
 
 def _fold(
@@ -209,25 +209,25 @@ def _fold(
     batch_events: int | None = None,
 ) -> dict[builds.Build, int]:
     """Fold the events up to `until`, in batches that are committed with their position. Return the positions before."""
-    begun: dict[builds.Build, int] = {}
-    new: dict[builds.Build, int] | None = None
-    while new is None or new:
+    start_positions: dict[builds.Build, int] = {}
+    new_positions: dict[builds.Build, int] | None = None
+    while new_positions is None or new_positions:
         with connection.transaction(), connection.cursor() as cursor:
             positions = builds.lock_positions(cursor, filled)
             builds.commit_asynchronously_unless_live(cursor, filled)
-            begun = begun or positions
+            start_positions = start_positions or positions
             for build, position in positions.items():
                 progress(build.projection.NAME, position, until)
-            new = builds.fold_next(cursor, positions, until, batch_events or BATCH_EVENTS)
-            builds.save_positions(cursor, new)
-    return begun
+            new_positions = builds.fold_next(cursor, positions, until, batch_events or BATCH_EVENTS)
+            builds.save_positions(cursor, new_positions)
+    return start_positions
 
 
 def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> None:
     """Fold the events up to `until` in the caller's transaction."""
     positions = builds.lock_positions(cursor, [build])
-    while new := builds.fold_next(cursor, positions, until, BATCH_EVENTS):
-        positions |= new
+    while new_positions := builds.fold_next(cursor, positions, until, BATCH_EVENTS):
+        positions |= new_positions
     builds.save_positions(cursor, positions)
 
 

@@ -55,12 +55,12 @@ class Paths(Generic[T]):
 def _leaf(node: _Node[T], segments: list[str], depth: int) -> tuple[T, tuple[tuple[int, str], ...]] | None:
     if depth == len(segments):
         return node.leaf
-    segment, found = segments[depth], None
+    segment, leaf = segments[depth], None
     if (fixed := node.by_segment.get(segment)) is not None:
-        found = _leaf(fixed, segments, depth + 1)
-    if found is None and node.by_parameter is not None and segment:
-        found = _leaf(node.by_parameter, segments, depth + 1)
-    return found
+        leaf = _leaf(fixed, segments, depth + 1)
+    if leaf is None and node.by_parameter is not None and segment:
+        leaf = _leaf(node.by_parameter, segments, depth + 1)
+    return leaf
 
 
 class PathRouter:
@@ -74,9 +74,9 @@ class PathRouter:
         self._others = Router(other_routes, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._endpoints.find(scope["path"]) if scope["type"] == "http" else None
-        if found is None:
+        match = self._endpoints.find(scope["path"]) if scope["type"] == "http" else None
+        if match is None:
             await self._others(scope, receive, send)
         else:
-            endpoint, scope["path_params"] = found
+            endpoint, scope["path_params"] = match
             await endpoint(scope, receive, send)
