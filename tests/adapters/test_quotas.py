@@ -75,7 +75,7 @@ def test_each_amount_has_its_limit(database: Database, limit: str, most: Use):
     use(counter, whose, most)
 
 
-def test_what_fails_is_given_back_to_every_owner(database: Database):
+def test_a_failed_request_is_given_back_to_the_quota_of_every_owner(database: Database):
     counter = quotas(database, ticket="1 recordings", address="1 recordings", workspace="1 recordings")
     whose = owners()
     for _ in range(2):

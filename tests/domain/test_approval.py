@@ -81,7 +81,7 @@ def test_asking_with_consent_gives_the_usual_consents():
         ((*AGREED, *TRANSCRIBING), None, AlreadyProcessing),
     ],
 )
-def test_what_could_not_be_published_is_not_asked_for(
+def test_approval_of_a_page_that_could_not_be_published_is_not_requested(
     facts: tuple[Fact, ...], consent: bool | None, error: type[DomainError]
 ):
     ticket = given(*facts)
@@ -148,7 +148,7 @@ def test_a_change_of_what_is_shown_ends_the_request_and_the_approval(change: Fac
 
 
 @pytest.mark.parametrize("change", REMOVALS, ids=lambda change: change.kind.__name__)
-def test_what_is_only_taken_off_the_page_needs_no_new_approval(change: Fact):
+def test_a_change_that_only_removes_content_needs_no_new_approval(change: Fact):
     assert state_of(*ASKED, change) is ApprovalState.REQUESTED
     assert state_of(*APPROVED, change) is ApprovalState.APPROVED
 

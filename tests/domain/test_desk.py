@@ -155,7 +155,7 @@ def test_the_first_note_opens_the_desk_and_the_ticket_keeps_its_version():
 
 
 @pytest.mark.parametrize("role", [MemberRole.ACCOUNTANT, MemberRole.AUDITOR, None])
-def test_who_does_not_work_with_stories_is_not_assigned(role: MemberRole | None):
+def test_a_member_who_does_not_work_with_stories_is_not_assigned(role: MemberRole | None):
     world = World()
     if role is not None:
         world.join(GRACE, role)

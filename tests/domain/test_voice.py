@@ -115,7 +115,7 @@ def test_without_times_a_short_recording_is_chosen_as_a_whole():
     assert (passage.start_ms, passage.end_ms) == (0, 2_100)
 
 
-def test_what_was_recognised_is_reviewed_although_the_text_was_corrected():
+def test_the_recognised_words_are_reviewed_although_the_text_was_corrected():
     corrected = [segment(1, "Call me.", 0, 2_000, original="Call 555 0100.")]
     place = str(corrected[0].place)
     passage = passage_of(corrected, place, place, LENGTHS)
@@ -140,7 +140,7 @@ def test_a_voice_is_chosen_once_and_removed_once():
     assert ticket.recorded_contents == {SOUND}
 
 
-def test_what_endangers_somebody_is_heard_only_if_a_person_keeps_it():
+def test_a_dangerous_passage_is_heard_only_if_a_person_keeps_it():
     review = SafetyReview((Finding(FindingKind.PHONE, "story", 0, 8, "555 0100"),) * 2)
     ticket = given(*UPLOADED)
     with pytest.raises(UndecidedFindings):

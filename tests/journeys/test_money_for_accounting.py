@@ -247,7 +247,7 @@ def test_the_first_second_of_a_day_in_utc_belongs_to_its_period_and_the_first_on
         assert [len(amounts(ledger, format, number)) for number in MONTHS] == [1, 2, 1]
 
 
-def test_what_came_after_the_close_is_found_by_its_recording(ledger):
+def test_an_event_after_the_close_is_found_by_its_time_of_recording(ledger):
     given_in_november(ledger)
     closed_at = datetime.now(UTC)
     late = given_in_november(ledger, "11-20")

@@ -182,7 +182,7 @@ def test_a_page_has_what_is_shown_of_each_ticket(database: Database, record_and_
     assert listing.page(until=row["created_at"]) == listing.page(since=row["created_at"] + day) == []
 
 
-def test_what_the_staff_note_does_not_count_as_an_update(
+def test_a_note_of_the_staff_does_not_count_as_an_update(
     database: Database, record_and_fold: RecordAndFold, workspace: str
 ):
     ticket_id = uuid4()

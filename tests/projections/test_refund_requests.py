@@ -63,7 +63,7 @@ def test_the_list_has_what_each_donation_decided(acts: list[tuple[str, Actor, UU
         assert (row["decided_by"] is None) == (row["decided_at"] is None) == (row["state"] == "open")
 
 
-def test_what_was_decided_of_an_unknown_request_is_ignored():
+def test_a_decision_on_an_unknown_request_is_ignored():
     donation = paid_donation()
     donation.propose_refund(ASKER, UUID(int=1), None, None)
     donation.decline_proposal(OTHER, UUID(int=1))

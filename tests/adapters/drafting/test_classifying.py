@@ -53,7 +53,7 @@ def test_a_danger_or_a_disaster_is_the_category_whatever_the_money_buys(text, ex
         "I used to have cancer. I need 600 dollars for rent.",
     ],
 )
-def test_what_is_denied_or_over_is_no_category(text):
+def test_a_need_that_is_denied_or_over_gives_no_category(text):
     assert category(text) == "HOUSING"
 
 

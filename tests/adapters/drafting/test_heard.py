@@ -60,7 +60,7 @@ def test_a_sentence_without_fillers_stutters_and_slips_was_said(sentence: str):
         "I lost my son in March.",
     ],
 )
-def test_what_was_invented_flipped_or_put_together_was_not_said(sentence: str):
+def test_an_invented_reversed_or_combined_sentence_was_not_said(sentence: str):
     assert not Heard(SPEECH, "en").says(sentence)
 
 
@@ -226,6 +226,6 @@ def test_the_month_of_may_may_be_left_out():
         ("Si no pagamos, perdemos la casa.", "Perdemos la casa.", False),
     ],
 )
-def test_what_holds_only_under_a_condition_is_not_said_without_it(text: str, sentence: str, said: bool):
+def test_a_conditional_statement_is_not_said_without_its_condition(text: str, sentence: str, said: bool):
     language = "es" if text.startswith("Si ") else "en"
     assert Heard(text, language).says(sentence) is said

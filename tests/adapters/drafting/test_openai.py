@@ -155,7 +155,7 @@ def test_a_name_or_place_that_was_not_said_is_left_out(server, drafter):
         ("location", "Salem, Oregon"),
     ],
 )
-def test_what_was_not_said_is_dropped_and_counted_without_its_text(server, drafter, field, planted):
+def test_a_field_that_was_not_said_is_dropped_and_counted_without_its_text(server, drafter, field, planted):
     server.replies = [text_reply(CAMPAIGN | {field: planted})]
     dropped = counters.drafting_dropped.labels(field)
     count = dropped._value.get()

@@ -91,7 +91,7 @@ def test_a_story_that_is_refused_in_every_way_changes_nothing_for_the_next_one(s
 @pytest.mark.parametrize(
     "content", [f"<think>{{maybe}}</think>\n{CAMPAIGN}", f"```json\n{CAMPAIGN}\n```"], ids=["thoughts", "fence"]
 )
-def test_what_a_model_writes_around_the_object_is_left_out(server, drafter, content):
+def test_text_that_a_model_writes_around_the_object_is_left_out(server, drafter, content):
     server.replies = [NO_RESPONSES[0], chat_reply(content)]
     assert drafter.draft(TRANSCRIPT, ANALYSIS).goal == GOAL
 

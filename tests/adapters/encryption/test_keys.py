@@ -263,7 +263,7 @@ def facts_of_donor(event: TicketEvent) -> list[str]:
 
 @THREADS_DRAW_TOO
 @given(events)
-def test_of_an_event_of_an_erased_ticket_exactly_the_facts_of_the_donor_are_readable(
+def test_only_the_facts_of_the_donor_are_readable_in_an_event_of_an_erased_ticket(
     database: Database, cipher: FieldCipher, keys: TicketKeys, event: TicketEvent
 ):
     assume(event.ticket != event.originator_id or not facts_of_donor(event))

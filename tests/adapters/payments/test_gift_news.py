@@ -207,7 +207,7 @@ def test_an_old_gift_is_no_news(by_mail: Holder, monkeypatch: pytest.MonkeyPatch
     assert by_mail.heard() == []
 
 
-def test_what_a_person_does_not_want_is_not_told(holder: Holder):
+def test_a_person_gets_no_news_that_they_do_not_want(holder: Holder):
     holder.service.mail.subscriptions.choose(holder.contact.value, {News.GOAL})
     holder.set_goal(100)
     holder.give(10_000)
@@ -227,7 +227,7 @@ def test_nobody_hears_of_gifts_for_an_erased_or_suspended_page(service: Service)
     assert erased.waiting() == 0
 
 
-def test_what_cannot_be_told_does_not_stop_the_others(service: Service, monkeypatch: pytest.MonkeyPatch):
+def test_news_that_cannot_be_sent_do_not_stop_the_others(service: Service, monkeypatch: pytest.MonkeyPatch):
     broken, other = Holder(service, MAIL), Holder(service, Contact(ContactType.EMAIL, "grace@example.com"))
     get = service.aggregates.tickets.store.get
 

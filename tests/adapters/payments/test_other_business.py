@@ -76,7 +76,7 @@ def test_payments_of_a_subscription_are_ignored_without_asking_stripe(ledger):
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_what_happens_to_a_payment_of_other_business_later_is_ignored_in_every_order(ledger, reverse):
+def test_later_events_of_a_payment_of_other_business_are_ignored_in_every_order(ledger, reverse):
     payment = shop()
     events = [
         *subscription_payment(payment),

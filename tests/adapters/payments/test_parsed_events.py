@@ -98,7 +98,7 @@ def test_the_checkout_of_a_subscription_states_nothing_about_a_donation(type):
         ({"amount_refunded": 4_000}, [4_000]),
     ],
 )
-def test_what_was_authorised_and_never_captured_is_no_refund(charge, expected):
+def test_an_authorised_amount_that_was_never_captured_is_no_refund(charge, expected):
     parsed = parsed_event(event("charge.refunded", PAY.charge(**charge)))
     assert [fact.fields["amount"].minor for fact in parsed.facts] == expected
 

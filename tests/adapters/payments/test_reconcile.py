@@ -193,7 +193,7 @@ def test_open_disputes_and_pending_refunds_are_followed_whatever_their_age(ledge
     assert account.retrieved == []
 
 
-def test_what_happened_after_the_lists_were_read_is_no_difference(ledger, account):
+def test_an_event_after_the_lists_were_read_is_no_difference(ledger, account):
     payment = paid(ledger, account)
     account.add(dispute := payment.dispute("lost", (-10_000,)))
     account.stale = {dispute["id"]: {"status": "needs_response"}}

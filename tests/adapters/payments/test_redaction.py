@@ -27,7 +27,7 @@ def test_redaction_keeps_every_field_that_the_parsers_read_but_name_and_email():
     assert read - kept.keys() == PERSONAL | OF_DISPUTES
 
 
-def test_of_a_dispute_the_reason_and_the_deadline_are_kept_and_no_evidence():
+def test_a_redacted_dispute_keeps_its_reason_and_deadline_and_no_evidence():
     details = {"reason": "fraudulent", "evidence_details": {"due_by": 1_750_000_000, "customer_name": "Ada"}}
     others = {"evidence": {"customer_name": "Ada"}, "metadata": {"reason": "Ada asked", "ticketId": "1"}}
     dispute = {"object": "dispute", "id": "dp_1", **details, **others}

@@ -194,7 +194,7 @@ def test_a_donor_may_ask_again(ledger: Ledger):
     assert ledger.events(payment).count("donor_forgotten") == 1
 
 
-def test_what_stripe_reports_later_of_a_forgotten_donor_is_recorded_without_the_donor(ledger: Ledger):
+def test_a_later_report_of_stripe_about_a_forgotten_donor_is_recorded_without_the_donor(ledger: Ledger):
     payment = gift(ledger)
     forget(ledger, payment)
     later = [payment.charged(DAY + 5), payment.refunded(3_000), payment.refund_total(3_000)]

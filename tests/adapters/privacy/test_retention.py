@@ -116,7 +116,7 @@ def test_events_of_stripe_and_the_system_do_not_delay_an_erasure_nor_does_an_ope
     assert retention_years.ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
 
 
-def test_what_the_staff_note_is_no_use_of_a_ticket(retention_years: RetentionOverYears):
+def test_a_note_of_the_staff_does_not_count_as_use_of_a_ticket(retention_years: RetentionOverYears):
     # Of this ticket no person has done anything yet.
     ticket, commands = retention_years.ticket("mine", actor=SYSTEM), retention_years.service.commands
     retention_years.keep_for("mine", 90)

@@ -50,7 +50,7 @@ def found(story: str, **more: str) -> list[tuple[str, str]]:
         ("Mi marido me golpeaba.", [("violence", "Mi marido me golpeaba.")]),
     ],
 )  # fmt: skip
-def test_what_endangers_somebody_is_found_with_its_place(story: str, findings: list[tuple[str, str]]):
+def test_dangerous_text_is_found_with_its_place(story: str, findings: list[tuple[str, str]]):
     assert found(story) == findings
     assert all(story[each.start : each.end] == each.text for each in review(story).findings)
 

@@ -61,7 +61,7 @@ def test_a_link_is_left_out_only_where_letters_take_more_room(kind: str, languag
     assert link in written(kind, language)
 
 
-def test_what_does_not_fit_is_left_out_beginning_with_the_least_important():
+def test_parts_that_do_not_fit_are_left_out_the_least_important_first():
     assert written("draft_ready").endswith(f"{PAGE} Answer STOP for no more messages.")
     without_stop = written("draft_ready", page=PAGE + "x" * 120)
     assert "STOP" not in without_stop
@@ -131,7 +131,7 @@ def test_simplifying_never_makes_a_message_longer_in_parts(text: str):
 
 @pytest.mark.parametrize("word", ["words ", "слова ", "x", "😀"])
 @pytest.mark.parametrize("operator", [None, OPERATOR])
-def test_of_a_long_answer_the_beginning_is_sent_with_the_link_to_all_of_it(word: str, operator: str | None):
+def test_the_beginning_of_a_long_answer_is_sent_with_a_link_to_the_whole(word: str, operator: str | None):
     text = written("support_reply", operator=operator, message=word * 300, page="https://s.example/t/1/help")
     assert segments(text) <= 2
     assert text.endswith("... https://s.example/t/1/help")

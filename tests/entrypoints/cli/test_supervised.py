@@ -35,7 +35,7 @@ def test_a_report_that_breaks_off_is_left_out():
     assert [metric.name for metric in whole.all()] == ["requests"]
 
 
-def test_what_is_due_after_the_present_turn_is_waited_for():
+def test_a_time_that_falls_due_after_the_present_turn_is_waited_for():
     supervisor = Supervisor({"worker": "worker"})
     supervisor._entries[0].due = 100.0
     assert supervisor._seconds_until_next(99.75) == 0.25

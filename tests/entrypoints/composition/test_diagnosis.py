@@ -234,7 +234,9 @@ def test_nothing_that_waits_is_ok(work: Callable[[], dict[str, Finding]]):
     assert {finding.state for finding in work().values()} == {State.OK}
 
 
-def test_what_waits_too_long_or_is_dead_is_odd(work: Callable[[], dict[str, Finding]], service: Service):
+def test_work_that_waits_too_long_or_is_dead_is_reported_as_odd(
+    work: Callable[[], dict[str, Finding]], service: Service
+):
     for statement in (
         "INSERT INTO stripe_inbox (event_id, type, stripe_created, body, state, received_at)"
         " SELECT 'evt_' || s, 'charge.succeeded', 1, '', s, now() - interval '1 hour'"

@@ -121,7 +121,7 @@ def test_acts_of_holders_and_clients_are_not_in_the_access_log(live: LiveService
     assert new_records() == []
 
 
-def test_whoever_hears_a_recording_other_than_its_person_is_logged(
+def test_hearing_a_recording_of_another_person_is_logged(
     live: LiveService, admin_key: Any, ticket: Ticket, new_records: Any
 ):
     admin_actor, admin = admin_key

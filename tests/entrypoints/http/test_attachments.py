@@ -68,7 +68,7 @@ def test_a_repeated_upload_adds_one_photo(ticket: Ticket):
     assert len(ticket.get("/attachments").json()) == 1
 
 
-def test_what_is_no_photo_and_no_pdf_is_refused_and_not_kept(ticket: Ticket, live: LiveService):
+def test_a_file_that_is_neither_a_photo_nor_a_pdf_is_refused_and_not_kept(ticket: Ticket, live: LiveService):
     problem(attach(ticket, b"MZ" + bytes(100), "roof.jpg"), 415, "unsupported-media-type")
     problem(attach(ticket, bytes(10 * 1024 * 1024 + 1)), 413, "too-large")
     assert pointers(attach(ticket, b"")) == ["/file"]

@@ -75,7 +75,7 @@ def test_a_fault_is_named_and_nothing_is_published_or_recorded(
     assert ticket.get().json()["contentStatus"] == "READY"
 
 
-def test_what_is_missing_leads_to_the_questions(live: LiveService, ticket: Ticket):
+def test_publishing_an_incomplete_story_leads_to_the_questions(live: LiveService, ticket: Ticket):
     with browser_of(live, ticket.token) as browser:
         shown = browser.get(page(ticket, "publish")).text
         assert f'href="/t/{ticket.id}/questions"' in shown

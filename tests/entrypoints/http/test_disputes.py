@@ -233,7 +233,9 @@ def test_owners_and_admins_are_reminded_once_before_evidence_is_due(
     assert [(event["actor"], event["data"]["disputeId"]) for event in sent] == [("system", soon)]
 
 
-def test_who_has_unsubscribed_is_not_reminded(live: LiveService, owner: Client, owner_address: Contact, own: Ticket):
+def test_a_member_who_has_unsubscribed_is_not_reminded(
+    live: LiveService, owner: Client, owner_address: Contact, own: Ticket
+):
     live.service.mail.subscriptions.opt_out(owner_address.value)
     disputed(live, own, "needs_response", 1)
     DisputeReminders(live.service.database, live.service.commands.disputes).run()

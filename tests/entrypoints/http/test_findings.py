@@ -36,7 +36,7 @@ def test_a_draft_with_undecided_findings_is_not_published(ticket: Ticket):
     assert ticket.post("/publish", {"consent": True}).status_code == 200
 
 
-def test_what_is_removed_leaves_the_draft_and_a_new_finding_needs_a_new_decision(ticket: Ticket):
+def test_a_removed_passage_leaves_the_draft_and_a_new_finding_needs_a_new_decision(ticket: Ticket):
     ticket.write_draft(story=STORY)
     removed = decide(ticket, phone="remove", name="keep")
     assert removed["story"] == "Call me at […]. My neighbor John Smith helps. The roof fell in."

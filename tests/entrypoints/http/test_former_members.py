@@ -93,7 +93,7 @@ def test_after_the_erasure_nobody_reads_the_address_and_the_name(
     assert audit.verify(live.service.database.url).ok
 
 
-def test_what_the_member_did_stays_as_that_of_a_former_member(
+def test_the_acts_of_an_erased_member_stay_as_those_of_a_former_member(
     live: LiveService, owner: Client, owner_address: Contact, address: Contact, place: str, member_id: str
 ):
     owner.delete(removed(owner, place, member_id))

@@ -164,9 +164,7 @@ def test_a_failed_job_of_the_queue_is_run_again(live: LiveService, owner: Client
 
 
 @pytest.mark.parametrize("status", ["todo", "doing"])
-def test_who_retries_a_job_of_the_queue_at_the_same_time_as_somebody_else_finds_none(
-    live: LiveService, admin: Client, status: str
-):
+def test_the_second_of_two_who_retry_a_queued_job_at_once_finds_none(live: LiveService, admin: Client, status: str):
     number = failed_queue_job(live, "chores")
     database = live.service.database
     with ThreadPoolExecutor(1) as pool, database.transaction() as first:

@@ -108,7 +108,7 @@ def test_an_erased_ticket_has_no_recordings(ticket: Ticket, admin: Client):
     problem(admin.get(path), 404, "not-found")
 
 
-def test_what_an_administrator_hears_is_in_the_access_log(ticket: Ticket, admin: Client, live: LiveService):
+def test_a_recording_that_an_administrator_hears_is_in_the_access_log(ticket: Ticket, admin: Client, live: LiveService):
     path = recorded(ticket)
     before = live.row_count("access_log")
     assert admin.get(path, headers={"Range": "bytes=0-9"}).status_code == 206

@@ -112,7 +112,7 @@ def test_a_run_goes_on_where_an_ended_process_left_it(live: LiveService, owner: 
     assert owner.get(f"{own.path}/refund-all").json()["totals"][0]["nowMinor"] == 0
 
 
-def test_what_came_after_a_run_is_refunded_by_the_next(live: LiveService, owner: Client, own: Ticket):
+def test_a_gift_after_a_run_is_refunded_by_the_next_run(live: LiveService, owner: Client, own: Ticket):
     donate_in_sandbox(live, own)
     suspend(owner, own)
     refund_all(owner, own)

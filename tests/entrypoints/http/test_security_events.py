@@ -113,7 +113,7 @@ def test_misuse_of_a_key_is_counted_for_its_workspace(live: LiveService, workspa
     assert {event["subject"] for event in events if event["kind"] == "expired_key"} == {str(expired.id)}
 
 
-def test_what_concerns_the_installation_is_shown_to_its_administrators_alone(live: LiveService):
+def test_events_of_the_installation_are_shown_to_its_administrators_alone(live: LiveService):
     place = "/api/workspaces/public/security-events"
     credentials = live.service.access.credentials
     revoked, secret = credentials.create(Role.AUDITOR)

@@ -41,7 +41,7 @@ def in_json(archive: zipfile.ZipFile, name: str) -> Any:
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z/]{1,9}\.txt", fullmatch=True), st.lists(st.binary())))
-def test_what_was_zipped_is_unzipped(files: dict[str, list[bytes]]):
+def test_zipped_files_are_unzipped_unchanged(files: dict[str, list[bytes]]):
     with zipfile.ZipFile(BytesIO(b"".join(zipped(files.items(), datetime.now(UTC))))) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == {
             name: b"".join(parts) for name, parts in files.items()

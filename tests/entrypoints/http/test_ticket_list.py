@@ -204,7 +204,7 @@ def test_a_patch_changes_only_what_it_names(staff: Client, admin: Client, grace:
     assert noted(admin, ticket) == cleared
 
 
-def test_what_the_staff_note_leaves_the_version_that_the_person_has_read(admin: Client, ticket: Ticket):
+def test_a_note_of_the_staff_does_not_change_the_version_that_the_person_has_read(admin: Client, ticket: Ticket):
     before = ticket.get()
     noted(admin, ticket, labels=["roof"])
     admin.post(f"{ticket.path}/notes", json={"text": "Call back."})

@@ -142,7 +142,7 @@ def test_a_part_at_another_offset_is_refused(sender: Sender):
     assert sender.received == 500
 
 
-def test_of_two_writers_at_one_offset_one_is_refused(
+def test_one_of_two_writers_at_one_offset_is_refused(
     live: LiveService, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ):
     """The second writer's bytes arrive while those of the first are being stored."""

@@ -38,7 +38,7 @@ def test_an_export_is_genuine(client: Client, ticket: Ticket):
 
 
 @pytest.mark.parametrize("as_file", [False, True])
-def test_what_was_changed_is_not_proved(client: Client, ticket: Ticket, as_file: bool):
+def test_a_changed_export_is_not_proved(client: Client, ticket: Ticket, as_file: bool):
     ticket.write_draft()
     export, paper = ticket.get("/audit").text, newest(client)
     for text in (

@@ -165,7 +165,7 @@ def test_a_voice_that_says_what_the_page_hides_is_not_heard(ticket: Ticket, clie
     assert ticket.get("/voice").json()["heard"] is False
 
 
-def test_what_endangers_somebody_is_heard_only_if_it_is_kept(ticket: Ticket, ids: list[str]):
+def test_a_dangerous_segment_is_heard_only_if_it_is_kept(ticket: Ticket, ids: list[str]):
     refused = choose(ticket, ids[2])
     problem(refused, 409, "undecided-findings")
     assert "555" in refused.json()["findings"][0]["text"]
@@ -174,7 +174,7 @@ def test_what_endangers_somebody_is_heard_only_if_it_is_kept(ticket: Ticket, ids
     assert choose(ticket, ids[2], keepFindings=True).json()["text"] == "Call me."
 
 
-def test_what_cannot_be_chosen_is_named(ticket: Ticket, ids: list[str]):
+def test_a_refusal_names_the_segment_that_cannot_be_chosen(ticket: Ticket, ids: list[str]):
     assert pointers(choose(ticket, ids[1], ids[0])) == ["/lastSegmentId"]
     assert pointers(choose(ticket, "none", ids[0])) == ["/firstSegmentId"]
     assert ticket.get("/voice").status_code == 404

@@ -210,7 +210,7 @@ def test_a_workspace_is_closed_by_typing_its_name(owner: Client, browser: Client
     assert 'action="/desk/close"' not in page
 
 
-def test_what_is_open_is_shown_before_a_workspace_is_closed(
+def test_open_business_is_shown_before_a_workspace_is_closed(
     live: LiveService, owner: Client, browser: Client, workspace: str, path: str
 ):
     nothing = {

@@ -96,7 +96,7 @@ def test_a_part_that_changed_meanwhile_is_heard_again_before_it_is_left_out(hold
     assert (words(again), story_of(ticket)) == ("It snows in.", "It snows in.")
 
 
-def test_what_is_said_later_is_put_into_a_story_that_the_person_wrote(holder: Client, ticket: Ticket, work: JobRunner):
+def test_a_later_recording_is_put_into_a_story_that_the_person_wrote(holder: Client, ticket: Ticket, work: JobRunner):
     record(ticket, work, heard("My name is Ada Moss."))
     ticket.patch("/draft", {"story": "My name is Ada Moss."})
     record(ticket, work, heard("The roof is broken."), DEMO_RECORDING)
@@ -143,7 +143,7 @@ window.SpeechSynthesisUtterance = class {
 
 
 @pytest.mark.browser
-def test_what_was_typed_is_read_by_a_voice_of_the_device_and_by_no_other(
+def test_typed_text_is_read_by_a_voice_of_the_device_and_by_no_other(
     browser: Browser, live: LiveService, ticket: Ticket
 ):
     ticket.write_draft(story="The storm took our roof in March, and we need help to build it again.")

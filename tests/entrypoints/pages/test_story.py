@@ -138,7 +138,7 @@ def test_a_sentence_is_heard_where_it_was_said_and_left_out_with_what_is_typed(
     assert draft_of(ticket)["story"] == "It does not rain in. Help."
 
 
-def test_what_is_typed_is_kept_as_far_as_it_is_valid(holder: Client, ticket: Ticket):
+def test_the_valid_part_of_a_typed_form_is_kept(holder: Client, ticket: Ticket):
     ticket.patch("/draft", {"title": "First", "location": "Lima"})
     version = hidden(holder.get(f"/t/{ticket.id}/story"), "version")[0]
     kept = holder.put(f"/t/{ticket.id}/story", data={"version": version, "story": "My story.", "amount": "a lot"})
@@ -154,7 +154,7 @@ def test_what_is_typed_is_kept_as_far_as_it_is_valid(holder: Client, ticket: Tic
     assert (draft["title"], draft["story"], draft["goalAmount"]) == ("Theirs", "My story.", None)
 
 
-def test_what_is_saved_while_it_is_written_is_one_version(holder: Client, ticket: Ticket, work: JobRunner):
+def test_texts_saved_while_they_are_written_are_one_version(holder: Client, ticket: Ticket, work: JobRunner):
     drafted(ticket, work)
     for title in ("Our", "Our new", "Our new roof"):
         version = hidden(holder.get(f"/t/{ticket.id}/story"), "version")[0]
@@ -214,7 +214,7 @@ def test_a_person_corrects_a_story_on_a_phone_in_spanish(
         expect(page.locator("#title")).to_have_value("Un techo nuevo")
 
 
-def test_what_is_typed_is_saved_by_itself_and_survives_a_lost_connection_and_another_editor(
+def test_typed_text_is_saved_automatically_and_survives_a_lost_connection_and_another_editor(
     browser: Browser, live: LiveService, ticket: Ticket
 ):
     ticket.write_draft()

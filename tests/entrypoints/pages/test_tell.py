@@ -80,7 +80,7 @@ def test_a_file_without_sound_can_be_sent_again_for_the_same_ticket(live: LiveSe
     assert (again.status_code, again.headers["location"]) == (303, path.replace("/tell/", "/t/"))
 
 
-def test_what_was_written_becomes_the_draft(live: LiveService):
+def test_a_written_story_becomes_the_draft(live: LiveService):
     story = {"story": "El techo se cayó.\r\nDormimos fuera.", "title": "Un techo", "goalAmount": "1500"}
     with live.client() as browser:
         for wrong, fault in (({"goalAmount": "much"}, "goalAmount"), ({"story": " "}, "story")):
@@ -103,7 +103,7 @@ def consents_of(holder: Client, ticket_id: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_what_a_person_agrees_to_before_telling_is_on_record(live: LiveService, language: str):
+def test_the_consent_given_before_telling_is_on_record(live: LiveService, language: str):
     with live.client() as browser:
         page = browser.get("/tell/write", params={"lang": language}).text
         shown = consent_texts.consent_text("1", language).telling

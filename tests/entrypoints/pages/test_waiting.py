@@ -112,7 +112,7 @@ def test_a_fault_of_ours_is_repaired_by_trying_again(holder: Client, ticket: Tic
     assert heading(holder.post(f"/t/{ticket.id}/retry", data={"press": ""})) == "We are working on your story"
 
 
-def test_what_is_missing_is_asked_one_question_a_page(holder: Client, ticket: Ticket, work: JobRunner):
+def test_missing_fields_are_asked_for_one_question_a_page(holder: Client, ticket: Ticket, work: JobRunner):
     drafted(ticket, work, INCOMPLETE)
     page = holder.get(f"/t/{ticket.id}")
     assert "2 things are missing" in page.text
@@ -200,7 +200,7 @@ def version_in(page: httpx2.Response) -> str:
     return match[1]
 
 
-def test_of_two_answers_to_one_question_none_is_lost_silently(holder: Client, ticket: Ticket):
+def test_neither_of_two_answers_to_one_question_is_lost_silently(holder: Client, ticket: Ticket):
     path = f"/t/{ticket.id}/questions/title"
     first = version_in(holder.get(path))
     assert answer(holder, ticket, "title", title="A roof for Ada", version=first).status_code == 200
