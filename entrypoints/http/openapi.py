@@ -11,7 +11,6 @@ import msgspec
 from domain.values import Role
 from entrypoints.http.examples import add_examples, problem_example
 from entrypoints.http.field_descriptions import describe_fields, parameter_description
-from entrypoints.http.operation_ids import operation_id
 from entrypoints.http.operations import Access, Answer, BodyKind, EventStream, JsonStream, Operation, RateLimit, Stream
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE, PROBLEM_TYPES
 from entrypoints.http.uploads import PART_MEDIA_TYPE
@@ -50,6 +49,7 @@ RATE_LIMIT_HEADERS = {
     "RateLimit-Policy": "The limit that the request counts against: its name, the calls (`q`) and the seconds (`w`).",
     "RateLimit": "What is left of that limit: the calls (`r`) and the seconds until it starts anew (`t`).",
 }
+_VERBS = {"GET": "show", "POST": "submit", "PUT": "put", "PATCH": "change", "DELETE": "delete", "HEAD": "check"}
 _TEXT: JsonObject = {"type": "string"}
 _ID: JsonObject = {"type": "string", "format": "uuid"}
 _AUDIO: JsonObject = {
@@ -169,7 +169,7 @@ def _describe_amounts_as_numbers(schema: object) -> None:
 
 def _operation_object(operation: Operation, response_schema: JsonObject | None, components: JsonObject) -> JsonObject:
     operation_object: JsonObject = {
-        "operationId": operation_id(operation.method, operation.path),
+        "operationId": operation_id(operation),
         "summary": operation.summary,
         "description": _access_description(operation),
         "tags": [operation.tag],
@@ -180,6 +180,14 @@ def _operation_object(operation: Operation, response_schema: JsonObject | None, 
     if operation.body_kind is not BodyKind.NONE:
         operation_object["requestBody"] = _request_body(operation, components)
     return operation_object
+
+
+def operation_id(operation: Operation) -> str:
+    """Return the operation's name in lowerCamelCase."""
+    if operation.id:
+        return operation.id
+    words = re.findall(r"[a-z0-9]+", re.sub(r"{(\w+?)(_id)?}", r"of-\1", operation.path).lower())
+    return _VERBS.get(operation.method, operation.method.lower()) + "".join(word.capitalize() for word in words)
 
 
 def _security(access: Access) -> list[dict[str, list[str]]]:

@@ -293,6 +293,9 @@ class Operation:
     response_headers: Mapping[str, str] = field(default_factory=dict)
     # Reads the path's ticket, once, for the access check and for the handler.
     ticket_query: TicketQuery = ticket_status.ticket
+    # The name in the OpenAPI document, which a generated client wears as the name of a function. One is made of the
+    # method and the path if it is None.
+    id: str | None = None
 
     @property
     def is_for_browsers(self) -> bool:

@@ -97,6 +97,4 @@ KNOWN_AT = Parameter("known_at", "Only what was recorded by this time.", TIME_SC
 
 TICKET = "/api/tickets/{ticket_id}"
 NOT_FOUND: Mapping[int, str] = {404: PROBLEM_MEDIA_TYPE}
-PAGE_NOT_FOUND: Mapping[int, str] = {404: "text/html"}
-PAGE_UNAVAILABLE: Mapping[int, str] = {404: "text/html", 410: "text/html"}
 JSON, PATCH = BodyKind.JSON, BodyKind.MERGE_PATCH

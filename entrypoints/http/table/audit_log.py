@@ -29,10 +29,11 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", f"{WORKSPACE}/audit-log", "List who did what in a workspace, newest first",
         AuditLogHandlers.list_entries, WORKSPACE_AUDIT, query=(*FILTERS, LIMIT, CURSOR), tag="Workspaces",
+        id="listAuditLog",
     ),
     Operation(
         "GET", f"{WORKSPACE}/security-events", "List what looks like misuse in a workspace, newest first",
-        SecurityEventHandlers.list_events, WORKSPACE_AUDIT, tag="Workspaces",
+        SecurityEventHandlers.list_events, WORKSPACE_AUDIT, tag="Workspaces", id="listSecurityEvents",
         query=(
             Parameter("kind", "Only events of this kind.", {"type": "string", "enum": [*SecurityEventKind]}),
             Parameter("seen", "Only events that were marked as seen, or only others.", {"type": "boolean"}),
@@ -43,11 +44,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{WORKSPACE}/security-events/{{event_id}}/seen", "Mark a security event as seen",
         SecurityEventHandlers.mark_seen, WORKSPACE_MANAGE, JSON, bodies.Empty, tag="Workspaces",
+        id="markSecurityEventSeen",
     ),
     Operation(
         "GET", f"{WORKSPACE}/audit-log/export", "Export who did what in a workspace, as CSV or JSON lines",
         AuditLogHandlers.export, WORKSPACE_AUDIT, media_types=("text/csv", "application/jsonl"), logs_reads=True,
         query=(Parameter("format", "A table, or one JSON document a line.", choice_schema(get_args(Format))), *FILTERS),
-        tag="Workspaces",
+        tag="Workspaces", id="exportAuditLog",
     ),
 )  # fmt: skip

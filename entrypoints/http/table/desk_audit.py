@@ -2,25 +2,24 @@
 
 from domain.members import MemberRole
 from entrypoints.http.handlers.desk_audit import DeskAuditHandlers
-from entrypoints.http.operations import Access, BodyKind, Operation
+from entrypoints.http.operations import Access, Operation
 from entrypoints.http.table.access import ADMIN, AUDITOR, CURSOR, MANAGERS
-from entrypoints.http.table.desk_pages import HTML, TAG
+from entrypoints.http.table.pages import AGAIN, GONE, desk_form, desk_page
 
 AUDIT = Access(frozenset({ADMIN, AUDITOR}), members=MANAGERS | {MemberRole.AUDITOR})
 MARK_SEEN = Access(frozenset({ADMIN}), members=MANAGERS)
-AGAIN = {422: "text/html"}
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation(
-        "GET", "/desk/audit-log", "Show who did what in the workspace", DeskAuditHandlers.show_log, AUDIT,
-        media_types=HTML, query=(CURSOR,), other_responses=AGAIN, tag=TAG,
+    desk_page(
+        "/desk/audit-log", "Show who did what in the workspace", DeskAuditHandlers.show_log, AUDIT, query=(CURSOR,),
+        other_responses=AGAIN,
     ),
-    Operation(
-        "GET", "/desk/security-events", "Show what looks like misuse in the workspace",
-        DeskAuditHandlers.show_events, AUDIT, media_types=HTML, query=(CURSOR,), other_responses=AGAIN, tag=TAG,
+    desk_page(
+        "/desk/security-events", "Show what looks like misuse in the workspace", DeskAuditHandlers.show_events, AUDIT,
+        query=(CURSOR,), other_responses=AGAIN,
     ),
-    Operation(
-        "POST", "/desk/security-events", "Mark security events as seen", DeskAuditHandlers.mark_seen, MARK_SEEN,
-        BodyKind.FORM, None, 303, media_types=HTML, other_responses={404: "text/html"}, tag=TAG,
+    desk_form(
+        "/desk/security-events", "Mark security events as seen", DeskAuditHandlers.mark_seen, MARK_SEEN,
+        other_responses=GONE,
     ),
 )  # fmt: skip

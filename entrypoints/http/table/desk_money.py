@@ -8,9 +8,10 @@ from entrypoints.http.handlers.desk_refund_all import DeskRefundAllHandlers
 from entrypoints.http.handlers.desk_refund_requests import DeskRefundRequestHandlers
 from entrypoints.http.handlers.disputes import STATUSES, DisputeHandlers
 from entrypoints.http.handlers.refund_request_list import RefundRequestListHandlers
-from entrypoints.http.operations import Access, BodyKind, Operation, Parameter
+from entrypoints.http.operations import Access, Operation, Parameter
 from entrypoints.http.table.access import CURSOR, GIFTS, LIMIT, MONEY, NOT_FOUND, READ_REFUND_REQUESTS
-from entrypoints.http.table.desk_pages import DESK_MANAGE, DESK_REFUND, DESK_STAFF, GONE, HTML, PAGE, REFUSED, TAG
+from entrypoints.http.table.desk_pages import DESK_MANAGE, DESK_REFUND, DESK_STAFF, PAGE
+from entrypoints.http.table.pages import GONE, REFUSED, desk_form, desk_page
 
 WORKSPACE = Parameter("workspace", "Only those of this workspace, for those who may read every one.")
 # With the scope of the list, accountants see titles and donors on the page, too.
@@ -20,7 +21,7 @@ DESK_REFUND_PROGRESS = Access(frozenset(), members=MONEY, names_ticket=True)
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/api/disputes", "List the disputes over all donations, those that have to be answered first",
-        DisputeHandlers.list_all, GIFTS, other_responses=NOT_FOUND, tag="Donations",
+        DisputeHandlers.list_all, GIFTS, other_responses=NOT_FOUND, tag="Donations", id="listDisputes",
         query=(
             Parameter(
                 "status", "Only open or closed disputes, or those in this state of Stripe.",
@@ -31,29 +32,29 @@ OPERATIONS: tuple[Operation, ...] = (
             WORKSPACE, LIMIT, CURSOR,
         ),
     ),
-    Operation(
-        "GET", "/desk/disputes", "Show the disputes over all gifts, with the deadlines for evidence",
-        DeskDisputeHandlers.show, DESK_DISPUTES, media_types=HTML, query=(CURSOR,), tag=TAG,
+    desk_page(
+        "/desk/disputes", "Show the disputes over all gifts, with the deadlines for evidence", DeskDisputeHandlers.show,
+        DESK_DISPUTES, query=(CURSOR,),
     ),
     Operation(
         "GET", "/api/refund-requests", "List the refunds that were asked for over all donations, the newest first",
         RefundRequestListHandlers.list_all, READ_REFUND_REQUESTS, other_responses=NOT_FOUND, tag="Donations",
+        id="findRefundRequests",
         query=(
             Parameter("status", "Only refunds in this state.", {"type": "string", "enum": list(ProposalState)}),
             WORKSPACE, LIMIT, CURSOR,
         ),
     ),
-    Operation(
-        "GET", "/desk/refund-requests", "Show the refunds that wait for another person's decision",
-        DeskRefundRequestHandlers.show, DESK_REFUND, media_types=HTML, query=(CURSOR,), tag=TAG,
+    desk_page(
+        "/desk/refund-requests", "Show the refunds that wait for another person's decision",
+        DeskRefundRequestHandlers.show, DESK_REFUND, query=(CURSOR,),
     ),
-    Operation(
-        "GET", f"{PAGE}/refund-all", "Show what paying all gifts of a suspended page back would do, or how far it is",
-        DeskRefundAllHandlers.show, DESK_REFUND_PROGRESS, media_types=HTML, query=(CURSOR,), other_responses=GONE,
-        tag=TAG,
+    desk_page(
+        f"{PAGE}/refund-all", "Show what paying all gifts of a suspended page back would do, or how far it is",
+        DeskRefundAllHandlers.show, DESK_REFUND_PROGRESS, query=(CURSOR,), other_responses=GONE,
     ),
-    Operation(
-        "POST", f"{PAGE}/refund-all", "Pay all gifts of a suspended page back", DeskRefundAllHandlers.request,
-        DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        f"{PAGE}/refund-all", "Pay all gifts of a suspended page back", DeskRefundAllHandlers.request, DESK_MANAGE,
+        other_responses=REFUSED,
     ),
 )  # fmt: skip

@@ -21,11 +21,8 @@ from entrypoints.http.table.access import (
     SIGNED_IN,
     STAFF,
 )
+from entrypoints.http.table.pages import AGAIN, GONE, REFUSED, as_pages, desk_button, desk_form, desk_page
 
-HTML = ("text/html",)
-AGAIN = {422: "text/html"}
-GONE = {404: "text/html"}
-REFUSED = {403: "text/html", 404: "text/html", 409: "text/html", 422: "text/html"}
 # Operators of the installation are led on from here.
 DESK_ENTRANCE = Access(frozenset({ADMIN, AUDITOR}), members=EVERY_MEMBER)
 DESK_STAFF = Access(frozenset(), members=STAFF)
@@ -36,167 +33,152 @@ DESK_WORK = Access(frozenset(), members=CASEWORK, names_ticket=True)
 DESK_REFUND = Access(frozenset(), members=MANAGERS | {MemberRole.ACCOUNTANT})
 DESK_MANAGE = Access(frozenset(), members=MANAGERS, names_ticket=True)
 DESK_MANAGERS = Access(frozenset(), members=MANAGERS)
-TAG = "Desk"
 GIFT = "/desk/gifts/{donation_id}"
 PAGE = "/desk/tickets/{ticket_id}"
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation(
-        "GET", "/desk", "Show the day's list of stories", DeskTicketHandlers.show_list, DESK_ENTRANCE, media_types=HTML,
-        query=(CURSOR,), other_responses={303: "text/html"}, tag=TAG,
+    desk_page(
+        "/desk", "Show the day's list of stories", DeskTicketHandlers.show_list, DESK_ENTRANCE, query=(CURSOR,),
+        other_responses=as_pages(303),
     ),
-    Operation(
-        "GET", PAGE, "Show a story to the staff, with everything that they noted", DeskTicketHandlers.show,
-        DESK_TICKET, media_types=HTML, query=(CURSOR,), other_responses=GONE, tag=TAG,
+    desk_page(
+        PAGE, "Show a story to the staff, with everything that they noted", DeskTicketHandlers.show, DESK_TICKET,
+        query=(CURSOR,), other_responses=GONE,
     ),
-    Operation(
-        "POST", f"{PAGE}/desk", "Set labels, assignee and due date of a story", DeskTicketHandlers.change, DESK_WORK,
-        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        f"{PAGE}/desk", "Set labels, assignee and due date of a story", DeskTicketHandlers.change, DESK_WORK,
+        other_responses=REFUSED,
     ),
-    Operation(
-        "POST", f"{PAGE}/notes", "Add a note of the staff to a story", DeskTicketHandlers.add_note, DESK_WORK,
-        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        f"{PAGE}/notes", "Add a note of the staff to a story", DeskTicketHandlers.add_note, DESK_WORK,
+        other_responses=REFUSED,
     ),
-    Operation(
-        "POST", f"{PAGE}/suspend", "Take the page of a story down, with a reason", DeskTicketHandlers.suspend,
-        DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        f"{PAGE}/suspend", "Take the page of a story down, with a reason", DeskTicketHandlers.suspend, DESK_MANAGE,
+        other_responses=REFUSED,
     ),
-    Operation(
-        "POST", f"{PAGE}/reinstate", "End the suspension of a story", DeskTicketHandlers.reinstate, DESK_MANAGE,
-        status=303, media_types=HTML, other_responses=GONE, tag=TAG,
+    desk_button(
+        f"{PAGE}/reinstate", "End the suspension of a story", DeskTicketHandlers.reinstate, DESK_MANAGE,
+        other_responses=GONE,
     ),
-    Operation(
-        "GET", "/desk/support", "Show the requests for help about the stories of the workspace",
-        DeskSupportHandlers.show_list, DESK_SUPPORT_READ, media_types=HTML, query=(CURSOR,), tag=TAG,
+    desk_page(
+        "/desk/support", "Show the requests for help about the stories of the workspace", DeskSupportHandlers.show_list,
+        DESK_SUPPORT_READ, query=(CURSOR,),
     ),
-    Operation(
-        "GET", "/desk/support/{id}", "Show a request for help with the replies", DeskSupportHandlers.show,
-        DESK_SUPPORT_READ, media_types=HTML, other_responses=GONE, tag=TAG,
+    desk_page(
+        "/desk/support/{id}", "Show a request for help with the replies", DeskSupportHandlers.show, DESK_SUPPORT_READ,
+        other_responses=GONE,
     ),
-    Operation(
-        "POST", "/desk/support/{id}/replies", "Answer a request for help", DeskSupportHandlers.reply, DESK_SUPPORT,
-        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        "/desk/support/{id}/replies", "Answer a request for help", DeskSupportHandlers.reply, DESK_SUPPORT,
+        other_responses=REFUSED,
     ),
-    Operation(
-        "POST", "/desk/support/{id}/assignee", "Say who takes care of a request for help", DeskSupportHandlers.assign,
-        DESK_SUPPORT, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        "/desk/support/{id}/assignee", "Say who takes care of a request for help", DeskSupportHandlers.assign,
+        DESK_SUPPORT, other_responses=REFUSED,
     ),
-    Operation(
-        "POST", "/desk/support/{id}/resolve", "Mark a request for help as answered", DeskSupportHandlers.resolve,
-        DESK_SUPPORT, status=303, media_types=HTML, other_responses=GONE, tag=TAG,
+    desk_button(
+        "/desk/support/{id}/resolve", "Mark a request for help as answered", DeskSupportHandlers.resolve, DESK_SUPPORT,
+        other_responses=GONE,
     ),
-    Operation(
-        "GET", "/desk/organisation", "Show the organisation and the rules of the workspace",
-        DeskOrganisationHandlers.show, DESK_STAFF, media_types=HTML, tag=TAG,
+    desk_page(
+        "/desk/organisation", "Show the organisation and the rules of the workspace", DeskOrganisationHandlers.show,
+        DESK_STAFF,
     ),
-    Operation(
-        "POST", "/desk/organisation", "Change the organisation, or the rules of the workspace",
-        DeskOrganisationHandlers.change, DESK_MANAGERS, BodyKind.FORM, None, 303, media_types=HTML,
-        other_responses=REFUSED, tag=TAG,
+    desk_form(
+        "/desk/organisation", "Change the organisation, or the rules of the workspace", DeskOrganisationHandlers.change,
+        DESK_MANAGERS, other_responses=REFUSED,
     ),
-    Operation(
-        "POST", "/desk/organisation/logo", "Choose the logo of the organisation", DeskOrganisationHandlers.choose_logo,
-        DESK_MANAGERS, BodyKind.ATTACHMENT, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        "/desk/organisation/logo", "Choose the logo of the organisation", DeskOrganisationHandlers.choose_logo,
+        DESK_MANAGERS, body_kind=BodyKind.ATTACHMENT, other_responses=REFUSED,
     ),
-    Operation(
-        "POST", "/desk/organisation/logo/remove", "Remove the logo of the organisation",
-        DeskOrganisationHandlers.remove_logo, DESK_MANAGERS, status=303, media_types=HTML, tag=TAG,
+    desk_button(
+        "/desk/organisation/logo/remove", "Remove the logo of the organisation", DeskOrganisationHandlers.remove_logo,
+        DESK_MANAGERS,
     ),
-    Operation(
-        "POST", f"{PAGE}/approve", "Approve the page of a story as it was shown", DeskTicketHandlers.approve,
-        DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML, other_responses={**REFUSED, 412: "text/html"}, tag=TAG,
+    desk_form(
+        f"{PAGE}/approve", "Approve the page of a story as it was shown", DeskTicketHandlers.approve, DESK_MANAGE,
+        other_responses=as_pages(403, 404, 409, 412, 422),
     ),
-    Operation(
-        "POST", f"{PAGE}/request-changes", "Say what is to be changed before the page of a story is approved",
-        DeskTicketHandlers.request_changes, DESK_MANAGE, BodyKind.FORM, None, 303, media_types=HTML,
-        other_responses=REFUSED, tag=TAG,
+    desk_form(
+        f"{PAGE}/request-changes", "Say what is to be changed before the page of a story is approved",
+        DeskTicketHandlers.request_changes, DESK_MANAGE, other_responses=REFUSED,
     ),
-    Operation(
-        "GET", GIFT, "Show what a refund of a gift would do", DeskRefundHandlers.show, DESK_REFUND, media_types=HTML,
-        other_responses=REFUSED, tag=TAG,
+    desk_page(
+        GIFT, "Show what a refund of a gift would do", DeskRefundHandlers.show, DESK_REFUND, other_responses=REFUSED,
     ),
-    Operation(
-        "POST", f"{GIFT}/refund", "Pay a gift back, or a part of it", DeskRefundHandlers.refund, DESK_MANAGERS,
-        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        f"{GIFT}/refund", "Pay a gift back, or a part of it", DeskRefundHandlers.refund, DESK_MANAGERS,
+        other_responses=REFUSED,
     ),
-    Operation(
-        "POST", f"{GIFT}/requests", "Ask another person to pay a gift back", DeskRefundHandlers.ask, DESK_REFUND,
-        BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        f"{GIFT}/requests", "Ask another person to pay a gift back", DeskRefundHandlers.ask, DESK_REFUND,
+        other_responses=REFUSED,
     ),
-    Operation(
-        "POST", f"{GIFT}/requests/{{request_id}}", "Approve or decline a refund that another person asked for",
-        DeskRefundHandlers.decide, DESK_MANAGERS, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED,
-        tag=TAG,
+    desk_form(
+        f"{GIFT}/requests/{{request_id}}", "Approve or decline a refund that another person asked for",
+        DeskRefundHandlers.decide, DESK_MANAGERS, other_responses=REFUSED,
     ),
-    Operation(
-        "GET", "/desk/keys", "Show the API keys of the workspace", DeskKeyHandlers.show, DESK_MANAGERS,
-        media_types=HTML, query=(CURSOR,), tag=TAG,
+    desk_page("/desk/keys", "Show the API keys of the workspace", DeskKeyHandlers.show, DESK_MANAGERS, query=(CURSOR,)),
+    desk_form(
+        "/desk/keys", "Create an API key, whose secret is shown once", DeskKeyHandlers.create, DESK_MANAGERS,
+        status=200, rate_limit=RateLimit.CREATE, other_responses=REFUSED,
     ),
-    Operation(
-        "POST", "/desk/keys", "Create an API key, whose secret is shown once", DeskKeyHandlers.create, DESK_MANAGERS,
-        BodyKind.FORM, None, media_types=HTML, rate_limit=RateLimit.CREATE, other_responses=REFUSED, tag=TAG,
+    desk_button(
+        "/desk/keys/{key_id}/revoke", "Revoke an API key", DeskKeyHandlers.revoke, DESK_MANAGERS, other_responses=GONE,
     ),
-    Operation(
-        "POST", "/desk/keys/{key_id}/revoke", "Revoke an API key", DeskKeyHandlers.revoke, DESK_MANAGERS, status=303,
-        media_types=HTML, other_responses=GONE, tag=TAG,
+    desk_page(
+        "/desk/sign-in", "Show the form for a member's address, or the workspaces of a member who is signed in",
+        DeskSignInHandlers.show, OPEN,
     ),
-    Operation(
-        "GET", "/desk/sign-in", "Show the form for a member's address, or the workspaces of a member who is signed in",
-        DeskSignInHandlers.show, OPEN, media_types=HTML, tag=TAG,
+    desk_form(
+        "/desk/sign-in", "Have a login code sent to a member", DeskSignInHandlers.request_code, SIGN_IN,
+        rate_limit=RateLimit.LOGIN_CODE, other_responses=AGAIN,
     ),
-    Operation(
-        "POST", "/desk/sign-in", "Have a login code sent to a member", DeskSignInHandlers.request_code, SIGN_IN,
-        BodyKind.FORM, None, 303, media_types=HTML, rate_limit=RateLimit.LOGIN_CODE, other_responses=AGAIN, tag=TAG,
+    desk_page(
+        "/desk/sign-in/code", "Show the form for a member's login code", DeskSignInHandlers.ask_for_code, OPEN,
+        other_responses=as_pages(303),
     ),
-    Operation(
-        "GET", "/desk/sign-in/code", "Show the form for a member's login code", DeskSignInHandlers.ask_for_code, OPEN,
-        media_types=HTML, other_responses={303: "text/html"}, tag=TAG,
+    desk_form(
+        "/desk/sign-in/code", "Sign the browser of a member in with a login code", DeskSignInHandlers.enter_code,
+        SIGN_IN, other_responses=AGAIN,
     ),
-    Operation(
-        "POST", "/desk/sign-in/code", "Sign the browser of a member in with a login code",
-        DeskSignInHandlers.enter_code, SIGN_IN, BodyKind.FORM, None, 303, media_types=HTML, other_responses=AGAIN,
-        tag=TAG,
+    desk_page(
+        "/desk/sign-in/{token}", "Show the button that opens the link of a member's mail", DeskSignInHandlers.show_link,
+        OPEN, other_responses=GONE,
     ),
-    Operation(
-        "GET", "/desk/sign-in/{token}", "Show the button that opens the link of a member's mail",
-        DeskSignInHandlers.show_link, OPEN, media_types=HTML, other_responses=GONE, tag=TAG,
+    desk_button(
+        "/desk/sign-in/{token}", "Sign the browser of a member in with the link of a mail",
+        DeskSignInHandlers.open_link, SIGN_IN, other_responses=GONE,
     ),
-    Operation(
-        "POST", "/desk/sign-in/{token}", "Sign the browser of a member in with the link of a mail",
-        DeskSignInHandlers.open_link, SIGN_IN, status=303, media_types=HTML, other_responses=GONE, tag=TAG,
+    desk_form(
+        "/desk/workspaces", "Work in another workspace, or accept an invitation", DeskSignInHandlers.choose, SIGNED_IN,
+        other_responses=GONE,
     ),
-    Operation(
-        "POST", "/desk/workspaces", "Work in another workspace, or accept an invitation", DeskSignInHandlers.choose,
-        SIGNED_IN, BodyKind.FORM, None, 303, media_types=HTML, other_responses=GONE, tag=TAG,
+    desk_page("/desk/account", "Show the member's own account and sessions", DeskSignInHandlers.account, DESK_STAFF),
+    desk_form(
+        "/desk/account", "Change the member's name, or end sessions", DeskSignInHandlers.change_account, DESK_STAFF,
+        other_responses=REFUSED,
     ),
-    Operation(
-        "GET", "/desk/account", "Show the member's own account and sessions", DeskSignInHandlers.account, DESK_STAFF,
-        media_types=HTML, tag=TAG,
+    desk_page(
+        "/desk/members", "Show the members of the workspace", DeskMemberHandlers.show, DESK_STAFF,
+        query=(LIMIT, CURSOR),
     ),
-    Operation(
-        "POST", "/desk/account", "Change the member's name, or end sessions", DeskSignInHandlers.change_account,
-        DESK_STAFF, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        "/desk/members", "Invite somebody to the workspace", DeskMemberHandlers.invite, DESK_MANAGERS,
+        rate_limit=RateLimit.CREATE, other_responses=REFUSED,
     ),
-    Operation(
-        "GET", "/desk/members", "Show the members of the workspace", DeskMemberHandlers.show, DESK_STAFF,
-        media_types=HTML, query=(LIMIT, CURSOR), tag=TAG,
+    desk_page(
+        "/desk/members/former", "Show who was a member or was invited, and is no more", DeskMemberHandlers.show_former,
+        DESK_MANAGERS, query=(CURSOR,),
     ),
-    Operation(
-        "POST", "/desk/members", "Invite somebody to the workspace", DeskMemberHandlers.invite, DESK_MANAGERS,
-        BodyKind.FORM, None, 303, media_types=HTML, rate_limit=RateLimit.CREATE, other_responses=REFUSED, tag=TAG,
+    desk_form(
+        "/desk/members/{member_id}/erase", "Erase the address and the name of a former member",
+        DeskMemberHandlers.erase, DESK_MANAGERS, other_responses=REFUSED,
     ),
-    Operation(
-        "GET", "/desk/members/former", "Show who was a member or was invited, and is no more",
-        DeskMemberHandlers.show_former, DESK_MANAGERS, media_types=HTML, query=(CURSOR,), tag=TAG,
-    ),
-    Operation(
-        "POST", "/desk/members/{member_id}/erase", "Erase the address and the name of a former member",
-        DeskMemberHandlers.erase, DESK_MANAGERS, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED,
-        tag=TAG,
-    ),
-    Operation(
-        "POST", "/desk/members/{member_id}", "Change a member's role, remove a member or revoke an invitation",
-        DeskMemberHandlers.change, DESK_STAFF, BodyKind.FORM, None, 303, media_types=HTML, other_responses=REFUSED,
-        tag=TAG,
+    desk_form(
+        "/desk/members/{member_id}", "Change a member's role, remove a member or revoke an invitation",
+        DeskMemberHandlers.change, DESK_STAFF, other_responses=REFUSED,
     ),
 )  # fmt: skip

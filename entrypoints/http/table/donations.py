@@ -1,5 +1,6 @@
 """Operations on donations and their exports."""
 
+from functools import partial
 from typing import get_args
 
 from domain.values import CURRENCIES, DonationStatus
@@ -12,6 +13,7 @@ from entrypoints.http.handlers.exports import ExportHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.operations import Operation, Parameter, RateLimit, choice_schema
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
+from entrypoints.http.table import pages
 from entrypoints.http.table.access import (
     ALWAYS_OPEN,
     AS_OF,
@@ -24,7 +26,6 @@ from entrypoints.http.table.access import (
     LEDGER,
     LIMIT,
     NOT_FOUND,
-    PAGE_NOT_FOUND,
     PATCH,
     PAY,
     RECEIPTS,
@@ -32,35 +33,42 @@ from entrypoints.http.table.access import (
     TOTALS,
     WRITE,
 )
+from entrypoints.http.table.pages import GONE
 from projections import ticket_totals
 from projections.exports import By
+
+page = partial(pages.page, tag="Donations")
+button = partial(pages.button, tag="Donations")
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{TICKET}/create-payment", "Open a checkout for one donation", DonationHandlers.create_payment, PAY,
         JSON, bodies.PaymentOrder, 201, idempotency_key=True, rate_limit=RateLimit.PAYMENT, tag="Donations",
+        id="createPayment",
     ),
     Operation(
         "GET", f"{TICKET}/donations", "List the donations to a ticket, newest payment first",
         DonationHandlers.list_donations, LEDGER, query=(LIMIT, CURSOR, AS_OF, KNOWN_AT), tag="Donations",
+        id="listDonations",
     ),
     Operation(
         "GET", f"{TICKET}/donations/total", "Get the totals of the donations to a ticket", DonationHandlers.totals,
         TOTALS, tag="Donations", ticket_query=ticket_totals.ticket_with_totals,
         query=(AS_OF, KNOWN_AT, Parameter("explain", "Add the entries that the total sums up.", {"type": "boolean"})),
+        id="getDonationTotals",
     ),
     Operation(
         "GET", f"{TICKET}/donations/{{donation_id}}/words", "Get the name and the words that a donor left with a gift",
-        DonorWordsHandlers.get, LEDGER, tag="Donations",
+        DonorWordsHandlers.get, LEDGER, tag="Donations", id="getDonorWords",
     ),
     Operation(
         "PATCH", f"{TICKET}/donations/{{donation_id}}/words",
         "Keep the words of a donor off the campaign page, or show them again", DonorWordsHandlers.change, WRITE, PATCH,
-        WordsChange, tag="Donations",
+        WordsChange, tag="Donations", id="changeDonorWords",
     ),
     Operation(
         "GET", "/api/donations", "Search for donations over all tickets of the workspace, the latest first",
-        GiftSearchHandlers.search, GIFTS, other_responses=NOT_FOUND, tag="Donations",
+        GiftSearchHandlers.search, GIFTS, other_responses=NOT_FOUND, tag="Donations", id="searchDonations",
         query=(
             Parameter("from", "The first day in UTC on which the donation was paid, or else asked for, or a time."),
             Parameter("to", "The last such day in UTC, or the first moment after it."),
@@ -78,23 +86,25 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/api/donations/{donation_id}/receipt", "Get the receipt of a gift", DonorHandlers.receipt, RECEIPTS,
         media_types=("application/pdf",), other_responses={**NOT_FOUND, 409: PROBLEM_MEDIA_TYPE}, tag="Donations",
+        id="getReceipt",
     ),
     Operation(
         "POST", "/api/donations/{donation_id}/forget-donor",
         "Forget the donor of a gift, whose name is kept as long as the law asks for it", DonorHandlers.forget,
-        FORGET_DONOR, JSON, bodies.Empty, tag="Donations",
+        FORGET_DONOR, JSON, bodies.Empty, tag="Donations", id="forgetDonor",
     ),
-    Operation(
-        "GET", "/forget/{token}", "Ask a donor for confirmation to be forgotten", DonorHandlers.show, ALWAYS_OPEN,
-        media_types=("text/html",), other_responses=PAGE_NOT_FOUND, tag="Donations",
+    page(
+        "/forget/{token}", "Ask a donor for confirmation to be forgotten", DonorHandlers.show, ALWAYS_OPEN,
+        other_responses=GONE,
     ),
-    Operation(
-        "POST", "/forget/{token}", "Forget the donor whom the link in a mail belongs to", DonorHandlers.forget_by_link,
-        ALWAYS_OPEN, media_types=("text/html",), other_responses=PAGE_NOT_FOUND, tag="Donations",
+    button(
+        "/forget/{token}", "Forget the donor whom the link in a mail belongs to", DonorHandlers.forget_by_link,
+        ALWAYS_OPEN, status=200, other_responses=GONE,
     ),
     Operation(
         "GET", "/api/exports/donations", "Export donations for accounting", ExportHandlers.export, EXPORT,
         media_types=("text/csv", "application/json", "text/plain"), other_responses=NOT_FOUND, tag="Donations",
+        id="exportDonations",
         query=(
             Parameter(
                 "format", "One line a donation, as CSV or JSON; one line a movement, as CSV; or a journal for hledger.",

@@ -5,6 +5,7 @@ from entrypoints.http.handlers.figures import FORMATS, STEPS, FigureHandlers
 from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
 from entrypoints.http.operations import Operation, Parameter, choice_schema
 from entrypoints.http.table.access import CURSOR, FIGURES, GIFTS, LIMIT, NOT_FOUND, REFUND_PREVIEW
+from entrypoints.http.table.pages import as_pages, desk_page
 
 PERIOD = (
     Parameter("from", "The first day; without it, figures begin eleven months before the month of the last day."),
@@ -21,25 +22,24 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET", "/api/donations/{donation_id}/refund-preview", "Get what a refund would pay back and leave",
         RefundPreviewHandlers.preview, REFUND_PREVIEW, other_responses=NOT_FOUND, tag="Donations",
         query=(Parameter("amount", "The amount to refund, in the major unit; all that is left if none is given."),),
+        id="previewRefund",
     ),
-    Operation(
-        "GET", "/desk/gifts", "Show the donations that are searched for over all tickets", DeskGiftHandlers.show, GIFTS,
-        query=(LIMIT, CURSOR), media_types=("text/html",), tag="Desk",
-        other_responses={303: "text/html", 404: "text/html", 422: "text/html"},
+    desk_page(
+        "/desk/gifts", "Show the donations that are searched for over all tickets", DeskGiftHandlers.show, GIFTS,
+        query=(LIMIT, CURSOR), other_responses=as_pages(303, 404, 422),
     ),
     Operation(
         "GET", "/api/figures", "Get what was paid, refunded, disputed and kept as fees in each period and currency",
         FigureHandlers.report, FIGURES, media_types=JSON_OR_CSV, other_responses=NOT_FOUND, query=(*PERIOD, FORMAT),
-        tag="Donations",
+        tag="Donations", id="getFigures",
     ),
     Operation(
         "GET", "/api/figures/campaigns", "Get the same figures of each campaign in the whole time",
         FigureHandlers.campaigns, FIGURES, media_types=JSON_OR_CSV, other_responses=NOT_FOUND,
-        query=(*PERIOD, FORMAT, LIMIT, CURSOR), tag="Donations",
+        query=(*PERIOD, FORMAT, LIMIT, CURSOR), tag="Donations", id="getCampaignFigures",
     ),
-    Operation(
-        "GET", "/desk/figures", "Show the figures of a time as charts and tables", FigureHandlers.show, FIGURES,
-        query=PERIOD, media_types=("text/html",), tag="Desk",
-        other_responses={303: "text/html", 404: "text/html", 422: "text/html"},
+    desk_page(
+        "/desk/figures", "Show the figures of a time as charts and tables", FigureHandlers.show, FIGURES, query=PERIOD,
+        other_responses=as_pages(303, 404, 422),
     ),
 )  # fmt: skip

@@ -1,40 +1,34 @@
 """The pages on which people sign in and find their stories."""
 
 from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
-from entrypoints.http.operations import BodyKind, Operation, RateLimit
+from entrypoints.http.operations import Operation, RateLimit
 from entrypoints.http.table.access import OPEN, SIGN_IN
-
-HTML = ("text/html",)
-GONE = {404: "text/html"}
+from entrypoints.http.table.pages import AGAIN, GONE, as_pages, sign_in_button, sign_in_form, sign_in_page
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation(
-        "GET", "/find", "Show the form for a contact, or the stories of a person who is signed in",
-        SignInPageHandlers.find, OPEN, media_types=HTML, tag="Sign-in pages",
+    sign_in_page(
+        "/find", "Show the form for a contact, or the stories of a person who is signed in", SignInPageHandlers.find,
+        OPEN,
     ),
-    Operation(
-        "POST", "/find", "Have a login code sent to the contact that a person entered",
-        SignInPageHandlers.request_code, SIGN_IN, BodyKind.FORM, None, 303, media_types=HTML,
-        rate_limit=RateLimit.LOGIN_CODE, other_responses={422: "text/html"}, tag="Sign-in pages",
+    sign_in_form(
+        "/find", "Have a login code sent to the contact that a person entered", SignInPageHandlers.request_code,
+        SIGN_IN, rate_limit=RateLimit.LOGIN_CODE, other_responses=AGAIN,
     ),
-    Operation(
-        "GET", "/find/code", "Show the form for a login code", SignInPageHandlers.ask_for_code, OPEN,
-        media_types=HTML, other_responses={303: "text/html"}, tag="Sign-in pages",
+    sign_in_page(
+        "/find/code", "Show the form for a login code", SignInPageHandlers.ask_for_code, OPEN,
+        other_responses=as_pages(303),
     ),
-    Operation(
-        "POST", "/find/code", "Sign the browser in with a login code", SignInPageHandlers.enter_code, SIGN_IN,
-        BodyKind.FORM, None, 303, media_types=HTML, other_responses={422: "text/html"}, tag="Sign-in pages",
+    sign_in_form(
+        "/find/code", "Sign the browser in with a login code", SignInPageHandlers.enter_code, SIGN_IN,
+        other_responses=AGAIN,
     ),
-    Operation(
-        "GET", "/sign-in/{token}", "Show the button that opens the link of a message", SignInPageHandlers.show_link,
-        OPEN, media_types=HTML, other_responses=GONE, tag="Sign-in pages",
+    sign_in_page(
+        "/sign-in/{token}", "Show the button that opens the link of a message", SignInPageHandlers.show_link, OPEN,
+        other_responses=GONE,
     ),
-    Operation(
-        "POST", "/sign-in/{token}", "Sign the browser in with the link of a message", SignInPageHandlers.open_link,
-        SIGN_IN, status=303, media_types=HTML, other_responses=GONE, tag="Sign-in pages",
+    sign_in_button(
+        "/sign-in/{token}", "Sign the browser in with the link of a message", SignInPageHandlers.open_link, SIGN_IN,
+        other_responses=GONE,
     ),
-    Operation(
-        "POST", "/sign-out", "End the session of the browser", SignInPageHandlers.sign_out, OPEN, status=303,
-        media_types=HTML, tag="Sign-in pages",
-    ),
+    sign_in_button("/sign-out", "End the session of the browser", SignInPageHandlers.sign_out, OPEN),
 )  # fmt: skip

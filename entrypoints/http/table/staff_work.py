@@ -13,7 +13,7 @@ TAG = "Desk"
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/api/tickets", "List the tickets of a workspace, with the number of those in each status",
-        TicketListHandlers.list_tickets, TICKET_LIST, tag=TAG,
+        TicketListHandlers.list_tickets, TICKET_LIST, tag=TAG, id="listTickets",
         query=(
             Parameter("status", "Only tickets with this status.", {"type": "string", "enum": list(STATUSES)}),
             Parameter("kind", "Only tickets of this kind.", {"type": "string", "enum": list(Kind)}),
@@ -37,14 +37,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "PATCH", f"{TICKET}/desk", "Change a ticket's labels, who takes care of it, and until when",
-        DeskHandlers.change, DESK, PATCH, DeskChange, tag=TAG,
+        DeskHandlers.change, DESK, PATCH, DeskChange, tag=TAG, id="changeDesk",
     ),
     Operation(
         "GET", f"{TICKET}/notes", "List the notes of the staff, newest first", DeskHandlers.list_notes, DESK_READ,
-        query=(LIMIT, CURSOR), tag=TAG,
+        query=(LIMIT, CURSOR), tag=TAG, id="listNotes",
     ),
     Operation(
-        "POST", f"{TICKET}/notes", "Add a note, which the person and strangers do not see", DeskHandlers.add_note,
-        DESK, JSON, NewNote, 201, idempotency_key=True, tag=TAG,
+        "POST", f"{TICKET}/notes", "Add a note, which the person and strangers do not see", DeskHandlers.add_note, DESK,
+        JSON, NewNote, 201, idempotency_key=True, tag=TAG, id="addNote",
     ),
 )  # fmt: skip

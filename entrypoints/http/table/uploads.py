@@ -17,23 +17,26 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "OPTIONS", "/api/uploads", "Say what is supported of tus 1.0.0, the protocol of uploads that resume",
         UploadHandlers.support, ALWAYS_OPEN, status=204, tag="Uploads", rate_limit=RateLimit.NONE,
+        id="getUploadOptions",
     ),
     Operation(
         "POST", "/api/uploads", "Begin an upload that resumes; Upload-Metadata names `ticket` and `filename`",
         UploadHandlers.create, CREATE_UPLOAD, BodyKind.PART, status=201, media_types=(), tag="Uploads",
         rate_limit=RateLimit.UPLOAD, response_headers=tus.RESUMABLE, other_responses={**MISMATCH, **NOT_FOUND},
+        id="createUpload",
     ),
     Operation(
         "HEAD", UPLOAD, "Get how many bytes have arrived of an upload", UploadHandlers.show, WRITE, media_types=(),
         tag="Uploads", rate_limit=RateLimit.UPLOAD, response_headers=tus.RESUMABLE, other_responses=OTHER_VERSION,
+        id="getUploadOffset",
     ),
     Operation(
         "PATCH", UPLOAD, "Send the next bytes of an upload; the last ones make it a recording of the ticket",
         UploadHandlers.append, WRITE, BodyKind.PART, status=204, tag="Uploads", rate_limit=RateLimit.UPLOAD,
-        response_headers=tus.RESUMABLE, other_responses=MISMATCH,
+        response_headers=tus.RESUMABLE, other_responses=MISMATCH, id="appendToUpload",
     ),
     Operation(
         "DELETE", UPLOAD, "End an upload and delete what has arrived of it", UploadHandlers.terminate, WRITE,
-        status=204, tag="Uploads", rate_limit=RateLimit.UPLOAD, response_headers=tus.RESUMABLE,
+        status=204, tag="Uploads", rate_limit=RateLimit.UPLOAD, response_headers=tus.RESUMABLE, id="cancelUpload",
     ),
 )  # fmt: skip
