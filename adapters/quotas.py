@@ -29,7 +29,7 @@ class OwnerKind(StrEnum):
 
 @dataclass(frozen=True)
 class Use:
-    """What a request uses, and what was used of a quota in a day."""
+    """The use of a request, or the use of a quota in a day."""
 
     recordings: int = 0
     documents: int = 0
@@ -90,7 +90,7 @@ class QuotaStatus:
 
 @dataclass(frozen=True)
 class Reservation:
-    """What was counted on a day, under the names of its owners."""
+    """The counts of a day, under the names of their owners."""
 
     day: date
     owners: tuple[str, ...]

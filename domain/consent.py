@@ -1,4 +1,4 @@
-"""What a person agreed to show: folded alike by the aggregate and by the read models, and applied to what is shown."""
+"""A person's consent to be shown: the aggregate and the read models fold it alike, and it limits what is shown."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator

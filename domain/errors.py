@@ -39,7 +39,7 @@ class StaleVersionError(DomainError):
 
 
 class FaultCode(StrEnum):
-    """What is wrong with a value. The names are stable, while the text beside one may change."""
+    """The kind of fault of a value. The names are stable, while the text beside one may change."""
 
     INVALID = "invalid"
     REQUIRED = "required"

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class MemberRole(StrEnum):
-    """What a member may do in a workspace; the access table has the operations of each."""
+    """The role of a member in a workspace; the access table has the operations of each."""
 
     OWNER = "owner"
     ADMIN = "admin"

@@ -1,4 +1,4 @@
-"""What the domain needs of the outside: one or two methods each, named for the need."""
+"""The domain's needs of the outside: one or two methods each, named for the need."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -342,7 +342,7 @@ class SoundCutter(Protocol):
 
 @dataclass(frozen=True)
 class InspectedAttachment:
-    """What is kept of an attached file: a PDF as it was, or a photo encoded anew in two sizes."""
+    """The stored form of an attached file: a PDF as it was, or a photo encoded anew in two sizes."""
 
     media_type: str
     file: BinaryIO

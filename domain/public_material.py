@@ -1,4 +1,4 @@
-"""What strangers may see and hear of a ticket: its publication, consents, photos, letters, and the person's voice."""
+"""The public part of a ticket: its publication, consents, photos, letters, and the person's voice."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime

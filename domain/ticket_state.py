@@ -52,7 +52,7 @@ class Picture:
 
 
 class TicketState(Aggregate):
-    """What has happened to a ticket so far; what may happen next is decided by `RecordingTicket`."""
+    """The state of a ticket after its events; `RecordingTicket` decides what may happen next."""
 
     def __init__(
         self,

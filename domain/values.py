@@ -296,7 +296,7 @@ class Draft:
 
 
 class FindingKind(StrEnum):
-    """What a text may reveal about somebody whom that endangers."""
+    """A kind of text that may endanger a person if strangers read it."""
 
     PHONE = "phone"
     EMAIL = "email"
@@ -315,7 +315,7 @@ class FindingDecision(StrEnum):
 
 
 class ConsentScope(StrEnum):
-    """What of a person is shown to strangers only with that person's consent."""
+    """A detail of a person that strangers see only with that person's consent."""
 
     STORY = "story"
     NAME = "name"
@@ -334,7 +334,7 @@ class ConsentHow(StrEnum):
 
 
 class OthersDecision(StrEnum):
-    """What somebody decided on children and other people in a story: it has none, they agree, or nobody knows them."""
+    """The decision about children and other people in a story: it has none, they agree, or nobody knows them."""
 
     NOBODY = "nobody"
     AGREED = "agreed"

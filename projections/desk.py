@@ -168,7 +168,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Filters:
-    """What the listed tickets have in common; None and empty lists limit nothing.
+    """The filter of a list of tickets; None and empty lists limit nothing.
 
     `unassigned` limits to tickets without an assignee. `until` is exclusive. `labels` has, for each label that a ticket
     must have, the arrays of hashes of which it must have one, and `words` for the searched words; a ticket with one of

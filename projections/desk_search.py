@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# So many tickets are looked at first. If so many of them have the texts, a page is expected to be full soon.
+# The number of tickets that are looked at first. If this many have the texts, a page is expected to be full soon.
 WALKED_FIRST, PROMISING = 100, 2
 # A text that more tickets have is not looked up.
 MOST_LOOKED_UP = 2_000

@@ -22,7 +22,7 @@ _TIMES: dict[By, str] = {"moved": "occurred_at", "recorded": "recorded_at", "pai
 
 @dataclass(frozen=True)
 class Selection:
-    """What an export contains: of one ticket or workspace, from the moment `since` on and before `until`.
+    """The selection of an export: of one ticket or workspace, from the moment `since` on and before `until`.
 
     By `moved` and `recorded` each movement is in the period in which it happened or was recorded. By `paid` and
     `created` each donation is, with everything that became of it.

@@ -34,7 +34,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Sums:
-    """What moved in one currency, in its minor unit. The fees are those that were paid in this currency."""
+    """The money that moved in one currency, in its minor unit. The fees are those that were paid in this currency."""
 
     currency: str
     gifts: int = 0
@@ -45,7 +45,7 @@ class Sums:
 
     @property
     def net(self) -> int:
-        """What remains of the payments after refunds and disputes."""
+        """The rest of the payments after refunds and disputes."""
         return self.paid - self.refunded - self.disputed
 
     @property

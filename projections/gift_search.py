@@ -23,7 +23,7 @@ _WITH_ADDRESS = "g.donation_id = ANY(ARRAY(SELECT donation_id FROM donor_address
 
 @dataclass(frozen=True)
 class GiftSearch:
-    """What donations are searched for; a None does not restrict them.
+    """The filter of a search for donations; a None does not restrict them.
 
     `since` and `until` are about the date of a donation: when it was paid, or else when it was asked for. `amounts` are
     what was asked for, in any of several currencies. `email_hashes` are the hashes that the donor's address may have,

@@ -144,7 +144,7 @@ def _used_again(connection: psycopg.Connection[Any], server_url: str, template: 
             continue
         _used.remove(database)
         if reusable:
-            # The new name keeps out whoever may still connect from the earlier test.
+            # The new name keeps out connections that the earlier test may still open.
             rename = sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
                 sql.Identifier(database.name), sql.Identifier(name)
             )

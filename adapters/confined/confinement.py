@@ -18,7 +18,7 @@ from adapters.confined.system_calls import refuse_system_calls
 
 
 class Measure(StrEnum):
-    """What may be in force, in words for the log and the operator."""
+    """The protections that may be in force, in words for the log and the operator."""
 
     OWN_ACCOUNT = "own account"
     NO_NEW_PRIVILEGES = "no new privileges"

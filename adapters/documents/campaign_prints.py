@@ -1,4 +1,4 @@
-"""What is made of a campaign besides documents: the picture for other sites, and the poster for a wall."""
+"""The picture of a campaign for other sites, and its poster for a wall."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STRIP_LINE = 26
 
 @dataclass(frozen=True)
 class CampaignFace:
-    """What strangers see of a campaign at a glance; `raised` is a text in the language of the campaign."""
+    """The facts of a campaign that strangers see at a glance; `raised` is a text in the language of the campaign."""
 
     title: str
     beneficiary: str | None

@@ -31,7 +31,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Heard:
-    """What a transcriber made of a recording. A refused one has no text, so all its words are wrong."""
+    """The result of a transcriber for a recording. A refused one has no text, so all its words are wrong."""
 
     recording: Recording
     transcript: Transcript | None

@@ -49,7 +49,7 @@ class Story(msgspec.Struct, frozen=True, rename={"source": "set"}):
 
 @dataclass(frozen=True)
 class Drafted:
-    """What the drafter found in a story, and the text that it read."""
+    """The fields that the drafter found in a story, and the text that it read."""
 
     story: Story
     text: str

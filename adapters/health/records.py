@@ -16,7 +16,7 @@ utc_now: Clock = partial(datetime.now, UTC)
 
 MINUTE = timedelta(minutes=1)
 KEPT = timedelta(hours=25)
-# The clocks of processes differ by less. Later rows come from a clock that was wrong.
+# The clocks of processes differ by less. Rows with later times come from a clock that was wrong.
 MOST_CLOCK_SKEW = timedelta(minutes=2)
 
 _CLAIM = (

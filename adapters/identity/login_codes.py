@@ -51,7 +51,7 @@ POLL_SECONDS = 0.5
 CODE_MINUTES = 10
 CODE_DIGITS = 8
 MAX_CODE_ATTEMPTS = 5
-# So many mails in an hour send a valid code again: of one asker to one contact, and of all askers to one contact.
+# Limits of mails in an hour that send a valid code again: of one asker to one contact, and of all askers to one.
 MAX_MAILS_OF_ASKER = 5
 MAX_MAILS = 10
 # The chance that so many wrong codes in a day hit one of eight digits is 2 in a million. After that, no code of eight
@@ -103,7 +103,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Counts:
-    """What was sent to a contact in the last hour, and the wrong codes that were tried for it in the last day."""
+    """The codes that were sent to a contact in the last hour, and the wrong ones that were tried in the last day."""
 
     mails_of_asker: int
     mails: int

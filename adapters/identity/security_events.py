@@ -26,7 +26,7 @@ logger = structlog.get_logger()
 
 
 class SecurityEventKind(StrEnum):
-    """What happened. The first three are about a member, the next five about a key."""
+    """The kind of a security event. The first three are about a member, the next five about a key."""
 
     WRONG_CODE = "wrong_code"
     LOCKED_REQUEST = "locked_request"

@@ -46,7 +46,7 @@ _HEALTH = (
 
 
 class Channel(StrEnum):
-    """What a message is sent as."""
+    """The kind of transport that sends a message."""
 
     MAIL = "mail"
     TEXT = "text"

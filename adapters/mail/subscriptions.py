@@ -21,7 +21,7 @@ from domain.values import ContactType
 
 
 class News(StrEnum):
-    """What a person may want to hear of or not. The values are stored."""
+    """The kinds of news that a person may subscribe to. The values are stored."""
 
     DRAFT = "draft"
     QUESTIONS = "questions"

@@ -24,7 +24,7 @@ from domain.values import Transcript, Word
 MIN_LANGUAGE_PROBABILITY = 0.5
 # Latin and Sanskrit are nobody's mother tongue. The model takes Spanish and Italian, or Hindi, for them.
 NOT_SPOKEN = frozenset({"la", "sa"})
-# So many windows are heard until the language is certain.
+# The number of windows that are heard until the language is certain.
 LANGUAGE_WINDOWS = 3
 
 

@@ -94,7 +94,7 @@ _SEGMENTS = TypeAdapter(list[_Segment])
 
 @dataclass(frozen=True)
 class PartAnswer:
-    """What a server heard in a part of a recording; times are those of the part."""
+    """The words that a server recognised in a part of a recording; times are those of the part."""
 
     text: str
     languages: tuple[str, ...] = ()

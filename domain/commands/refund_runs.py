@@ -11,7 +11,7 @@ from domain.values import Actor
 
 
 class GiftOutcome(StrEnum):
-    """What became of a gift. The values are stored."""
+    """The result of a refund run for one gift. The values are stored."""
 
     REQUESTED = "requested"
     DISPUTED = "disputed"

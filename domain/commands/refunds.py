@@ -20,7 +20,7 @@ IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=23)
 
 @dataclass(frozen=True)
 class RefundPreview:
-    """What a refund would do: `parts` has what goes back of each payment, and `left` is what remains after it.
+    """The effect of a refund: `parts` has what would go back of each payment, and `left` what would remain.
 
     With a `refusal`, which says why it may not be made, it has no parts.
     """

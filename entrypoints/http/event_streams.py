@@ -54,7 +54,7 @@ def read_event_id(text: str | None) -> EventId | None:
 
 
 class Mark(NamedTuple):
-    """What changes whenever the status of a ticket does."""
+    """The fields that change whenever the status of a ticket does."""
 
     version: int
     funded: bool

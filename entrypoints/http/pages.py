@@ -114,7 +114,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Site:
-    """What all pages of this service have in common."""
+    """The values that all pages of this service have in common."""
 
     public_url: str
     sandbox: bool

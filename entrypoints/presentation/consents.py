@@ -51,7 +51,7 @@ class ConsentRecord(ResponseBody):
 
 
 class Consents(ResponseBody):
-    """What may be shown of a person now, and every consent and withdrawal, the oldest first."""
+    """The details of a person that may be shown now, and every consent and withdrawal, the oldest first."""
 
     given: list[ConsentScope]
     consents: list[ConsentRecord]

@@ -120,7 +120,7 @@ class NotePage(ResponseBody):
 
 
 class DeskArchive(ResponseBody):
-    """What the staff noted about a ticket, in the archive that they download; notes are oldest first."""
+    """The notes of the staff about a ticket, the oldest first, in the archive that they download."""
 
     labels: list[str]
     assignee: UUID | None

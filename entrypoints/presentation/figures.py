@@ -15,7 +15,7 @@ from projections.model import Row
 
 
 class Figures(ResponseBody):
-    """What moved in some days in one currency. Each amount is given in the major unit and in the minor unit."""
+    """The money that moved in some days in one currency. Each amount is in the major unit and in the minor unit."""
 
     first_day: date
     last_day: date
@@ -59,7 +59,7 @@ class Figures(ResponseBody):
 
 
 class CampaignFigures(Figures):
-    """What moved for one campaign in one currency."""
+    """The money that moved for one campaign in one currency."""
 
     ticket_id: UUID
     campaign: str | None

@@ -13,7 +13,7 @@ from projections.model import Row
 
 
 class CurrencyBeforeAndNow(ResponseBody):
-    """What was left of the gifts in one currency when the refunds were asked for, and what is left now."""
+    """The rest of the gifts in one currency: when the refunds were requested, and now."""
 
     currency: str
     before_minor: int

@@ -13,7 +13,7 @@ from projections.model import Row
 
 
 class RefundPart(ResponseBody):
-    """What goes back of one payment."""
+    """The part of one payment that goes back."""
 
     payment_intent_id: str
     amount: Decimal
@@ -21,7 +21,7 @@ class RefundPart(ResponseBody):
 
 
 class PlannedRefund(ResponseBody):
-    """What a refund would do, if it is `allowed`; otherwise `refusal` says why it is not.
+    """The effect of a refund, if it is `allowed`; otherwise `refusal` says why it is not.
 
     Fees are of the payments of this donation, in the currency of our Stripe account. They are null while unknown.
     """

@@ -1,4 +1,4 @@
-"""What in a draft may endanger somebody, as responses, and the draft as strangers see it."""
+"""The responses about texts of a draft that may endanger a person, and the draft as strangers see it."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ class Finding(ResponseBody):
 
 
 class Safety(ResponseBody):
-    """What may endanger somebody if the draft is published, and a title that names nobody if the present one does."""
+    """The texts that may endanger a person once the draft is public, and a title without a name for one with a name."""
 
     findings: list[Finding]
     suggested_title: str | None

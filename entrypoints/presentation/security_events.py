@@ -23,7 +23,7 @@ SeenBy = Annotated[str | None, Meta(description="Who marked it as seen, or null.
 
 
 class SecurityEventView(ResponseBody):
-    """What looks like misuse: repeats of one kind about one subject within an hour."""
+    """A possible misuse: repeats of one kind about one subject within an hour."""
 
     id: UUID
     kind: SecurityEventKind

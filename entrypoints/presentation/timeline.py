@@ -56,7 +56,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Cause:
-    """What led to an event: a sentence, and the position of the event that it names, if it names one."""
+    """The cause of an event: a sentence, and the position of the event that it names, if it names one."""
 
     text: str
     position: int | None = None

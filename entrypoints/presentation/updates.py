@@ -11,7 +11,7 @@ from projections.model import Row
 
 
 class Update(ResponseBody):
-    """What the holder told those who gave."""
+    """The news that the holder wrote to the donors."""
 
     id: UUID
     text: str

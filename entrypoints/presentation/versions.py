@@ -20,7 +20,7 @@ SHOWN_NAMES = {"goal": "goalAmount"}
 
 
 class DraftText(ResponseBody):
-    """What a draft said at one version; a field that was empty is null."""
+    """The texts of a draft at one version; a field that was empty is null."""
 
     title: str | None
     story: str | None

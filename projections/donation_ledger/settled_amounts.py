@@ -1,4 +1,4 @@
-"""What a balance transaction of another currency settled, in the donation's currency."""
+"""The amount that a balance transaction of another currency settled, in the donation's currency."""
 
 from collections.abc import Sequence
 

@@ -34,7 +34,7 @@ needs_root = pytest.mark.skipif(not LINUX or os.geteuid() != 0, reason="only roo
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, object]:
-    """What became of the intruder's attempts, in a folder where everybody may do everything."""
+    """The results of the intruder's attempts, in a folder where everybody may do everything."""
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name)
         for file in ("secret", "model"):

@@ -298,18 +298,18 @@ def replayed(changes: list[Any]) -> RecordingTicket:
 @given_any(histories)
 def test_an_approval_follows_a_request_and_a_request_needs_a_complete_draft(requests: list[TicketRequest]):
     ticket = given()
-    asked = False
+    is_requested = False
     for each in requests:
         before = ticket.approval
         each(ticket)
         for event in ticket.collect_events():
             if isinstance(event, events.PublicationRequested):
-                asked = True
+                is_requested = True
                 assert all(getattr(ticket.draft, name) for name in ("title", "story", "goal", "beneficiary"))
             if isinstance(event, events.Approved):
                 assert before is not None
                 assert before.state is ApprovalState.REQUESTED
-        assert ticket.approval is None or asked
+        assert ticket.approval is None or is_requested
 
 
 def test_the_law_about_the_public_page_is_tried_with_a_published_one():

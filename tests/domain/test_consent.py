@@ -1,4 +1,4 @@
-"""What is shown of a person follows what that person agreed to, and nothing is shown any more once it is taken back."""
+"""Strangers see of a person what that person agreed to, and nothing more once the consent is withdrawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the staff note about a ticket."""
+"""Notes of the staff about a ticket."""
 
 from __future__ import annotations
 

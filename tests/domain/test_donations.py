@@ -329,8 +329,8 @@ def test_no_request_for_a_refund_is_larger_than_what_is_left_of_its_payment(capt
     parts = requested_parts(donation)
     assert sum(parts.values()) == amount
     for intent, part in parts.items():
-        known = sum(r.amount for r in gift.refunds.values() if r.payment_intent_id == intent)
-        assert 0 < part <= gift.captured[intent].amount - known
+        refunded = sum(r.amount for r in gift.refunds.values() if r.payment_intent_id == intent)
+        assert 0 < part <= gift.captured[intent].amount - refunded
 
 
 def test_a_requested_amount_cannot_be_requested_again():

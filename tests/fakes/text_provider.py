@@ -26,7 +26,7 @@ class Received:
 
 @dataclass
 class TextProviderServer:
-    """What the server received; `refusal` is its next answer, a status and the number of an error."""
+    """The requests that the server received; `refusal` is its next answer, a status and the number of an error."""
 
     url: str = ""
     forms: list[dict[str, str]] = field(default_factory=list)

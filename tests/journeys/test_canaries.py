@@ -322,15 +322,15 @@ class Planter:
 
     def talk_about_help(self) -> None:
         """Ask for help, answer as the staff, and write again as the person."""
-        asked = {"category": "OTHER", "message": self.canary("question"), "ticketId": self.main.id}
-        id = self.main.http.post("/api/support/ticket", json=asked).json()["id"]
+        question = {"category": "OTHER", "message": self.canary("question"), "ticketId": self.main.id}
+        id = self.main.http.post("/api/support/ticket", json=question).json()["id"]
         answer = self.canary("answer")
         reply = {"text": f"We answer.\n\n{answer}"}
         assert self.admin.post(f"/api/support/{id}/replies", json=reply).status_code == 201
         again = {"text": self.canary("again")}
         assert self.main.http.post(f"/t/{self.main.id}/help/{id}", data=again).status_code == 303
         page = self.main.http.get(f"/t/{self.main.id}/help/{id}").text
-        assert all(text in page for text in (asked["message"], answer, again["text"]))
+        assert all(text in page for text in (question["message"], answer, again["text"]))
 
     def reset(self) -> None:
         """Reset another ticket, whose token is invalid from then on."""

@@ -253,8 +253,8 @@ def test_an_event_after_the_close_is_found_by_its_time_of_recording(ledger):
     late = given_in_november(ledger, "11-20")
     early = given_in_november(ledger, "11-05")
     [other] = rows(ledger, by="recorded", until=closed_at)
-    found = rows(ledger, by="recorded", since=closed_at)
-    assert [row["donationId"] for row in found] == [str(early.donation_id), str(late.donation_id)]
+    late_rows = rows(ledger, by="recorded", since=closed_at)
+    assert [row["donationId"] for row in late_rows] == [str(early.donation_id), str(late.donation_id)]
     movements = rows(ledger, "movements", **month(11))
     assert [row["donationId"] for row in movements] == [
         str(early.donation_id), other["donationId"], str(late.donation_id),
@@ -302,14 +302,14 @@ def test_an_export_is_the_same_in_pages_of_any_size(ledger, monkeypatch: pytest.
         ]
     ledger.payment(ticket)
     ledger.take(*events)
-    asked: list[dict[str, Any]] = [
+    requests: list[dict[str, Any]] = [
         {"format": "movements", "unpaid": True}, {"format": "journal"}, {"by": "moved", "ticket_id": ticket},
         {"by": "moved", **month(12)}, {"by": "recorded"}, {"by": "paid"}, {"by": "created", "unpaid": True},
     ]  # fmt: skip
-    whole = [exported(ledger.service, **options) for options in asked]
+    whole = [exported(ledger.service, **options) for options in requests]
     for page_rows in (1, 2, 5):
         monkeypatch.setattr(exports, "PAGE_ROWS", page_rows)
-        assert [exported(ledger.service, **options) for options in asked] == whole
+        assert [exported(ledger.service, **options) for options in requests] == whole
     days = [row["date"] for row in rows(ledger, "movements")]
     assert (days, len(days)) == (sorted(days), 8)
     lines = rows(ledger, **month(12))

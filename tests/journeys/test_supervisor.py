@@ -32,13 +32,13 @@ class Supervised(Serving):
 
     def pids(self) -> dict[str, int]:
         """Return the ids of the running processes; while one is replaced, that of the older one."""
-        found: dict[str, int] = {}
+        process_ids: dict[str, int] = {}
         for pid in map(int, Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()):
             with suppress(FileNotFoundError, ProcessLookupError):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
                 if b"--only" in words:
-                    found.setdefault(words[words.index(b"--only") + 1].decode(), pid)
-        return found
+                    process_ids.setdefault(words[words.index(b"--only") + 1].decode(), pid)
+        return process_ids
 
     def wait_for_all(self) -> dict[str, int]:
         """Return the ids once all processes run that were started last."""
@@ -48,8 +48,8 @@ class Supervised(Serving):
             pids = self.pids()
             return pids if len(pids) == len(PARTS) and self.log.read_bytes().count(started) >= len(PARTS) else None
 
-        found: dict[str, int] = eventually(all_started)
-        return found
+        process_ids: dict[str, int] = eventually(all_started)
+        return process_ids
 
     def give(self, ticket: Ticket) -> None:
         """Pay a gift in the sandbox, and wait until the ticket's total shows it: this takes every process."""

@@ -83,13 +83,13 @@ class Listing:
 
     def pages(self, sort: Sort, limit: int, between: Callable[[], object] = lambda: None, **filters: Any) -> list[UUID]:
         """Return the tickets of all pages; `between` is called after each page."""
-        found: list[UUID] = []
+        ticket_ids: list[UUID] = []
         after: Key | None = None
         while rows := self.page(sort, limit, after, **filters):
-            found += [row["ticket_id"] for row in rows]
+            ticket_ids += [row["ticket_id"] for row in rows]
             after = rows[-1][sort.column], rows[-1]["ticket_id"]
             between()
-        return found
+        return ticket_ids
 
     def counts(self) -> dict[str, int]:
         with self.database.reading() as cursor:
@@ -156,9 +156,9 @@ def test_pages_neither_skip_nor_repeat_a_ticket_while_others_are_opened(
         if len(added) < 6:
             added.extend(open_tickets(more))
 
-    found = listing.pages(sort, limit, add_some)
-    assert len(set(found)) == len(found)
-    assert set(present) <= set(found) <= {*present, *added}
+    ticket_ids = listing.pages(sort, limit, add_some)
+    assert len(set(ticket_ids)) == len(ticket_ids)
+    assert set(present) <= set(ticket_ids) <= {*present, *added}
 
 
 def test_a_page_has_what_is_shown_of_each_ticket(database: Database, record_and_fold: RecordAndFold, workspace: str):

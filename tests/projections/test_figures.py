@@ -1,4 +1,4 @@
-"""What figures show of consecutive periods, and of campaigns, adds up to the totals of the ledgers, to the cent."""
+"""Figures of consecutive periods, and of campaigns, add up to the totals of the ledgers, to the cent."""
 
 from __future__ import annotations
 
@@ -102,12 +102,12 @@ def test_consecutive_periods_and_campaigns_add_up_to_the_totals_of_the_ledgers(
     for currency in currencies | expected.keys():
         totals = expected.get(currency, Counter())
         for summands in (divided, campaigns, whole, [sums for [parts] in joined for sums in parts]):
-            found = total(summands, currency)
-            assert {name: count for name, count in as_counter(found).items() if count} == {
+            summed = total(summands, currency)
+            assert {name: count for name, count in as_counter(summed).items() if count} == {
                 name: count for name, count in totals.items() if count
             }
-            assert found.gifts == total(whole, currency).gifts
-            assert found.net == totals["paid"] - totals["refunded"] - totals["disputed"]
+            assert summed.gifts == total(whole, currency).gifts
+            assert summed.net == totals["paid"] - totals["refunded"] - totals["disputed"]
 
 
 @given(

@@ -1,4 +1,4 @@
-"""What a refund of all gifts of a ticket would do is planned as the gifts themselves decide it later."""
+"""The plan of a refund of all gifts of a ticket is what the gifts themselves decide later."""
 
 from __future__ import annotations
 

@@ -133,5 +133,5 @@ def test_support_tickets_are_filtered_and_the_one_whose_author_wrote_last_comes_
         support.Filters(workspace="public", unassigned=True, category=SupportCategory.OTHER): [THIRD],
     }
     with database.reading() as cursor:
-        found = {f: [row["support_id"] for row in support.recent(cursor, 9, filters=f)] for f in chosen}
-    assert found == chosen
+        ids_by_filter = {f: [row["support_id"] for row in support.recent(cursor, 9, filters=f)] for f in chosen}
+    assert ids_by_filter == chosen

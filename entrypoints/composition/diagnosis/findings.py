@@ -15,7 +15,7 @@ from entrypoints.composition.settings import NoDataError, SettingsError
 
 
 class State(StrEnum):
-    """What a check found. `off` is a choice, or what only production demands."""
+    """The state that a check found. `off` is a choice, or what only production demands."""
 
     OK = "ok"
     OFF = "off"

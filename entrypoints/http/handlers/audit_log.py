@@ -20,7 +20,7 @@ from entrypoints.presentation.audit_log import AuditLogEntry, AuditLogPage
 from entrypoints.presentation.exports import as_csv
 from entrypoints.presentation.responses import encode
 
-# So many entries of an export are in memory at a time.
+# The number of entries of an export that are in memory at a time.
 EXPORT_PAGE = 1_000
 
 Format = Literal["csv", "jsonl"]

@@ -1,4 +1,4 @@
-"""What a campaign page shows of the money: the totals, recent gifts, and the donor's own gift."""
+"""The money that a campaign page shows: the totals, recent gifts, and the donor's own gift."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime

@@ -67,12 +67,12 @@ class StoryForm:
 
     @property
     def theirs(self) -> dict[str, str]:
-        """What others wrote since, unless the person wrote the same."""
+        """The texts that others wrote since, unless the person wrote the same."""
         return {name: text for name, text in self.now.items() if text not in (self.before[name], self.typed[name])}
 
     @property
     def conflicts(self) -> dict[str, str]:
-        """What others wrote into the fields that the person changed, too; the goal counts as one field."""
+        """The texts of others in fields that the person changed, too; the goal counts as one field."""
         mine, theirs = self._mine, self.theirs
         both = {*mine} & {*theirs}
         if mine & GOAL and GOAL & {*theirs}:

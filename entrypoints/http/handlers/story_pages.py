@@ -56,7 +56,7 @@ class ShownVersion(NamedTuple):
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a person sent that could not be saved: the texts as typed, and why."""
+    """A form that could not be saved: the texts as typed, and why."""
 
     typed: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Attempt:
 
 
 class KeptTexts(ResponseBody):
-    """What became of the texts that a page saved while they were written.
+    """The result of saving texts while they are written.
 
     `theirs` is what others wrote since the page's version. If the same fields were typed too, these are the conflicts,
     and nothing was saved.

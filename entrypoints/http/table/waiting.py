@@ -1,4 +1,4 @@
-"""Operations for whoever waits for a draft: the status as it changes, and the pages that show and ask."""
+"""Operations for a person who waits for a draft: the status as it changes, and the pages that show and ask."""
 
 from functools import partial
 

@@ -59,8 +59,8 @@ def test_words_with_a_meaning_are_not_removed_as_fillers():
 
 
 def test_words_are_repeated_across_sentences_and_clauses():
-    said = "We paid for the funeral. The funeral home wants more. They sent us the bill, the bill is due on Friday."
-    assert story(said) == said
+    text = "We paid for the funeral. The funeral home wants more. They sent us the bill, the bill is due on Friday."
+    assert story(text) == text
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_a_story_does_not_begin_with_a_greeting(said, written):
 
 
 def test_abbreviations_do_not_end_a_sentence():
-    said = "I came to St. Mary's hospital at 6 a.m. on a Tuesday. Mr. Ellis sent me home."
-    assert story(said) == said
+    text = "I came to St. Mary's hospital at 6 a.m. on a Tuesday. Mr. Ellis sent me home."
+    assert story(text) == text
 
 
 def test_recordings_become_one_story_in_their_order():
@@ -98,29 +98,29 @@ def test_a_story_has_paragraphs_and_the_request_begins_one():
 
 
 def test_a_sentence_of_the_story_knows_where_it_was_said():
-    said = "Um, hello. [music] My, my name is Orla Dunne. I was born in 1980, you know, and i need help."
-    utterance = Utterance.of(said, "en")
+    story = "Um, hello. [music] My, my name is Orla Dunne. I was born in 1980, you know, and i need help."
+    utterance = Utterance.of(story, "en")
     sentences = story_of(utterance).sentences
     assert [(sentence.text, sentence.sources) for sentence in sentences] == [
         ("My name is Orla Dunne.", (1,)),
         ("I was born in 1980, and i need help.", (2,)),
     ]
-    assert [said[sentence.start : sentence.end] for sentence in sentences] == [
+    assert [story[sentence.start : sentence.end] for sentence in sentences] == [
         "My, my name is Orla Dunne",
         "I was born in 1980, you know, and i need help",
     ]
 
 
 def test_a_long_story_is_shortened_by_whole_sentences_and_says_so():
-    said = "My name is Orla Dunne. " + "".join(f"{SCENE[:-2]} on day {day}. " for day in range(300))
-    said += "So we need $5,000 for the roof."
-    analysis, draft = drafted(said)
+    story = "My name is Orla Dunne. " + "".join(f"{SCENE[:-2]} on day {day}. " for day in range(300))
+    story += "So we need $5,000 for the roof."
+    analysis, draft = drafted(story)
     text = draft.story or ""
     assert 9_000 < len(text) <= 10_000
     assert text.startswith("My name is Orla Dunne.")
     assert "So we need $5,000 for the roof." in text
     sentences = re.findall(r"[^.]+\.", text.replace("\n\n", " "))
-    assert all(sentence.strip() in said for sentence in sentences)
+    assert all(sentence.strip() in story for sentence in sentences)
     assert analysis.key_points[-1] == (
         f"The story was shortened: it has {len(sentences)} of 302 sentences. The transcript has them all."
     )

@@ -32,8 +32,8 @@ def test_spanish_numbers_and_accents_are_no_error():
 
 
 def test_a_rate_counts_words_that_are_replaced_left_out_or_added():
-    found = word_errors("we need money for the rent", "we need honey for rent today")
-    assert (found.words, found.errors, found.rate) == (6, 3, 0.5)
+    errors = word_errors("we need money for the rent", "we need honey for rent today")
+    assert (errors.words, errors.errors, errors.rate) == (6, 3, 0.5)
 
 
 def test_a_wrong_amount_is_an_error():

@@ -41,8 +41,8 @@ def ask(service: Service) -> UUID:
 
 def tickets_of_contact(service: Service) -> list[UUID]:
     with service.database.reading() as cursor:
-        found = contact_index.tickets_of(cursor, service.access.contact_index.all_of(CONTACT), None, 10)
-    return [ticket for ticket, _ in found]
+        tickets = contact_index.tickets_of(cursor, service.access.contact_index.all_of(CONTACT), None, 10)
+    return [ticket for ticket, _ in tickets]
 
 
 def hashes(service: Service) -> int:

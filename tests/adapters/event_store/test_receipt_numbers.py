@@ -72,8 +72,8 @@ def test_simultaneous_receipts_of_several_processes_leave_no_gap(stores: Stores,
 
     with ThreadPoolExecutor(8) as pool:
         # Each gift is asked for three times, by different processes.
-        asked = list(pool.map(make, [place + shift for place in range(len(gifts)) for shift in (0, 7, 13)]))
-    assert None not in asked
+        numbers = list(pool.map(make, [place + shift for place in range(len(gifts)) for shift in (0, 7, 13)]))
+    assert None not in numbers
     counted = list(range(1, 11))
     assert numbers_in(stores) == {("shelter", 2026): counted, ("kitchen", 2026): counted}
 

@@ -26,6 +26,6 @@ ALERTS = Path(__file__).parents[3] / "docs" / "monitoring" / "alerts.yml"
 )
 def test_an_alert_has_the_limit_of_the_code(alert: str, pattern: str, limit: float):
     rules = dict(re.findall(r"- alert: (\w+)\n(.*?)(?=\n\n|\Z)", ALERTS.read_text(), re.DOTALL))
-    found = re.search(pattern, rules[alert])
-    assert found is not None
-    assert float(found[1]) == limit
+    match = re.search(pattern, rules[alert])
+    assert match is not None
+    assert float(match[1]) == limit

@@ -54,16 +54,16 @@ def test_all_parts_of_an_idle_service_work_or_are_not_set_up(make_service: Calla
 def test_a_process_measures_storage_and_models_only_where_the_worker_runs(make_service: Callable[..., Service]):
     service = make_service(frozenset({Parts.WEB}))
     service.health.sampler.sample()
-    found = {part for part, runs in service.health.records.runs(datetime.now(UTC)).items() if runs}
+    parts = {part for part, runs in service.health.records.runs(datetime.now(UTC)).items() if runs}
     local = {Part.FILES, Part.DISK, Part.SPEECH, Part.DRAFTING, Part.PROOF}
-    assert found == set(Part) - local
+    assert parts == set(Part) - local
 
 
 def test_a_dead_letter_makes_webhooks_slow(database: Database):
     assert measured(database, measures.webhooks).state is State.WORKS
     _receive(database, "dead", seconds=0)
-    found = measured(database, measures.webhooks)
-    assert (found.state, found.measures["dead"]) == (State.SLOW, 1)
+    measure = measured(database, measures.webhooks)
+    assert (measure.state, measure.measures["dead"]) == (State.SLOW, 1)
 
 
 def test_a_webhook_that_waits_is_slow_and_then_fails(database: Database):

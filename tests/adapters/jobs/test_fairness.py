@@ -1,4 +1,4 @@
-"""Recordings share the workers fairly, whoever sends many or long ones, and erasures do not wait for them."""
+"""Recordings share the workers fairly although some send many or long ones, and erasures do not wait for them."""
 
 from __future__ import annotations
 

@@ -92,21 +92,21 @@ def test_later_events_of_a_payment_of_other_business_are_ignored_in_every_order(
 
 
 def test_stripe_is_asked_once_about_a_refund_whose_payment_we_never_saw(ledger):
-    payment, asked = shop(), []
+    payment, requested_ids = shop(), []
 
     def stripe(id: str) -> Event:
-        asked.append(id)
+        requested_ids.append(id)
         return payment.intent(latest_charge=None)
 
     ledger.stripe = stripe
     ledger.take(payment.refunded(3_000), payment.refund_total(3_000))
-    assert (set(ledger.inbox().values()), asked) == ({"held"}, [])
+    assert (set(ledger.inbox().values()), requested_ids) == ({"held"}, [])
     ledger.ask()
     ledger.ask()
-    assert (set(ledger.inbox().values()), asked) == ({"ignored"}, [payment.intent_id])
+    assert (set(ledger.inbox().values()), requested_ids) == ({"ignored"}, [payment.intent_id])
     ledger.take(payment.refunded(2_000, number=2))
     ledger.ask()
-    assert (set(ledger.inbox().values()), len(asked)) == ({"ignored"}, 1)
+    assert (set(ledger.inbox().values()), len(requested_ids)) == ({"ignored"}, 1)
 
 
 def test_an_event_about_a_payment_that_stripe_does_not_know_stays_held(ledger):

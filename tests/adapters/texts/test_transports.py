@@ -30,7 +30,7 @@ TEXT = "Storyledger: ¿Lees esto? 1234 5678 & más = ñandú, مرحبا\nhttps:
 
 @dataclass
 class Sending:
-    """What sends messages, and what arrived."""
+    """A transport of messages, and the messages that arrived."""
 
     texts: TextMessages
     received: Callable[[], list[Received]]

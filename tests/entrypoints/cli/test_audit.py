@@ -109,9 +109,9 @@ def test_an_altered_access_log_is_reported_although_the_history_is_intact(storyl
         assert tamper(migrated_url, statement) == 1
         with pytest.raises(Ended) as ended:
             storyledger("audit", "verify", "--json")
-        found = json.loads(ended.value.out)
-        assert (found["ok"], found["firstBad"], found["events"]) == (False, None, verdict["events"])
-        assert found["accessLog"]["firstBad"] == {"position": position, "reason": reason}
+        report = json.loads(ended.value.out)
+        assert (report["ok"], report["firstBad"], report["events"]) == (False, None, verdict["events"])
+        assert report["accessLog"]["firstBad"] == {"position": position, "reason": reason}
         assert (ended.value.code, f"access log entry {position} {reason}" in ended.value.err) == (1, True)
 
 

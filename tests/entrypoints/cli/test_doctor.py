@@ -99,8 +99,8 @@ def test_an_endpoint_that_sends_all_needed_events_is_fine(event_types: list[str]
 
 
 def test_events_that_the_endpoint_does_not_send_are_named():
-    wanted = [type for type in EVENT_PARSERS if type not in ("refund.failed", "charge.dispute.closed")]
-    with stripe(*wanted, "customer.created") as address:
+    enabled_types = [type for type in EVENT_PARSERS if type not in ("refund.failed", "charge.dispute.closed")]
+    with stripe(*enabled_types, "customer.created") as address:
         code, out, err = check(address)
         answer = json.loads(check(address, "--json")[1])
     message = "storyledger: 2 types of events are needed and not enabled at Stripe\n"

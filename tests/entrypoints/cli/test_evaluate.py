@@ -44,8 +44,8 @@ def test_shares_of_right_fields_are_given_for_all_and_for_each_source(stories, t
 
 def test_details_hold_what_was_found_in_each_story(stories):
     figures = json.loads(run_here("evaluate", "stories", stories, "--details", "--json").stdout)
-    found = {"name": "Ana Silva", "goalAmount": 1500, "category": "HOUSING", "urgency": "HIGH"}
-    assert figures["details"] == [{"id": id} | found for id in "abc"]
+    fields = {"name": "Ana Silva", "goalAmount": 1500, "category": "HOUSING", "urgency": "HIGH"}
+    assert figures["details"] == [{"id": id} | fields for id in "abc"]
 
 
 def test_the_table_names_the_stories_with_wrong_fields(stories):

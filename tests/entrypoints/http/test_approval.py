@@ -59,8 +59,8 @@ def decide(manager: Client, ticket: Ticket, act: str, **body: Any) -> dict[str, 
 def test_a_page_is_published_once_an_admin_has_approved_it(client: Client, manager: Client, own: Ticket):
     assert "approval" not in own.get().json()
     assert "Ask for approval" in problem(own.post("/publish", CONSENT), 409, "conflict")["detail"]
-    asked = own.post("/request-publication", CONSENT)
-    assert asked.json()["approval"] == {"state": "requested", "note": None}
+    answer = own.post("/request-publication", CONSENT)
+    assert answer.json()["approval"] == {"state": "requested", "note": None}
     problem(own.post("/publish", CONSENT), 409, "conflict")
     assert decide(manager, own, "approve")["approval"]["state"] == "approved"
     published = own.post("/publish", {})
@@ -150,9 +150,9 @@ def test_the_page_asks_and_publishes_what_was_approved(live: LiveService, manage
     with browser_of(live, own.token) as browser:
         form = browser.get(page(own, "publish")).text
         assert "Ask for approval" in form
-        asked = browser.post(page(own, "publish"), data=FORM)
-        assert asked.headers["location"] == f"/t/{own.id}/manage?done=asked"
-        assert "You asked us to look at your page." in browser.get(asked.headers["location"]).text
+        answer = browser.post(page(own, "publish"), data=FORM)
+        assert answer.headers["location"] == f"/t/{own.id}/manage?done=asked"
+        assert "You asked us to look at your page." in browser.get(answer.headers["location"]).text
         assert "If you change something now, ask us again." in browser.get(page(own, "publish")).text
         assert "We look at your page before it is public." in browser.get(f"/t/{own.id}").text
 

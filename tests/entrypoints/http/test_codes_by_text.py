@@ -57,9 +57,9 @@ def test_the_page_takes_a_number_and_leads_to_what_was_asked_for(live: LiveServi
     phone = number()
     ticket = browser.open_ticket(contactType="PHONE", contactValue=phone)
     typed = f"{phone[:3]} {phone[3:6]} {phone[6:]}"
-    asked = browser.post("/find", data={"contact": typed, "next": f"/t/{ticket.id}"})
-    query = parse_qs(urlsplit(asked.headers["location"]).query)
-    assert "Look at your text messages" in browser.get(asked.headers["location"]).text
+    code_page = browser.post("/find", data={"contact": typed, "next": f"/t/{ticket.id}"})
+    query = parse_qs(urlsplit(code_page.headers["location"]).query)
+    assert "Look at your text messages" in browser.get(code_page.headers["location"]).text
     form = {name: query[name][0] for name in ("request", "next", "by")}
     assert "Look at your text messages" in browser.post("/find/code", data={**form, "code": "0"}).text
     signed_in = browser.post("/find/code", data={**form, "code": code_in(texts(live, phone)[-1])})
@@ -155,8 +155,8 @@ def test_a_contact_changes_between_mail_and_phone(
     kind = "PHONE" if before.startswith("+") else "EMAIL"
     ticket = client.open_ticket(contactType=kind, contactValue=before)
     with browser_of(live, ticket.token) as browser:
-        asked = browser.post(page(ticket, "contact"), data={"contact": after})
-        change = re.search(r'name="change" value="([^"]+)"', asked.text)
+        code_page = browser.post(page(ticket, "contact"), data={"contact": after})
+        change = re.search(r'name="change" value="([^"]+)"', code_page.text)
         code = CODE.search(messages(after)[-1])
         assert change is not None
         assert code is not None

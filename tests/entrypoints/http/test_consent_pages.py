@@ -90,15 +90,15 @@ def test_undecided_findings_are_decided_first_and_then_somebody_says_who_looked(
         assert (
             f'href="/t/{ticket.id}/findings?next=/t/{ticket.id}/publish"' in browser.get(page(ticket, "publish")).text
         )
-        asked = AGREED | ASKED
-        assert 'href="#findings"' in browser.post(page(ticket, "publish"), data=asked).text
+        form = AGREED | ASKED
+        assert 'href="#findings"' in browser.post(page(ticket, "publish"), data=form).text
         assert given(ticket) == []
         decide(ticket, phone="keep", name="keep")
         shown = browser.get(page(ticket, "publish")).text
         assert "We think that it names somebody." in shown
         assert 'id="others-nobody"' not in shown
         assert 'href="#others"' in browser.post(page(ticket, "publish"), data=AGREED).text
-        assert browser.post(page(ticket, "publish"), data=asked).status_code == 303
+        assert browser.post(page(ticket, "publish"), data=form).status_code == 303
         timeline = browser.get(f"/audit/{ticket.id}").text
     consent = ticket.get("/consents").json()["consents"][0]
     (event,) = [event for event in ticket.get("/history?limit=100").json()["events"] if event["type"] == "ConsentGiven"]

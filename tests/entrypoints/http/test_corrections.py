@@ -21,8 +21,8 @@ HEARD = Transcript(
 
 
 def segments(ticket: Ticket) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ticket.get("/transcript").json()["segments"]
-    return found
+    segments: list[dict[str, Any]] = ticket.get("/transcript").json()["segments"]
+    return segments
 
 
 def transcribed(ticket: Ticket, work: JobRunner) -> list[dict[str, Any]]:

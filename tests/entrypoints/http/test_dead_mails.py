@@ -179,8 +179,8 @@ def test_a_workspace_sees_that_an_answer_to_a_request_for_help_did_not_arrive(
         closing(joined_member(live, PUBLIC_WORKSPACE, MemberRole.ADMIN)) as manager_of_public,
     ):
         about = {"ticketId": manager.open_ticket().id} if names_ticket else {}
-        asked = open_support_ticket(client, contact=new_address().value, **about)
-        replied = admin.post(f"/api/support/{asked['id']}/replies", json={"text": "We have mended it."})
+        question = open_support_ticket(client, contact=new_address().value, **about)
+        replied = admin.post(f"/api/support/{question['id']}/replies", json={"text": "We have mended it."})
         id = die(live, f"support-reply:{replied.json()['replies'][-1]['id']}")
         if names_ticket:
             assert_seen_and_retried_only_by(manager, [stranger, manager_of_public], id)
@@ -194,13 +194,13 @@ def test_an_answer_to_somebody_without_a_story_is_shown_without_a_link_to_one(
     workspace, email = f"w-{uuid7().hex[-12:]}", new_address()
     with closing(joined_member(live, workspace, MemberRole.OWNER, email)) as owner:
         about = owner.open_ticket().id
-    asked = open_support_ticket(client, contact=new_address().value, ticketId=about)
-    replied = admin.post(f"/api/support/{asked['id']}/replies", json={"text": "We have mended it."})
+    question = open_support_ticket(client, contact=new_address().value, ticketId=about)
+    replied = admin.post(f"/api/support/{question['id']}/replies", json={"text": "We have mended it."})
     id = die(live, f"support-reply:{replied.json()['replies'][-1]['id']}")
     assert listed(admin, id)["ticketId"] is None
     with closing(browser_of(live, email)) as browser:
         page = browser.get("/desk/mails").text
-        assert (id in page, asked["id"] in page) == (True, False)
+        assert (id in page, question["id"] in page) == (True, False)
 
 
 def test_an_answer_to_the_holder_of_a_story_belongs_to_the_workspace_of_the_story(live: LiveService, admin: Client):
@@ -210,8 +210,8 @@ def test_an_answer_to_the_holder_of_a_story_belongs_to_the_workspace_of_the_stor
         closing(joined_member(live, PUBLIC_WORKSPACE, MemberRole.ADMIN)) as manager_of_public,
     ):
         ticket = manager.open_ticket(contactValue=new_address().value)
-        asked = open_support_ticket(ticket.http, ticketId=ticket.id)
-        replied = admin.post(f"/api/support/{asked['id']}/replies", json={"text": "We have mended it."})
+        question = open_support_ticket(ticket.http, ticketId=ticket.id)
+        replied = admin.post(f"/api/support/{question['id']}/replies", json={"text": "We have mended it."})
         id = die(live, f"support-reply:{replied.json()['replies'][-1]['id']}")
         assert_seen_and_retried_only_by(manager, [manager_of_public], id)
 

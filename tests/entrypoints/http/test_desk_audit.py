@@ -199,8 +199,8 @@ def test_managers_mark_one_event_or_all_that_are_shown_as_seen(owner: Client, no
     page = owner.get("/desk/security-events")
     assert texts(page.text).count("Somebody used a key that was revoked. ") >= 2
     assert "192.0.2.7" in page.text
-    one = owner.post("/desk/security-events", data={"events": noted[0]})
-    assert (one.status_code, one.headers["location"]) == (303, "/desk/security-events?done=seen")
+    after_one = owner.post("/desk/security-events", data={"events": noted[0]})
+    assert (after_one.status_code, after_one.headers["location"]) == (303, "/desk/security-events?done=seen")
     assert noted[0] not in owner.get("/desk/security-events").text
     owner.post("/desk/security-events", data={"events": " ".join([*noted, str(uuid7()), "x"]), "show": "all"})
     assert "Nothing new has happened." in owner.get("/desk/security-events").text

@@ -33,9 +33,9 @@ def owner(live: LiveService) -> Client:
 
 
 def section(page: str, part: Part) -> str:
-    found = re.search(rf'<section [^>]*aria-labelledby="title-{part}".*?</section>', page, re.DOTALL)
-    assert found is not None
-    return found[0]
+    match = re.search(rf'<section [^>]*aria-labelledby="title-{part}".*?</section>', page, re.DOTALL)
+    assert match is not None
+    return match[0]
 
 
 def words(html: str) -> str:
@@ -52,13 +52,13 @@ def test_an_owner_sees_the_state_of_every_part_and_since_when(now: datetime, own
 
 
 def test_the_table_says_the_same_as_the_chart(now: datetime, owner: Client):
-    found = section(owner.get("/desk/health", headers=HTML).text, Part.WEBHOOKS)
-    rows = [words(row) for row in re.findall(r"<tr>(.*?)</tr>", found, re.DOTALL)[1:]]
+    webhooks = section(owner.get("/desk/health", headers=HTML).text, Part.WEBHOOKS)
+    rows = [words(row) for row in re.findall(r"<tr>(.*?)</tr>", webhooks, re.DOTALL)[1:]]
     states = [next(name for name in ("Slow", "Works", "No record") if name in row) for row in rows]
     assert states == ["Works", "Slow", "Works", "No record"]
-    bars = re.findall(r'<rect class="state-(\w+)" x="\d+" y="\d+" width="(\d+)"', found)
+    bars = re.findall(r'<rect class="state-(\w+)" x="\d+" y="\d+" width="(\d+)"', webhooks)
     assert [state for state, _ in bars] == ["works", "slow", "works"]
-    summary = re.search(r"<title[^>]*>(.*?)</title>", found, re.DOTALL)
+    summary = re.search(r"<title[^>]*>(.*?)</title>", webhooks, re.DOTALL)
     assert summary is not None
     hours = [float(text) for text in re.findall(r"for ([\d.]+) h", summary[1])]
     assert sum(hours) == 24
@@ -70,8 +70,8 @@ def test_members_see_no_figures_and_operators_do(now: datetime, owner: Client, l
     with live.client_with_key(Role.ADMIN) as admin, live.client_with_key(Role.AUDITOR) as auditor:
         assert "412" not in owner.get("/desk/health", headers=HTML).text
         for operator in (admin, auditor):
-            found = words(section(operator.get("/desk/health", headers=HTML).text, Part.WEBHOOKS))
-            assert "Waiting 7 Oldest waits for 7 min" in found
+            section_words = words(section(operator.get("/desk/health", headers=HTML).text, Part.WEBHOOKS))
+            assert "Waiting 7 Oldest waits for 7 min" in section_words
 
 
 def test_a_part_that_does_not_work_is_said_first_and_what_that_means(now: datetime, owner: Client, live: LiveService):

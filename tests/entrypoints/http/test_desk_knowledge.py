@@ -33,8 +33,8 @@ def test_an_operator_adds_finds_and_removes_a_text(live: LiveService, operator: 
     assert operator.post(PAGE, data=REFUNDS).headers["location"] == f"{PAGE}?done=added"
     listed = operator.get(f"{PAGE}?done=added").text
     assert ("Refunds" in listed, "1 passage" in listed, "/sign-out" in listed) == (True, True, True)
-    found = operator.get(PAGE, params={"q": "card"}).text
-    assert all(text in found for text in ("Refunds", "<mark>card</mark>", TEXT))
+    results = operator.get(PAGE, params={"q": "card"}).text
+    assert all(text in results for text in ("Refunds", "<mark>card</mark>", TEXT))
     assert "No passage matches." in operator.get(PAGE, params={"q": "unicorn"}).text
     path = re.search(rf'action="({PAGE}/[^"]+/remove)"', listed)
     assert path is not None

@@ -54,11 +54,11 @@ def browser_of(live: LiveService, email: Contact) -> Client:
 
 
 def ask_for_code(live: LiveService, browser: Client, email: str) -> str:
-    asked = browser.post("/desk/sign-in", data={"email": email})
-    assert asked.status_code == 303, asked.text
+    answer = browser.post("/desk/sign-in", data={"email": email})
+    assert answer.status_code == 303, answer.text
     live.service.access.login_codes.run_all()
     live.service.mail.sender.run_all()
-    return parse_qs(urlsplit(asked.headers["location"]).query)["request"][0]
+    return parse_qs(urlsplit(answer.headers["location"]).query)["request"][0]
 
 
 def test_a_page_of_the_desk_leads_a_visitor_to_the_sign_in_and_back(visitor: Client):
@@ -155,10 +155,10 @@ def test_a_member_who_tells_for_a_person_stays_signed_in_and_is_named_as_witness
     live: LiveService, owner: Client, workspace: str
 ):
     form = {"contact": address(), "consent": "yes", "name": "Ada", "story": "The roof fell in."}
-    told = owner.post("/tell/write", data=form)
-    assert told.status_code == 303, told.text
-    assert "set-cookie" not in told.headers
-    ticket = told.headers["location"].removeprefix("/t/")
+    answer = owner.post("/tell/write", data=form)
+    assert answer.status_code == 303, answer.text
+    assert "set-cookie" not in answer.headers
+    ticket = answer.headers["location"].removeprefix("/t/")
     assert owner.get(f"/t/{ticket}").status_code == 200
     [consent] = owner.get(f"/api/tickets/{ticket}/consents").json()["consents"]
     assert consent["how"] == "witnessed"
@@ -195,8 +195,10 @@ def test_the_list_shows_the_stories_of_the_workspace_and_is_searched_and_filtere
     page = owner.get("/desk")
     assert page.status_code == 200
     assert all(f'href="/desk/tickets/{ticket}"' in page.text for ticket in (first, second))
-    found = owner.get("/desk", params={"q": "Hopper", "status": "", "label": "", "assignee": "", "sort": "-createdAt"})
-    assert (f"/desk/tickets/{second}" in found.text, f"/desk/tickets/{first}" in found.text) == (True, False)
+    day_list = owner.get(
+        "/desk", params={"q": "Hopper", "status": "", "label": "", "assignee": "", "sort": "-createdAt"}
+    )
+    assert (f"/desk/tickets/{second}" in day_list.text, f"/desk/tickets/{first}" in day_list.text) == (True, False)
     assert "No story matches." in owner.get("/desk?q=nobody").text
     assert owner.get("/desk?status=NONE").status_code == 422
 
@@ -375,8 +377,8 @@ def test_an_admin_asks_for_changes_and_approves_by_the_page(live: LiveService, o
     assert owner.patch(f"/api/tickets/{ticket}/draft", json=draft).status_code == 200
     assert owner.post(f"{path}/approve", data={"version": ""}).status_code == 409
     for act, form in (("request-changes", {"note": "Make it shorter."}), ("approve", {"version": ""})):
-        asked = owner.post(f"/api/tickets/{ticket}/request-publication", json={"consent": True})
-        assert asked.status_code == 200, asked.text
+        answer = owner.post(f"/api/tickets/{ticket}/request-publication", json={"consent": True})
+        assert answer.status_code == 200, answer.text
         assert re.search("Wait for approval.*>1<", owner.get("/desk").text)
         assert path in owner.get("/desk?approval=requested").text
         assert owner.post(f"{path}/request-changes", data={"note": ""}).status_code == 422
@@ -400,8 +402,8 @@ def test_an_accountant_asks_for_a_refund_and_an_owner_approves_it_by_the_page(
     assert accountant.post(f"{path}/refund", data={"reason": "Asked for."}).status_code == 403
     empty = accountant.post(f"{path}/requests", data={"reason": ""})
     assert (empty.status_code, 'id="error-summary"' in empty.text) == (422, True)
-    asked = accountant.post(f"{path}/requests", data={"reason": "Asked for.", "amount": "20"})
-    assert asked.status_code == 303, asked.text
+    answer = accountant.post(f"{path}/requests", data={"reason": "Asked for.", "amount": "20"})
+    assert answer.status_code == 303, answer.text
     request = re.search(rf'action="({path}/requests/[^"]+)"', owner.get(path).text)
     assert request is not None
     assert owner.post(request[1], data={"do": "approve"}).status_code == 303

@@ -80,8 +80,8 @@ def report(live: LiveService, ticket: Ticket, donation: str, dispute_id: str, st
 def listed(client: Client, **query: Any) -> list[dict[str, Any]]:
     answer = client.get("/api/disputes", params=query)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["disputes"]
-    return found
+    disputes: list[dict[str, Any]] = answer.json()["disputes"]
+    return disputes
 
 
 def ids(client: Client, **query: Any) -> list[str]:
@@ -111,8 +111,8 @@ def test_a_dispute_of_the_sandbox_is_listed_with_the_deadline_that_stripe_gave(
 def listed_gift(owner: Client, donation: str) -> dict[str, Any]:
     gifts = owner.get("/api/donations").json()["donations"]
     [gift] = [gift for gift in gifts if gift["id"] == donation]
-    found: dict[str, Any] = gift
-    return found
+    row: dict[str, Any] = gift
+    return row
 
 
 def test_those_to_be_answered_come_first_by_their_deadline_and_closed_ones_last(
@@ -127,10 +127,10 @@ def test_those_to_be_answered_come_first_by_their_deadline_and_closed_ones_last(
     soon = disputed(live, own, "needs_response", 2)
     taken = disputed(live, own, "needs_response", evidence_due_by=0)
     order = [overdue, soon, later, *sorted((unknown, taken)), reviewed, lost, won]
-    found = listed(owner)
-    assert [dispute["id"] for dispute in found] == order
-    assert [dispute["id"] for dispute in found if dispute["overdue"]] == [overdue]
-    assert {dispute["id"] for dispute in found if dispute["needsResponse"]} == {overdue, soon, later, unknown}
+    disputes = listed(owner)
+    assert [dispute["id"] for dispute in disputes] == order
+    assert [dispute["id"] for dispute in disputes if dispute["overdue"]] == [overdue]
+    assert {dispute["id"] for dispute in disputes if dispute["needsResponse"]} == {overdue, soon, later, unknown}
     page = owner.get("/api/disputes", params={"limit": 3})
     rest = owner.get(page.links["next"]["url"]).json()
     assert [dispute["id"] for dispute in page.json()["disputes"]] == order[:3]
@@ -225,9 +225,9 @@ def test_owners_and_admins_are_reminded_once_before_evidence_is_due(
         reminders.run()
     live.service.mail.sender.run_all()
     for address, expected in ((owner_address, 1), (admin_address, 1), (accountant_address, 0)):
-        found = [mail for mail in mails(live, address.value) if "dispute" in str(mail["Subject"]).lower()]
-        assert len(found) == expected
-        assert all("/desk/disputes" in text_of(mail) and "50.00 USD" in text_of(mail) for mail in found)
+        received = [mail for mail in mails(live, address.value) if "dispute" in str(mail["Subject"]).lower()]
+        assert len(received) == expected
+        assert all("/desk/disputes" in text_of(mail) and "50.00 USD" in text_of(mail) for mail in received)
     events = owner.get(f"{own.path}/history", params={"limit": 100}).json()["events"]
     sent = [event for event in events if event["type"] == "DisputeReminderSent"]
     assert [(event["actor"], event["data"]["disputeId"]) for event in sent] == [("system", soon)]

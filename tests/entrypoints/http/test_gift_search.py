@@ -119,8 +119,8 @@ def test_staff_find_gifts_on_a_page_of_the_desk(live: LiveService, workspace: st
     assert everything.count("<tr>") == 1 + 20
     following = accountant.get(everything.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&"))
     assert following.text.count("<tr>") == 1 + 2
-    found = page(amount="12.50")
-    assert ("Müller" in found, "A roof" in found, roof.id in found, well.id in found) == (True, True, True, False)
+    result = page(amount="12.50")
+    assert ("Müller" in result, "A roof" in result, roof.id in result, well.id in result) == (True, True, True, False)
     assert "Müller" in page(amount="12,50", currency="USD")
     assert well.id in page(currency="JPY")
     assert "No gift matches" in page(amount="12.50", currency="EUR")

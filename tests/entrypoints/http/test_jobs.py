@@ -150,8 +150,8 @@ def test_a_failed_job_of_the_queue_is_run_again(live: LiveService, owner: Client
     of_a_later_version = failed_queue_job(live, "work", ticket=ticket.id, step="translate")
     of_none = failed_queue_job(live, "tidy", ticket="nonsense")
     upkeep = failed_queue_job(live, "chores")
-    found = {UUID(job["id"]).int: job for job in jobs_of(owner)}
-    assert {number: job["step"] for number, job in found.items()} == {of_ticket: "draft", of_a_later_version: "other"}
+    jobs = {UUID(job["id"]).int: job for job in jobs_of(owner)}
+    assert {number: job["step"] for number, job in jobs.items()} == {of_ticket: "draft", of_a_later_version: "other"}
     everything = {UUID(job["id"]).int: job for job in jobs_of(admin, limit="100")}
     assert [everything[number]["step"] for number in (of_ticket, of_none, upkeep)] == ["draft", "other", "upkeep"]
     assert (everything[upkeep]["ticketId"], everything[upkeep]["workspace"]) == (None, None)

@@ -254,12 +254,12 @@ def test_an_answer_to_a_request_for_help_leads_to_the_conversation(live: LiveSer
     email = address()
     with joined_member(live, workspace, MemberRole.CASEWORKER) as member:
         ticket = member.open_ticket(contactValue=email)
-        asked = open_support_ticket(ticket.http, ticketId=ticket.id)
+        question = open_support_ticket(ticket.http, ticketId=ticket.id)
         reply = {"text": "We have mended your recording."}
-        assert member.post(f"/api/support/{asked['id']}/replies", json=reply).status_code == 201
+        assert member.post(f"/api/support/{question['id']}/replies", json=reply).status_code == 201
     [answer] = mails(live, email)
     assert set(follow(live, answer).values()) == {200}
-    assert any(link.endswith(f"/t/{ticket.id}/help/{asked['id']}") for link in links_of(answer))
+    assert any(link.endswith(f"/t/{ticket.id}/help/{question['id']}") for link in links_of(answer))
 
 
 def slug_of(ticket: Ticket) -> str:

@@ -115,10 +115,10 @@ def schemas_and_examples(document: dict[str, Any]) -> Iterator[tuple[str, dict[s
 
 
 def test_every_body_and_answer_of_a_named_schema_has_an_example_that_its_schema_allows(document: dict[str, Any]):
-    found = list(schemas_and_examples(document))
-    assert [place for place, _, example in found if example is None] == []
-    assert len(found) > 200
-    for place, schema, example in found:
+    pairs = list(schemas_and_examples(document))
+    assert [place for place, _, example in pairs if example is None] == []
+    assert len(pairs) > 200
+    for place, schema, example in pairs:
         validator = jsonschema_rs.Draft202012Validator({"components": document["components"], **schema})
         faults = [f"{fault.message} at {list(fault.instance_path)}" for fault in validator.iter_errors(example)]
         assert faults == [], place

@@ -32,13 +32,13 @@ def test_an_organisation_works_with_its_own_people(live: LiveService, work: JobR
     caseworker, admin = staff[MemberRole.CASEWORKER], staff[MemberRole.ADMIN]
 
     # The caseworker opens a ticket with somebody at the desk, hears the recording and corrects two words.
-    told = caseworker.post(
+    answer = caseworker.post(
         "/tell/file",
         data={"contact": phone, "name": "Ada", "consent": "yes"},
         files={"audio": ("story.webm", RECORDING.read_bytes())},
     )
-    assert told.status_code == 303, told.text
-    ticket = told.headers["location"].removeprefix("/t/")
+    assert answer.status_code == 303, answer.text
+    ticket = answer.headers["location"].removeprefix("/t/")
     path, desk = f"/api/tickets/{ticket}", f"/desk/tickets/{ticket}"
     person = Ticket(caseworker, {"id": ticket, "accessToken": caseworker.cookies["session"]})
     work.do(person)
@@ -54,8 +54,8 @@ def test_an_organisation_works_with_its_own_people(live: LiveService, work: JobR
     # An admin asks for a change, and approves what is asked for again.
     assert caseworker.post(f"{path}/publish", json={"consent": True}).status_code == 409
     for act, form in (("request-changes", {"note": "A shorter title."}), ("approve", {"version": ""})):
-        asked = caseworker.post(f"{path}/request-publication", json={"consent": True})
-        assert asked.status_code == 200, asked.text
+        answer = caseworker.post(f"{path}/request-publication", json={"consent": True})
+        assert answer.status_code == 200, answer.text
         assert admin.post(f"{desk}/{act}", data=form).status_code == 303
     published = caseworker.post(f"{path}/publish", json={"consent": True})
     assert published.status_code == 200, published.text

@@ -83,8 +83,8 @@ def test_head_and_a_known_recording_send_no_bytes(ticket: Ticket):
     assert (head.headers["etag"], head.headers["content-type"]) == (ETAG, "audio/webm")
     part = ticket.http.head(path, headers={"Range": "bytes=0-9"})
     assert (part.status_code, part.content, part.headers["content-length"]) == (206, b"", "10")
-    known = ticket.http.get(path, headers={"If-None-Match": ETAG})
-    assert (known.status_code, known.content) == (304, b"")
+    not_modified = ticket.http.get(path, headers={"If-None-Match": ETAG})
+    assert (not_modified.status_code, not_modified.content) == (304, b"")
 
 
 def test_strangers_auditors_and_other_tickets_hear_nothing(

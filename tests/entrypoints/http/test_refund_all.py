@@ -165,9 +165,9 @@ def test_an_accountant_asks_and_another_person_approves(live: LiveService, owner
         joined_member(live, owner.get("/api/me").json()["workspace"], MemberRole.ACCOUNTANT) as accountant,
     ):
         problem(stranger.post(path, json=REASON), 404, "not-found")
-        asked = accountant.post(path, json=REASON | {"amount": 10})
-        assert (asked.status_code, asked.json()["state"], asked.json()["amountMinor"]) == (201, "open", 1_000)
-        problem(accountant.post(f"{path}/{asked.json()['id']}/approve", json={}), 403, "forbidden")
+        answer = accountant.post(path, json=REASON | {"amount": 10})
+        assert (answer.status_code, answer.json()["state"], answer.json()["amountMinor"]) == (201, "open", 1_000)
+        problem(accountant.post(f"{path}/{answer.json()['id']}/approve", json={}), 403, "forbidden")
         declined = accountant.post(path, json=REASON)
         listed = accountant.get(path, params={"limit": 1}).json()
         assert (len(listed["refundRequests"]), listed["nextCursor"] is not None) == (1, True)
@@ -175,7 +175,7 @@ def test_an_accountant_asks_and_another_person_approves(live: LiveService, owner
     assert owner.post(f"{path}/{declined.json()['id']}/decline", json={}).json()["state"] == "declined"
     problem(owner.post(f"{path}/{declined.json()['id']}/approve", json={}), 409, "conflict")
     for _ in range(2):
-        assert owner.post(f"{path}/{asked.json()['id']}/approve", json={}).json()["state"] == "approved"
+        assert owner.post(f"{path}/{answer.json()['id']}/approve", json={}).json()["state"] == "approved"
     assert len(refund_requests(own)) == 1
     wait_until_delivered(live)
     assert own.get("/donations").json()["donations"][0]["amountRefundedMinor"] == 1_000
@@ -183,10 +183,10 @@ def test_an_accountant_asks_and_another_person_approves(live: LiveService, owner
 
 def test_nobody_approves_the_own_request(live: LiveService, owner: Client, own: Ticket):
     path = f"/api/donations/{donate_in_sandbox(live, own)}/refund-requests"
-    asked = owner.post(path, json=REASON).json()
-    problem(owner.post(f"{path}/{asked['id']}/approve", json={}), 409, "conflict")
+    request = owner.post(path, json=REASON).json()
+    problem(owner.post(f"{path}/{request['id']}/approve", json={}), 409, "conflict")
     with joined_member(live, owner.get("/api/me").json()["workspace"], MemberRole.ADMIN) as manager:
-        assert manager.post(f"{path}/{asked['id']}/approve", json={}).status_code == 202
+        assert manager.post(f"{path}/{request['id']}/approve", json={}).status_code == 202
 
 
 def test_each_act_of_a_member_on_a_ticket_is_in_the_history_as_that_of_the_member(live: LiveService, own: Ticket):

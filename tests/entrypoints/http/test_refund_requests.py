@@ -55,8 +55,8 @@ def asked(client: Client, donation: str, **order: Any) -> str:
 def listed(client: Client, **query: Any) -> list[dict[str, Any]]:
     answer = client.get("/api/refund-requests", params=query)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["refundRequests"]
-    return found
+    requests: list[dict[str, Any]] = answer.json()["refundRequests"]
+    return requests
 
 
 def test_requests_over_all_gifts_are_listed_with_what_became_of_them(

@@ -53,8 +53,8 @@ def test_a_line_feed_at_the_end_belongs_to_the_last_segment():
 
 
 def test_a_parameter_is_tried_if_no_template_continues_the_fixed_segment():
-    found = Paths({"/a/b/c": 1, "/a/{x}/d": 2, "/{y}/b/{z}": 3})
-    assert found.find("/a/b/c") == (1, {})
-    assert found.find("/a/b/d") == (2, {"x": "b"})
-    assert found.find("/a/b/e") == (3, {"y": "a", "z": "e"})
-    assert found.find("/a//d") is None
+    paths = Paths({"/a/b/c": 1, "/a/{x}/d": 2, "/{y}/b/{z}": 3})
+    assert paths.find("/a/b/c") == (1, {})
+    assert paths.find("/a/b/d") == (2, {"x": "b"})
+    assert paths.find("/a/b/e") == (3, {"y": "a", "z": "e"})
+    assert paths.find("/a//d") is None

@@ -1,4 +1,4 @@
-"""What looks like misuse is counted, and shown to those who run a workspace."""
+"""Possible misuse is counted, and shown to those who run a workspace."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ def caseworker(live: LiveService, workspace: str) -> Client:
 def test_a_reply_is_kept_and_mailed_once(live: LiveService, caseworker: Client):
     email = address()
     ticket = caseworker.open_ticket(contactValue=email)
-    asked = open_support_ticket(ticket.http, ticketId=ticket.id)
-    path, key = f"/api/support/{asked['id']}", {"Idempotency-Key": uuid7().hex}
+    question = open_support_ticket(ticket.http, ticketId=ticket.id)
+    path, key = f"/api/support/{question['id']}", {"Idempotency-Key": uuid7().hex}
     for _ in range(2):
         answer = caseworker.post(f"{path}/replies", json={"text": ANSWER}, headers=key)
         assert answer.status_code == 201, answer.text
@@ -49,8 +49,8 @@ def test_a_reply_is_kept_and_mailed_once(live: LiveService, caseworker: Client):
 
 def test_a_request_without_an_e_mail_address_is_answered_in_another_way(caseworker: Client):
     ticket = caseworker.open_ticket(contactType="SOCIAL", contactValue="@ada")
-    asked = open_support_ticket(ticket.http, ticketId=ticket.id)
-    problem(caseworker.post(f"/api/support/{asked['id']}/replies", json={"text": ANSWER}), 409, "conflict")
+    question = open_support_ticket(ticket.http, ticketId=ticket.id)
+    problem(caseworker.post(f"/api/support/{question['id']}/replies", json={"text": ANSWER}), 409, "conflict")
 
 
 def test_the_staff_see_the_requests_about_the_tickets_of_their_workspace_only(
@@ -71,10 +71,10 @@ def test_the_staff_see_the_requests_about_the_tickets_of_their_workspace_only(
 
 def test_an_erased_person_takes_the_replies_along(caseworker: Client):
     ticket = caseworker.open_ticket(contactValue=address())
-    asked = open_support_ticket(ticket.http, ticketId=ticket.id)
-    caseworker.post(f"/api/support/{asked['id']}/replies", json={"text": ANSWER})
+    question = open_support_ticket(ticket.http, ticketId=ticket.id)
+    caseworker.post(f"/api/support/{question['id']}/replies", json={"text": ANSWER})
     assert ticket.http.delete(ticket.path).status_code == 202
-    left = caseworker.get(f"/api/support/{asked['id']}").json()
+    left = caseworker.get(f"/api/support/{question['id']}").json()
     assert (left["erased"], left["message"], left["replies"]) == (True, None, [])
 
 
@@ -82,18 +82,18 @@ def test_the_inbox_is_worked_through_by_pages(live: LiveService, workspace: str)
     email = new_address()
     joined_member(live, workspace, MemberRole.CASEWORKER, email)
     browser = browser_of(live, email)
-    told = browser.post("/tell/write", data={"contact": address(), "consent": "yes", "story": "The roof fell in."})
-    ticket = told.headers["location"].removeprefix("/t/")
-    asked = open_support_ticket(browser, ticketId=ticket, contact=address())
-    assert f"/desk/support/{asked['id']}" in browser.get("/desk/support").text
-    path = f"/desk/support/{asked['id']}"
+    answer = browser.post("/tell/write", data={"contact": address(), "consent": "yes", "story": "The roof fell in."})
+    ticket = answer.headers["location"].removeprefix("/t/")
+    question = open_support_ticket(browser, ticketId=ticket, contact=address())
+    assert f"/desk/support/{question['id']}" in browser.get("/desk/support").text
+    path = f"/desk/support/{question['id']}"
     empty = browser.post(f"{path}/replies", data={"text": ""})
     assert (empty.status_code, 'id="error-summary"' in empty.text) == (422, True)
     assert browser.post(f"{path}/replies", data={"text": ANSWER}).status_code == 303
     assert ANSWER in browser.get(path).text
     assert browser.post(f"{path}/resolve").status_code == 303
-    assert not re.search(asked["id"], browser.get("/desk/support").text)
-    assert asked["id"] in browser.get("/desk/support?status=RESOLVED").text
+    assert not re.search(question["id"], browser.get("/desk/support").text)
+    assert question["id"] in browser.get("/desk/support?status=RESOLVED").text
 
 
 def conversation(ticket: Ticket, asked: dict[str, Any]) -> str:
@@ -102,9 +102,9 @@ def conversation(ticket: Ticket, asked: dict[str, Any]) -> str:
 
 def test_a_person_reads_the_answers_on_the_own_page_and_writes_again(caseworker: Client):
     ticket = caseworker.open_ticket(contactValue=address())
-    asked = ticket.http.post(f"/t/{ticket.id}/help", data={"text": "The <b>sound</b>\r\nis missing."})
-    assert asked.status_code == 303
-    page = asked.headers["location"].partition("?")[0]
+    answer = ticket.http.post(f"/t/{ticket.id}/help", data={"text": "The <b>sound</b>\r\nis missing."})
+    assert answer.status_code == 303
+    page = answer.headers["location"].partition("?")[0]
     id = page.rpartition("/")[2]
     assert caseworker.post(f"/api/support/{id}/replies", json={"text": ANSWER}).status_code == 201
     caseworker.post(f"/api/support/{id}/resolve", json={})
@@ -137,14 +137,14 @@ def test_a_person_with_only_a_phone_gets_the_beginning_as_a_text_and_the_link_to
 ):
     phone = number()
     ticket = caseworker.open_ticket(contactType="PHONE", contactValue=phone)
-    asked = open_support_ticket(ticket.http, ticketId=ticket.id)
-    path, long = f"/api/support/{asked['id']}/replies", f"{ANSWER}\n\n{'We are sorry. ' * 40}"
+    question = open_support_ticket(ticket.http, ticketId=ticket.id)
+    path, long = f"/api/support/{question['id']}/replies", f"{ANSWER}\n\n{'We are sorry. ' * 40}"
     for answer in (ANSWER, long):
         assert caseworker.post(path, json={"text": answer}).status_code == 201
     short, beginning = [received.text for received in texts(live, phone)]
     assert ANSWER in short
     assert re.search(rf"{ANSWER} We are sorry\..*\.\.\. http\S+/t/{ticket.id}/help$", beginning)
-    assert long.strip() in ticket.http.get(conversation(ticket, asked)).text
+    assert long.strip() in ticket.http.get(conversation(ticket, question)).text
 
 
 def test_an_answer_to_a_visitor_with_a_phone_is_short_and_the_staff_learn_if_it_is_not_sent(live: LiveService):
@@ -184,8 +184,8 @@ def test_the_inbox_is_filtered_by_category_and_by_who_takes_care(live: LiveServi
         ("&category=DOCUMENT&assignee=me", set()),
     ):
         listed = caseworker if "me" not in query else browser
-        found = listed.get(f"/api/support/recent?limit=10{query}").json()["supportTickets"]
-        assert {each["id"] for each in found} == ids
+        support_tickets = listed.get(f"/api/support/recent?limit=10{query}").json()["supportTickets"]
+        assert {each["id"] for each in support_tickets} == ids
         page = browser.get(f"/desk/support?status=OPEN{query}").text
         assert {*re.findall(r'href="/desk/support/([^"?]+)"', page)} == ids
     assert browser.post(f"/desk/support/{mine}/assignee", data={"assignee": ticket.id}).status_code == 422

@@ -153,9 +153,9 @@ def test_an_object_of_another_workspace_is_answered_exactly_as_one_that_does_not
                 answers = []
                 # The first call warms up what later calls have in memory.
                 for objects in (absent, theirs.objects, absent):
-                    asked = ours.objects | {name: objects[name] for name in names}
+                    requested_objects = ours.objects | {name: objects[name] for name in names}
                     query = {filter: objects[FILTERS[filter]]} if filter else {}
-                    status, text, statements = answered(shared_live, asker, operation, asked, query)
+                    status, text, statements = answered(shared_live, asker, operation, requested_objects, query)
                     for name, id in objects.items():
                         text = text.replace(id, name) if name in names or query else text
                     answers.append((status, text, statements))

@@ -33,9 +33,9 @@ def owner(live: LiveService, workspace: str) -> Client:
 
 
 def language_of(page: str) -> str:
-    found = re.search(r'<html lang="([^"]+)"', page)
-    assert found
-    return found[1]
+    match = re.search(r'<html lang="([^"]+)"', page)
+    assert match
+    return match[1]
 
 
 def html_language(mail: EmailMessage) -> str:
@@ -121,6 +121,6 @@ def test_mails_about_a_story_are_in_the_language_of_the_workspace_if_that_of_the
     assert ticket.post("/publish", {"consent": True}).status_code == 200
     donate_in_sandbox(live, ticket)
     owner.post(f"{ticket.path}/suspend", json={"reason": "1"})
-    found = mails(live, address.value)
-    assert len(found) >= 2
-    assert {html_language(mail) for mail in found} == {"es"}
+    received = mails(live, address.value)
+    assert len(received) >= 2
+    assert {html_language(mail) for mail in received} == {"es"}

@@ -79,10 +79,10 @@ def test_the_stories_that_are_erased_next_are_listed_the_oldest_first(
     clock(50)
     school.patch("/draft", {"title": "A new school"})
     roof.patch("/draft", {"title": "A new roof"})
-    found = owner.get(f"{path}/due-erasures").json()["erasures"]
-    assert [each["ticketId"] for each in found] == [roof.id, well.id, school.id]
-    assert found[1]["lastUsedAt"] < found[2]["lastUsedAt"] < found[0]["lastUsedAt"]
-    for each in found:
+    erasures = owner.get(f"{path}/due-erasures").json()["erasures"]
+    assert [each["ticketId"] for each in erasures] == [roof.id, well.id, school.id]
+    assert erasures[1]["lastUsedAt"] < erasures[2]["lastUsedAt"] < erasures[0]["lastUsedAt"]
+    for each in erasures:
         days_left = datetime.fromisoformat(each["erasedAfter"]) - datetime.fromisoformat(each["lastUsedAt"])
         # Its person first gets the notice of 14 days.
         assert timedelta(days=63, hours=23) < days_left <= timedelta(days=64, hours=1)
@@ -231,8 +231,8 @@ def test_open_business_is_shown_before_a_workspace_is_closed(
     gift = donate_in_sandbox(live, public)
     dispute(live, public, donate_in_sandbox(live, public))
     other.pay()
-    asked = owner.post(f"/api/donations/{gift}/refund-requests", json={"reason": "Paid twice."})
-    assert asked.status_code == 201, asked.text
+    answer = owner.post(f"/api/donations/{gift}/refund-requests", json={"reason": "Paid twice."})
+    assert answer.status_code == 201, answer.text
     owner.post(f"{path}/keys", json={"scopes": ["tickets:read"]})
     owner.post(f"{path}/invitations", json={"email": new_address().value, "role": "admin"})
     assert owner.get(f"{path}/closing").json() == nothing | {

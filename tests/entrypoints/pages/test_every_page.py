@@ -284,12 +284,12 @@ def test_the_pages_of_a_person_whose_story_is_public(look: Look, opened: Callabl
     page.fill("#text", STORY)
     page.locator("main form button").click()
     page.wait_for_url("**/help/*?done=asked")
-    asked = page.url.partition("?")[0].rpartition("/")[2]
-    live.service.commands.support.reply(SYSTEM, UUID(asked), uuid7(), "Ya está corregido.\n\nEscúchelo.")
+    question_id = page.url.partition("?")[0].rpartition("/")[2]
+    live.service.commands.support.reply(SYSTEM, UUID(question_id), uuid7(), "Ya está corregido.\n\nEscúchelo.")
     page.fill("#text", "Gracias.")
     page.locator("main form button").click()
     page.wait_for_url("**/help/*?done=replied")
-    look.at(f"/t/{ticket.id}/help/{asked}", "help-request")
+    look.at(f"/t/{ticket.id}/help/{question_id}", "help-request")
     look.at(f"/t/{ticket.id}/recovery", "recovery").locator("main form button").click()
     expect(page.locator(".code svg")).to_be_visible()
     look.now("recovery-sheet")
@@ -429,11 +429,11 @@ def test_the_pages_of_the_desk(look: Look, live: LiveService):
         look.now("desk-keys-created")
         look.at("/desk/support", "desk-support-empty")
         question = {"category": "TRANSCRIPTION", "message": STORY, "ticketId": ticket.id, "contact": "ada@example.com"}
-        asked = owner.post("/api/support/ticket", json=question).json()["id"]
-        owner.post(f"/api/support/{asked}/replies", json={"text": "Ya está corregido."})
-        owner.patch(f"/api/support/{asked}", json={"assignee": own_id})
+        question_id = owner.post("/api/support/ticket", json=question).json()["id"]
+        owner.post(f"/api/support/{question_id}/replies", json={"text": "Ya está corregido."})
+        owner.patch(f"/api/support/{question_id}", json={"assignee": own_id})
         look.at("/desk/support", "desk-support")
-        look.at(f"/desk/support/{asked}", "desk-support-request").locator("button.secondary").first.focus()
+        look.at(f"/desk/support/{question_id}", "desk-support-request").locator("button.secondary").first.focus()
         look.page.locator("form[action$='/replies'] button").click()
         expect(look.page.locator("#error-summary a")).to_have_attribute("href", "#text")
         look.now("desk-support-error")
@@ -568,8 +568,8 @@ def test_the_pages_of_refunds_and_disputes(look: Look, live: LiveService):
         gifts = [donate_in_sandbox(live, ticket, amount) for amount in (50, "1234.56", 10)]
         donate_in_sandbox(live, ticket, 150_000, "JPY")
         accountant.post(f"/api/donations/{gifts[0]}/refund-requests", json={"reason": "A mistake.", "amount": 20})
-        found = owner.get("/api/donations").json()["donations"]
-        [disputed] = [gift["paymentIntentId"] for gift in found if gift["id"] == gifts[1]]
+        donations = owner.get("/api/donations").json()["donations"]
+        [disputed] = [gift["paymentIntentId"] for gift in donations if gift["id"] == gifts[1]]
         assert live.service.payments.sandbox is not None
         live.service.payments.sandbox.dispute(disputed)
         wait_until_delivered(live)

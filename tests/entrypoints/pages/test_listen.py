@@ -38,8 +38,8 @@ def heard(text: str) -> Transcript:
 
 
 def words(page: httpx2.Response) -> str | None:
-    found = re.search(r'<blockquote class="passage"[^>]*>([^<]*)<', page.text)
-    return found[1] if found else None
+    match = re.search(r'<blockquote class="passage"[^>]*>([^<]*)<', page.text)
+    return match[1] if match else None
 
 
 def press(holder: Client, ticket: Ticket, page: httpx2.Response, button: str) -> httpx2.Response:

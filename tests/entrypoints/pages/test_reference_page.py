@@ -14,8 +14,8 @@ def test_the_reference_is_searched_while_words_are_typed(browser: Browser, live:
     with checked(browser, live.base_url) as tab:
         page = tab.open("/docs")
         page.fill("#words", "refund reason")
-        found = page.locator("nav a[href='/docs/refundDonation']")
-        expect(found).to_be_visible()
+        link = page.locator("nav a[href='/docs/refundDonation']")
+        expect(link).to_be_visible()
         expect(page.locator("nav a[href='/docs/createTicket']")).to_be_hidden()
-        found.click()
+        link.click()
         expect(page.locator("pre").first).to_contain_text("curl -X POST")

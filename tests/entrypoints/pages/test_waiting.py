@@ -116,12 +116,12 @@ def test_missing_fields_are_asked_for_one_question_a_page(holder: Client, ticket
     drafted(ticket, work, INCOMPLETE)
     page = holder.get(f"/t/{ticket.id}")
     assert "2 things are missing" in page.text
-    asked = holder.get(f"/t/{ticket.id}/questions")
-    assert (asked.url.path, heading(asked)) == (f"/t/{ticket.id}/questions/goal", "How much money is needed?")
-    asked = answer(holder, ticket, "goal", amount="1,500.50", currency="EUR")
-    assert heading(asked) == "Who is the money for?"
+    shown = holder.get(f"/t/{ticket.id}/questions")
+    assert (shown.url.path, heading(shown)) == (f"/t/{ticket.id}/questions/goal", "How much money is needed?")
+    shown = answer(holder, ticket, "goal", amount="1,500.50", currency="EUR")
+    assert heading(shown) == "Who is the money for?"
     # The holder's own name is offered.
-    assert 'value="Ada Lovelace"' in asked.text
+    assert 'value="Ada Lovelace"' in shown.text
     answers = answer(holder, ticket, "beneficiary", beneficiary="  María & Söhne ")
     assert answers.url.path == f"/t/{ticket.id}/answers"
     assert "1,500.50 EUR" in answers.text
@@ -133,15 +133,15 @@ def test_missing_fields_are_asked_for_one_question_a_page(holder: Client, ticket
 
 
 def test_a_whole_page_can_be_written_by_hand(holder: Client, ticket: Ticket):
-    asked = holder.get(f"/t/{ticket.id}/questions")
-    assert heading(asked) == "What happened?"
-    asked = answer(holder, ticket, "story", story="The roof fell in.\r\n\r\nWe are six.")
-    assert heading(asked) == "How much money is needed?"
-    asked = answer(holder, ticket, "goal", amount="1500", currency="USD")
-    asked = answer(holder, ticket, "beneficiary", beneficiary="Ada")
+    shown = holder.get(f"/t/{ticket.id}/questions")
+    assert heading(shown) == "What happened?"
+    shown = answer(holder, ticket, "story", story="The roof fell in.\r\n\r\nWe are six.")
+    assert heading(shown) == "How much money is needed?"
+    shown = answer(holder, ticket, "goal", amount="1500", currency="USD")
+    shown = answer(holder, ticket, "beneficiary", beneficiary="Ada")
     # A title is offered.
-    assert heading(asked) == "What is the title of your page?"
-    assert 'value="Help for Ada"' in asked.text
+    assert heading(shown) == "What is the title of your page?"
+    assert 'value="Help for Ada"' in shown.text
     answers = answer(holder, ticket, "title", title="Help for Ada")
     assert heading(answers) == "Check your answers"
     assert ticket.get("?include=draft").json()["donationDraft"]["story"] == "The roof fell in.\n\nWe are six."
@@ -156,9 +156,9 @@ def test_an_answer_is_changed_from_the_list_and_leads_back_to_it(holder: Client,
     assert "Lima" in place.text
     place = holder.post(f"/t/{ticket.id}/questions/location", data={"location": "", "check": "1"})
     assert "Lima" not in place.text
-    asked = holder.get(f"/t/{ticket.id}/questions/title?check=1")
-    assert f'href="/t/{ticket.id}/answers">Back' in asked.text
-    assert 'value="Help Ada"' in asked.text
+    shown = holder.get(f"/t/{ticket.id}/questions/title?check=1")
+    assert f'href="/t/{ticket.id}/answers">Back' in shown.text
+    assert 'value="Help Ada"' in shown.text
     changed = answer(holder, ticket, "title", title="A roof for Ada", check="1")
     assert changed.url.path == f"/t/{ticket.id}/answers"
     assert "A roof for Ada" in changed.text
