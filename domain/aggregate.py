@@ -1,6 +1,5 @@
 """The base of all aggregates."""
 
-from datetime import UTC, datetime
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -16,7 +15,7 @@ class Aggregate(BaseAggregate[UUID]):
     @classmethod
     def _begin(cls, event_type: type[AggregateCreated], id: UUID, actor: Actor, **fields: Any) -> Self:
         """Return a new aggregate with its first event."""
-        event = event_type(originator_id=id, originator_version=1, timestamp=datetime.now(UTC), actor=actor, **fields)
+        event = event_type(originator_id=id, originator_version=1, actor=actor, **fields)
         aggregate: Self = event.mutate(None)
         cast(list[TicketEvent], aggregate.pending_events).append(event)
         return aggregate
@@ -24,8 +23,6 @@ class Aggregate(BaseAggregate[UUID]):
     def _record(self, event_type: type[TicketEvent], actor: Actor, **fields: Any) -> None:
         """Apply a new event, which `collect_events` then returns."""
         version = self.version + 1
-        event = event_type(
-            originator_id=self.id, originator_version=version, timestamp=datetime.now(UTC), actor=actor, **fields
-        )
+        event = event_type(originator_id=self.id, originator_version=version, actor=actor, **fields)
         event.mutate(self)
         cast(list[TicketEvent], self.pending_events).append(event)

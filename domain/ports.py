@@ -10,17 +10,16 @@ from uuid import UUID
 from domain.donations import Donation
 from domain.organisations import Logo, ReceiptNumber, RetentionPeriods, WorkspaceSettings
 from domain.safety import SafetyReview
-from domain.sheets import CampaignSheet as CampaignSheet
-from domain.sheets import LogoPicture as LogoPicture
-from domain.sheets import ReceiptSheet as ReceiptSheet
-from domain.sheets import Sheet as Sheet
-from domain.sheets import TranscriptSheet as TranscriptSheet
+from domain.sheets import Sheet
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
 from domain.values import Analysis, AudioFacts, Content, DocumentFormat, Draft, Money, Transcript
 from domain.workspaces import Workspace
 
 T = TypeVar("T")
+
+# Returns the present time.
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)

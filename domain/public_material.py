@@ -1,7 +1,7 @@
 """The public part of a ticket: its publication, consents, photos, letters, and the person's voice."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from domain import events
@@ -48,15 +48,8 @@ class PublicMaterial(TicketState):
     def _may_withdraw(self, scope: ConsentScope) -> bool:
         return scope not in self.consents.withdrawn
 
-    def publish(
-        self,
-        actor: Actor,
-        consent: bool | None,
-        review: SafetyReview = SafetyReview(),  # noqa: B008
-        now: datetime | None = None,
-    ) -> None:
+    def publish(self, actor: Actor, consent: bool | None, review: SafetyReview, now: datetime) -> None:
         """Make the page public. `consent` gives story, name and place; None relies on the consents given before."""
-        now = now or datetime.now(UTC)
         self._require_publishable(consent, review, now)
         if not self.lifecycle.published:
             given = None if consent else tuple(scope for scope in ConsentScope if scope in self.consents.valid(now))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,16 @@ def imported_packages(folder: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 packages.add(node.module.partition(".")[0])
     return packages - set(sys.stdlib_module_names)
+
+
+def reads_clock(code: str) -> bool:
+    """Return True if the code uses the module `time`, or asks `datetime` or `date` for the present moment."""
+    readings = r"import time|from time import .*|.*(datetime|date)\.(now|utcnow|today)"
+    return any(
+        re.fullmatch(readings, ast.unparse(node))
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.Attribute)
+    )
 
 
 def long_modules(root: Path) -> list[str]:
@@ -87,6 +98,23 @@ def test_no_module_is_longer_than_400_lines():
 )
 def test_domain_and_projections_import_no_technology(folder: str, allowed: set[str]):
     assert imported_packages(folder) <= allowed
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from datetime import UTC, datetime\nat = datetime.now(UTC)",
+        "import datetime\nday = datetime.date.today()",
+        "from time import time_ns\nat = time_ns()",
+        "import time\nat = time.time()",
+    ],
+)
+def test_a_read_of_the_clock_is_found(code: str):
+    assert reads_clock(code)
+
+
+def test_the_domain_reads_no_clock():
+    assert [str(module) for module in (ROOT / "domain").rglob("*.py") if reads_clock(module.read_text())] == []
 
 
 def test_every_package_is_checked():

@@ -10,7 +10,7 @@ from adapters.documents.wording import Wording
 from adapters.localisation import format_date, format_moment, format_money, format_offset, in_utc
 from adapters.proof.checker import Checkpoint, signatures
 from domain.organisations import Organisation
-from domain.ports import CampaignSheet, LogoPicture, ReceiptSheet, Sheet, TranscriptSheet
+from domain.sheets import CampaignSheet, LogoPicture, ReceiptSheet, Sheet, TranscriptSheet
 from domain.values import Money, Segment
 
 PRODUCER = "Storyledger"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from adapters.lazy import Lazy
-from domain.ports import Sheet
+from domain.sheets import Sheet
 from domain.values import DocumentFormat
 
 

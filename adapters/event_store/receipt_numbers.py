@@ -41,7 +41,7 @@ def _write(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
     assert isinstance(event, ReceiptNumbered)
     written = cursor.execute(
         "INSERT INTO receipt_numbers (workspace, year, number, ticket_id, donation_id, issued_at)"
-        " SELECT %(workspace)s, %(year)s, %(number)s, %(ticket)s, %(donation)s, %(issued_at)s"
+        " SELECT %(workspace)s, %(year)s, %(number)s, %(ticket)s, %(donation)s, now()"
         f" WHERE ({_LAST}) + 1 = %(number)s ON CONFLICT DO NOTHING",
         {
             "workspace": event.workspace,
@@ -49,7 +49,6 @@ def _write(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
             "number": event.number,
             "ticket": event.ticket_id,
             "donation": event.donation_id,
-            "issued_at": event.timestamp,
         },
     )
     if written.rowcount == 0:

@@ -1,7 +1,7 @@
 """The table of health samples: one row for each part and minute, kept a little longer than the day that is shown."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,8 +10,8 @@ from psycopg.types.json import Jsonb
 
 from adapters.health.parts import Measured, Part, State
 from adapters.postgres.database import Database
+from domain.ports import Clock
 
-Clock = Callable[[], datetime]
 utc_now: Clock = partial(datetime.now, UTC)
 
 MINUTE = timedelta(minutes=1)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from adapters.health.parts import Measured, Part
-from adapters.health.records import MINUTE, Clock, HealthRecords, minute_of, utc_now
+from adapters.health.records import MINUTE, HealthRecords, minute_of, utc_now
 from adapters.observability.log_context import error_location
 from adapters.postgres.background import BackgroundLoop
 from domain.errors import UnavailableError
+from domain.ports import Clock
 
 logger = structlog.get_logger()
 

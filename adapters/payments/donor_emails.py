@@ -244,7 +244,7 @@ class DonorEmails(StepLoop):
         analysed = ticket.analysis.language if ticket.analysis else None
         language = supported_language(analysed or self._receipts.settings.settings(ticket.workspace).language or "")
         gift, currency = donation.gift, donation.amount.currency
-        draft = public_draft(ticket, self._safety)
+        draft = public_draft(ticket, self._safety, datetime.now(UTC))
         common = {
             "test": "" if self._livemode else "TEST",
             "paid": format_money(Money(gift.paid, currency), language),

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
 from domain.consent import Consent
 from domain.errors import RefusedError
-from domain.ports import Message, SafetyReviewer, Tickets
+from domain.ports import Clock, Message, SafetyReviewer, Tickets
 from domain.public_material import require_consent
 from domain.safety import SafetyReview
 from domain.tickets import RecordingTicket
@@ -59,6 +58,7 @@ class ApprovalCommands:
     tickets: Tickets
     safety: SafetyReviewer
     needs_approval: NeedsApproval
+    now: Clock
 
     def request(
         self, actor: Actor, ticket_id: UUID, *, consent: bool | None = None, if_match: int | None = None
@@ -69,7 +69,7 @@ class ApprovalCommands:
 
         def decide(ticket: RecordingTicket) -> None:
             self._require_needed(ticket)
-            ticket.request_publication(actor, consent, self._review(ticket), datetime.now(UTC))
+            ticket.request_publication(actor, consent, self._review(ticket), self.now())
 
         self.tickets.change(ticket_id, decide, if_match)
 
@@ -79,7 +79,7 @@ class ApprovalCommands:
 
         def decide(ticket: RecordingTicket) -> None:
             self._require_needed(ticket)
-            ticket.request_publication_with(actor, consent, self._review(ticket), datetime.now(UTC))
+            ticket.request_publication_with(actor, consent, self._review(ticket), self.now())
 
         self.tickets.change(ticket_id, decide, if_match)
 

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import structs
@@ -11,7 +11,7 @@ from domain.commands.tickets import public_draft
 from domain.donations import Donation
 from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError
 from domain.events import CheckoutExpired
-from domain.ports import CheckoutRequest, Checkouts, Donations, OpenCheckout, SafetyReviewer, Tickets
+from domain.ports import CheckoutRequest, Checkouts, Clock, Donations, OpenCheckout, SafetyReviewer, Tickets
 from domain.values import (
     CURRENCIES,
     STRIPE,
@@ -62,6 +62,7 @@ class CheckoutCommands:
     donations: Donations
     checkouts: Checkouts
     safety: SafetyReviewer
+    now: Clock
 
     def open(
         self,
@@ -82,7 +83,7 @@ class CheckoutCommands:
         """
         ticket = self.tickets.get(ticket_id)
         ticket.require_open(published=published)
-        now = datetime.now(UTC)
+        now = self.now()
         if published and ConsentScope.STORY not in ticket.shown_scopes(now):
             raise NotFoundError("This page is not published.")
         # Donors agree to show their own name; other names in their words are found.

@@ -14,21 +14,8 @@ from domain.commands.tickets import public_draft
 from domain.consent import shown_draft
 from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError
 from domain.organisations import WorkspaceSettings
-from domain.ports import (
-    CampaignSheet,
-    Contents,
-    LogoPicture,
-    Logos,
-    Printer,
-    ReceiptSheet,
-    Reserve,
-    SafetyReviewer,
-    Sheet,
-    Tickets,
-    Transcripts,
-    TranscriptSheet,
-    unreserved,
-)
+from domain.ports import Contents, Logos, Printer, Reserve, SafetyReviewer, Tickets, Transcripts, unreserved
+from domain.sheets import CampaignSheet, LogoPicture, ReceiptSheet, Sheet, TranscriptSheet
 from domain.tickets import RecordingTicket
 from domain.values import Actor, ConsentScope, DocumentFormat, DocumentType, Money
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from domain.commands.content_recorder import ContentRecorder
 from domain.consent import Consent, shown_draft
 from domain.errors import AmountError, FaultCode, InvalidError, StaleVersionError
-from domain.ports import Contents, Erasure, SafetyReviewer, Tickets
+from domain.ports import Clock, Contents, Erasure, SafetyReviewer, Tickets
 from domain.public_material import require_consent
 from domain.safety import SafetyReview
 from domain.tickets import NewTicket, RecordingTicket
@@ -22,6 +22,7 @@ class TicketCommands:
     erasure: Erasure
     safety: SafetyReviewer
     contents: Contents
+    now: Clock
 
     def open(self, actor: Actor, new_ticket: NewTicket) -> None:
         self.store.add(RecordingTicket.open(actor, new_ticket))
@@ -93,14 +94,18 @@ class TicketCommands:
         """
         if consent is not None:
             require_consent(consent)
-        self.store.change(ticket_id, lambda ticket: ticket.publish(actor, consent, self._review(ticket)), if_match)
+        self.store.change(
+            ticket_id,
+            lambda ticket: ticket.publish(actor, consent, self._review(ticket), self.now()),
+            if_match,
+        )
 
     def publish_with(self, actor: Actor, ticket_id: UUID, consent: Consent, if_match: int | None = None) -> None:
         """Record the consents and make the page public with exactly these, in one step."""
         require_consent(ConsentScope.STORY in consent.scopes)
         ContentRecorder(self.store, self.contents).change(
             ticket_id,
-            lambda ticket: ticket.publish_with(actor, consent, self._review(ticket), datetime.now(UTC)),
+            lambda ticket: ticket.publish_with(actor, consent, self._review(ticket), self.now()),
             if_match,
         )
 
@@ -162,10 +167,10 @@ class TicketCommands:
         return self.safety.review(ticket.draft, ticket.display_name)
 
 
-def public_draft(ticket: RecordingTicket, reviewer: SafetyReviewer, now: datetime | None = None) -> Draft:
+def public_draft(ticket: RecordingTicket, reviewer: SafetyReviewer, now: datetime) -> Draft:
     """Return the ticket's draft as strangers see it, on the page and in everything else that goes to them."""
     reviewed = reviewer.review(ticket.draft, ticket.display_name).public_draft(ticket.draft, ticket.decisions)
-    return shown_draft(reviewed, ticket.display_name, ticket.shown_scopes(now or datetime.now(UTC)))
+    return shown_draft(reviewed, ticket.display_name, ticket.shown_scopes(now))
 
 
 def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str, Any]:

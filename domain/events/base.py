@@ -24,9 +24,10 @@ class _EventClass(msgspec.StructMeta):
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class TicketEvent(Value, metaclass=_EventClass, kw_only=True):
-    """One fact about one ticket, caused by `actor`; the store adds the time of recording.
+    """One fact about one ticket, caused by `actor`.
 
     The first three fields are its place in the history. They have columns of their own, so stored JSON leaves them out.
+    `timestamp` is when the store recorded the event, and the least time until then.
     """
 
     TOPIC: ClassVar[str]

@@ -1,5 +1,6 @@
 """The commands, the jobs that commands start, and the periodic chores."""
 
+from datetime import UTC, datetime
 from functools import partial
 
 from adapters.ids import uuid7
@@ -62,7 +63,7 @@ class Jobs:
         access: Access,
         proof: Proof,
     ) -> None:
-        settings, database = foundation.settings, foundation.database
+        settings, database, now = foundation.settings, foundation.database, partial(datetime.now, UTC)
         support = SupportCommands(
             tickets=aggregates.tickets,
             support=aggregates.support,
@@ -78,7 +79,7 @@ class Jobs:
         if payments.sandbox is not None:
             erasure_steps.append(payments.sandbox.erase)
         erasure = Erasure(database, payments.inbox, erasure_steps)
-        tickets = TicketCommands(aggregates.tickets, erasure, content.safety, content.contents)
+        tickets = TicketCommands(aggregates.tickets, erasure, content.safety, content.contents, now)
         transcripts = TranscriptCommands(aggregates.tickets, content.contents, content.transcripts)
         donors = DonorCommands(
             aggregates.donations,
@@ -92,10 +93,10 @@ class Jobs:
                 payments.sandbox.erase_donor if payments.sandbox is not None else lambda *_: None,
             ),
         )
-        checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway, content.safety)
+        checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway, content.safety, now)
         self.commands = Commands(
             tickets=tickets,
-            approvals=ApprovalCommands(aggregates.tickets, content.safety, aggregates.needs_approval),
+            approvals=ApprovalCommands(aggregates.tickets, content.safety, aggregates.needs_approval, now),
             recordings=RecordingCommands(
                 tickets=aggregates.tickets,
                 contents=content.contents,

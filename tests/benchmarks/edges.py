@@ -20,7 +20,7 @@ import projections
 from adapters.documents.qr import QrCodeRenderer
 from adapters.documents.renderer import DocumentRenderer
 from adapters.proof.checkpoints import Signer
-from domain.ports import CampaignSheet
+from domain.sheets import CampaignSheet
 from domain.values import DocumentFormat, Draft, Money
 from tests.benchmarks.growth import started
 from tests.benchmarks.report import Figure, Report, typical

@@ -26,7 +26,8 @@ from domain.errors import (
     UnavailableError,
 )
 from domain.events import CheckoutOpened, CheckoutRequested, PaymentReceived, TicketEvent
-from domain.ports import CampaignSheet, ReceiptSheet, Report, TranscriptSheet
+from domain.ports import Report
+from domain.sheets import CampaignSheet, ReceiptSheet, TranscriptSheet
 from domain.tickets import NewTicket
 from domain.values import (
     STRIPE,

@@ -41,7 +41,7 @@ def test_pages_published_before_consent_was_stored_stay_as_they_are():
 
 def test_an_earlier_consent_is_enough_to_publish_and_only_it_is_shown():
     ticket = given(*WRITTEN, agreed(STORY, PHOTO))
-    ticket.publish(HOLDER, None, now=NOW)
+    ticket.publish(HOLDER, None, SafetyReview(), NOW)
     assert new_facts(ticket) == [fact(Published, consent=True, scopes=(STORY, PHOTO))]
     assert ticket.shown_scopes(NOW) == {STORY, PHOTO}
 
@@ -49,7 +49,7 @@ def test_an_earlier_consent_is_enough_to_publish_and_only_it_is_shown():
 def test_without_consent_to_the_story_nothing_is_published():
     ticket = given(*WRITTEN, agreed(NAME, PHOTO))
     with pytest.raises(InvalidError) as refused:
-        ticket.publish(HOLDER, None, now=NOW)
+        ticket.publish(HOLDER, None, SafetyReview(), NOW)
     assert refused.value.pointer == "/consent"
 
 
@@ -75,7 +75,7 @@ def test_taking_the_name_back_leaves_the_page_and_agreeing_again_shows_it():
     ticket = given(*WRITTEN, fact(Published, consent=True), fact(ConsentWithdrawn, scopes=(NAME,)))
     assert ticket.lifecycle.published
     assert ticket.shown_scopes(NOW) == {STORY, PLACE}
-    ticket.publish(HOLDER, consent=True, now=NOW)
+    ticket.publish(HOLDER, True, SafetyReview(), NOW)
     assert new_facts(ticket) == [agreed(STORY, NAME, PLACE)]
     assert NAME in ticket.shown_scopes(NOW)
 

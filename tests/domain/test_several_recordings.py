@@ -28,6 +28,7 @@ from domain.events import (
     TranscriptionFailed,
 )
 from domain.ports import Report
+from domain.safety import SafetyReview
 from domain.tickets import MOST_RECORDINGS
 from domain.transcripts import HeardRecording, attributed, joined
 from domain.values import SYSTEM, Content, ContentStatus, Segment, Source, Step, Transcript, Word
@@ -38,6 +39,7 @@ from tests.domain.facts import (
     HEARD,
     HOLDER,
     NEWER_RECORDING,
+    RECORDED_AT,
     RECORDING,
     SOUND,
     TICKET,
@@ -169,7 +171,7 @@ def test_a_draft_keeps_what_was_said_in_a_deleted_recording_without_its_places()
     ticket.delete_recording(HOLDER, RECORDING)
     assert {source.recording_id for source in ticket.draft.sources} == {RECORDING}
     assert {(source.start, source.end_ms) for source in ticket.draft.sources} == {(None, None)}
-    ticket.publish(HOLDER, consent=True)
+    ticket.publish(HOLDER, True, SafetyReview(), RECORDED_AT)
 
 
 SECOND_HEARD = fact(Transcribed, recording_id=NEWER_RECORDING, transcription_id=UUID(int=6), content=SECOND_WORDS)

@@ -26,6 +26,7 @@ from domain.events import (
     TicketSuspended,
     Unpublished,
 )
+from domain.safety import SafetyReview
 from domain.tickets import NewTicket
 from domain.values import STRIPE, SYSTEM, Actor, ContentStatus, DonationStatus, Money, Role, StripeReport
 from tests.domain.facts import COMPLETE, CONTACT, HOLDER, TICKET, WRITTEN, Fact, fact, given, new_facts
@@ -86,7 +87,7 @@ def test_a_suspension_changes_nothing_of_the_content():
 def test_a_suspended_ticket_is_not_published():
     ticket = given(*WRITTEN, fact(TicketSuspended))
     with pytest.raises(RefusedError, match="suspended"):
-        ticket.publish(HOLDER, consent=True)
+        ticket.publish(HOLDER, True, SafetyReview(), NOW)
 
 
 def test_the_holder_may_write_unpublish_and_erase_during_a_suspension():

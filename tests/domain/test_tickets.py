@@ -29,6 +29,7 @@ from domain.events import (
     Unpublished,
 )
 from domain.lifecycle import draft_parts, missing_fields, requested_step
+from domain.safety import SafetyReview
 from domain.sentences import sentences
 from domain.tickets import NewTicket, RecordingTicket
 from domain.values import (
@@ -54,6 +55,7 @@ from tests.domain.facts import (
     DRAFTING,
     HOLDER,
     NEWER_RECORDING,
+    RECORDED_AT,
     RECORDING,
     SOUND,
     TICKET,
@@ -335,7 +337,7 @@ def test_only_a_complete_draft_is_published():
         ticket = given(*WRITTEN, fact(DraftEdited, changed=(field,)))
         assert missing_fields(ticket.kind, ticket.draft) == (field,)
         with pytest.raises(RefusedError, match=field):
-            ticket.publish(HOLDER, consent=True)
+            ticket.publish(HOLDER, True, SafetyReview(), RECORDED_AT)
 
 
 def test_every_part_of_a_published_draft_was_said_or_written():
@@ -344,9 +346,9 @@ def test_every_part_of_a_published_draft_was_said_or_written():
     fields = vars(COMPLETE) | {"story": story, "breakdown": ("roof: 900 USD",), "sources": spoken}
     ticket = given(*DRAFTING, fact(DraftProposed, **fields))
     with pytest.raises(RefusedError, match="sentence 2 of the story, sentence 3 of the story, line 1 of the breakdown"):
-        ticket.publish(HOLDER, consent=True)
+        ticket.publish(HOLDER, True, SafetyReview(), RECORDED_AT)
     ticket.edit_draft(HOLDER, {"story": story, "breakdown": ()})
-    ticket.publish(HOLDER, consent=True)
+    ticket.publish(HOLDER, True, SafetyReview(), RECORDED_AT)
 
 
 def test_drafts_that_were_proposed_before_sources_were_stored_may_be_published():
@@ -354,7 +356,7 @@ def test_drafts_that_were_proposed_before_sources_were_stored_may_be_published()
     assert {part.sources for part in draft_parts(ticket.draft) if part.field == "story"} == {
         (Source("story", recording_id=RECORDING),)
     }
-    ticket.publish(HOLDER, consent=True)
+    ticket.publish(HOLDER, True, SafetyReview(), RECORDED_AT)
 
 
 def test_unchanged_sentences_of_an_edited_story_keep_their_source_and_the_others_have_the_editor_as_theirs():
@@ -388,8 +390,8 @@ def test_a_story_has_sentences(text: str, found: list[str]):
 def test_publishing_and_unpublishing_again_changes_nothing():
     ticket = given(*WRITTEN)
     ticket.unpublish(HOLDER)
-    ticket.publish(HOLDER, consent=True)
-    ticket.publish(HOLDER, consent=True)
+    ticket.publish(HOLDER, True, SafetyReview(), RECORDED_AT)
+    ticket.publish(HOLDER, True, SafetyReview(), RECORDED_AT)
     ticket.unpublish(HOLDER)
     ticket.unpublish(HOLDER)
     assert new_facts(ticket) == [fact(Published, consent=True), fact(Unpublished)]
@@ -445,7 +447,7 @@ def test_a_ticket_is_erased_once_and_then_refuses_every_change():
         lambda: ticket.upload(HOLDER, NEWER_RECORDING, SOUND, AUDIO, None),
         lambda: ticket.process(HOLDER),
         lambda: ticket.edit_draft(HOLDER, {"title": "Back"}),
-        lambda: ticket.publish(HOLDER, consent=True),
+        lambda: ticket.publish(HOLDER, True, SafetyReview(), RECORDED_AT),
     ):
         with pytest.raises(NotFoundError):
             request()
@@ -461,6 +463,6 @@ def test_results_that_arrive_after_the_erasure_of_a_ticket_are_ignored():
 def test_nothing_is_published_without_consent():
     ticket = given(*WRITTEN)
     with pytest.raises(InvalidError) as refused:
-        ticket.publish(HOLDER, consent=False)
+        ticket.publish(HOLDER, False, SafetyReview(), RECORDED_AT)
     assert refused.value.pointer == "/consent"
     assert new_facts(ticket) == []

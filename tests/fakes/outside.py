@@ -32,7 +32,8 @@ from domain.commands.voices import VoiceCommands
 from domain.commands.workspaces import WorkspaceCommands
 from domain.errors import UnavailableError
 from domain.organisations import NOT_DESCRIBED, Organisation, WorkspaceSettings
-from domain.ports import CheckoutRequest, CutSound, OpenCheckout, Sheet
+from domain.ports import CheckoutRequest, CutSound, OpenCheckout
+from domain.sheets import Sheet
 from domain.values import AudioFacts, DocumentFormat
 from tests.fakes.drafting import FakeAnalyser, FakeDrafter
 from tests.fakes.speech import FakeTranscriber
@@ -153,6 +154,7 @@ def fake_commands(**parts: Any) -> Commands:
         "page_url": lambda slug: f"https://stories.example/d/{slug}",
         "new_id": lambda: next(ids),
         "sandbox": True,
+        "now": lambda: NOW,
         "checkpoint": lambda: None,
         "cutter": FakeCutter(),
         "settings": FakeSettings(),
@@ -168,8 +170,10 @@ def fake_commands(**parts: Any) -> Commands:
     refunds = RefundCommands(ports["donations"], ports["refunds"])
     return Commands(
         refund_runs=RefundRunCommands(ports["tickets"], ports["donations"], refunds),
-        approvals=ApprovalCommands(ports["tickets"], ports["safety"], ports["needs_approval"]),
-        tickets=TicketCommands(ports["tickets"], MemoryErasure(ports["contents"]), ports["safety"], ports["contents"]),
+        approvals=ApprovalCommands(ports["tickets"], ports["safety"], ports["needs_approval"], ports["now"]),
+        tickets=TicketCommands(
+            ports["tickets"], MemoryErasure(ports["contents"]), ports["safety"], ports["contents"], ports["now"]
+        ),
         recordings=RecordingCommands(
             tickets=ports["tickets"],
             **content,
@@ -183,7 +187,7 @@ def fake_commands(**parts: Any) -> Commands:
             **content,
             **{name: ports[name] for name in ("printer", "safety", "page_url", "checkpoint", "sandbox")},
         ),
-        checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"]),
+        checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"], now=ports["now"]),
         desk=DeskCommands(ports["tickets"], ports["desks"], ports["workspaces"], "https://stories.example/desk"),
         disputes=DisputeCommands(**stores, workspaces=ports["workspaces"], desk_url="https://stories.example/desk"),
         donor_words=DonorWordsCommands(ports["donations"]),

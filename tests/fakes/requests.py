@@ -59,7 +59,7 @@ _ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "fail_step": st.tuples(st.just(SYSTEM), st.sampled_from(Step), recordings, faults),
     "edit_draft": st.tuples(st.just(HOLDER), changes),
     "provide_info": st.tuples(st.just(HOLDER), changes),
-    "publish": st.tuples(st.just(HOLDER), st.booleans()),
+    "publish": st.tuples(st.just(HOLDER), st.booleans(), st.just(SafetyReview()), st.just(RECORDED_AT)),
     "unpublish": st.tuples(st.just(HOLDER)),
     "request_publication": st.tuples(
         st.just(HOLDER), st.sampled_from([True, None]), st.just(SafetyReview()), st.just(RECORDED_AT)

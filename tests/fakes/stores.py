@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
 from uuid import UUID
 
 from eventsourcing.domain import BaseAggregate
+from msgspec import structs
 
 from domain.desk import Desk, desk_stream
 from domain.donations import Donation, donation_stream
@@ -26,6 +28,11 @@ from domain.workspaces import Workspace, workspace_stream
 T = TypeVar("T")
 
 
+def recorded(aggregate: BaseAggregate[UUID]) -> list[Any]:
+    """Return the aggregate's new events with the time of recording."""
+    return [structs.replace(event, timestamp=datetime.now(UTC)) for event in aggregate.collect_events()]
+
+
 @dataclass
 class MemoryStreams:
     """Streams of events in a dictionary. Loading an aggregate replays its events every time."""
@@ -33,8 +40,7 @@ class MemoryStreams:
     events: dict[UUID, list[Any]] = field(default_factory=dict)
 
     def add(self, aggregate: BaseAggregate[UUID]) -> None:
-        events = aggregate.collect_events()
-        self.events.setdefault(aggregate.id, list(events))
+        self.events.setdefault(aggregate.id, recorded(aggregate))
 
     def load(self, stream: UUID, version: int | None = None) -> Any:
         if stream not in self.events:
@@ -49,7 +55,7 @@ class MemoryStreams:
         if if_match is not None and aggregate.version != if_match:
             raise StaleVersionError("The ticket has changed since you read it.")
         decision = decide(aggregate)
-        self.events[stream] += aggregate.collect_events()
+        self.events[stream] += recorded(aggregate)
         return decision
 
 
@@ -129,7 +135,7 @@ class MemoryDesks:
         is_new = desk_stream(ticket_id) not in self.streams.events
         decide(desk)
         if len(desk.pending_events) > is_new:
-            self.streams.events.setdefault(desk.id, []).extend(desk.collect_events())
+            self.streams.events.setdefault(desk.id, []).extend(recorded(desk))
             self.mails += mails
         return desk
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from adapters.health.self_test.context import SelfTestContext, expect
@@ -10,6 +11,7 @@ from adapters.health.self_test.support import knowledge_base, support_ticket
 from adapters.ids import uuid7
 from domain.donations import Donation
 from domain.events import PaymentReceived, Refunded
+from domain.safety import SafetyReview
 from domain.tickets import RecordingTicket
 from domain.values import (
     SYSTEM,
@@ -101,7 +103,7 @@ def recording_ticket(context: SelfTestContext) -> None:
     )
     rest = {name: getattr(DRAFT, name) for name in ("goal", "beneficiary")}
     context.tickets.change(ticket.id, lambda t: t.edit_draft(SYSTEM, rest))
-    context.tickets.change(ticket.id, lambda t: t.publish(SYSTEM, consent=True))
+    context.tickets.change(ticket.id, lambda t: t.publish(SYSTEM, True, SafetyReview(), datetime.now(UTC)))
     context.project(ticket.id)
     with context.database.reading() as cursor:
         row = ticket_status.ticket(cursor, ticket.id)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.health.parts import State
-from adapters.health.records import Clock, HealthRecords, utc_now
+from adapters.health.records import HealthRecords, utc_now
 from adapters.health.strips import SLOTS, Strip
 from adapters.localisation import format_moment, format_number, in_utc, supported_language
+from domain.ports import Clock
 from domain.values import Role
 from entrypoints.http.desk import Desk
 from entrypoints.http.handlers.sign_in_pages import page_language

@@ -10,7 +10,8 @@ from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.transcripts import TranscriptCommands
 from domain.corrections import CorrectedSegment, corrected_segments
 from domain.errors import FaultCode, RefusedError
-from domain.ports import Contents, Printer, Transcripts, TranscriptSheet
+from domain.ports import Contents, Printer, Transcripts
+from domain.sheets import TranscriptSheet
 from domain.transcripts import HeardRecording, joined
 from domain.values import Content, DocumentFormat
 from entrypoints.http.bodies import Restoration, TranscriptCorrections

@@ -11,7 +11,7 @@ from docx import Document
 from PIL import Image
 from pyzbar.pyzbar import ZBarSymbol, decode
 
-from domain.ports import CampaignSheet, ReceiptSheet, TranscriptSheet
+from domain.sheets import CampaignSheet, ReceiptSheet, TranscriptSheet
 from domain.values import Draft, Money, Segment, Transcript
 
 LINK = "http://127.0.0.1:3003/d/help-maria-7f3k"

@@ -19,7 +19,7 @@ from adapters.proof.checker import AccessLogHead
 from adapters.proof.checkpoints import LONGEST_ORIGIN, Signer
 from domain.errors import InvalidError
 from domain.organisations import Organisation, ReceiptNumber
-from domain.ports import LogoPicture, ReceiptSheet
+from domain.sheets import LogoPicture, ReceiptSheet
 from domain.values import DocumentFormat, Draft, Money, Segment
 from tests.adapters.documents.sheets import (
     DATED,
