@@ -13,7 +13,8 @@ def add(reports: DonorReports, donor: Donor, at: int) -> None:
         text = getattr(donor, name)
         if text is not None:
             reported = at, text
-            reports[name] = min(reported, reports.get(name, reported))
+            if name not in reports or reported < reports[name]:
+                reports[name] = reported
 
 
 def forget(reports: DonorReports) -> None:

@@ -28,17 +28,6 @@ from domain.movements import (
 )
 from domain.values import DonationStatus, Donor
 
-# Only these facts change the paid, refunded or disputed sum.
-MOVES_MONEY = (
-    events.PaymentReceived,
-    events.PaymentConfirmed,
-    events.Refunded,
-    events.RefundFailed,
-    events.RefundTotalReported,
-    events.DisputeFundsWithdrawn,
-    events.DisputeFundsReinstated,
-)
-
 
 # The donation ledger stores a gift as the array of these fields; a change needs a new version of that projection.
 class Gift(Struct, array_like=True):
@@ -71,20 +60,24 @@ class Gift(Struct, array_like=True):
     donor_from_charge: DonorReports = {}
     donor_from_session: DonorReports = {}
 
-    def apply(self, event: events.DonationEvent) -> None:
-        """Apply one fact. Facts that Stripe reports may come in any order and repeatedly."""
+    def apply(self, event: events.DonationEvent) -> bool:
+        """Apply one fact. Facts that Stripe reports may come in any order and repeatedly.
+
+        Return False only if the entries are the same as before.
+        """
         match event:
             case events.CheckoutRequested():  # The cases are tried in their order, so the commonest ones come first.
                 pass
             case events.CheckoutOpened(session_id=session_id):
                 self.opened_session = max(session_id, self.opened_session or "")
             case events.PaymentReceived() | events.PaymentConfirmed():
-                self._apply_capture(event)
+                return self._apply_capture(event)
             case events.FeeCharged(category=category, source_id=source_id, created_at=created_at):
                 returned, settled = category == REFUND_RETURNED, category in CHARGE_SETTLED
                 if (returned or settled) and source_id is not None and created_at is not None:
                     times = self.returned_at if returned else self.settled_at
                     times[source_id] = _earlier(created_at, times.get(source_id))
+                return returned or self.delayed
             case events.CheckoutExpired(report=report):
                 self.expired_at = _earlier(report.at, self.expired_at)
             case events.RefundRequested(request_id=request_id, amount=amount, payment_intent_id=intent):
@@ -95,11 +88,14 @@ class Gift(Struct, array_like=True):
                 self.requests[request_id].refused = True
             case events.Refunded() | events.RefundFailed():
                 self._apply_refund(event)
+                return True
             case events.RefundTotalReported(charge_id=charge_id, amount=amount, report=report):
                 totals = self.refund_totals.setdefault(charge_id, {})
                 totals[amount.minor] = _earlier(report.at, totals.get(amount.minor))
+                return True
             case events.PaymentDelayed(report=report):
                 self.delayed_at = _earlier(report.at, self.delayed_at)
+                return True
             case events.PaymentFailed(reason=reason, report=report):
                 self._apply_failure(report.at, reason)
             case events.CheckoutRefused(reason=reason):
@@ -108,30 +104,31 @@ class Gift(Struct, array_like=True):
                 self._apply_dispute_state(event.dispute_id, event.state, event.report.at)
             case events.DisputeFundsWithdrawn() | events.DisputeFundsReinstated():
                 self._apply_movement(event)
+                return True
             case events.DonorForgetRequested(last_name=last_name, forget_at=forget_at):
                 self._forget_donor()
                 self.donor_from_charge["last_name"] = forget_at, last_name
             case events.DonorForgotten():
                 self._forget_donor()
+        return False
 
     def _apply_failure(self, at: int, reason: str) -> None:
         self.failure = max((at, reason), self.failure or (at, reason))
         self.failed_at = _earlier(at, self.failed_at)
 
-    def _apply_capture(self, event: events.PaymentReceived | events.PaymentConfirmed) -> None:
-        intent, charge_id, donor = event.payment_intent_id, event.charge_id, event.donor
+    def _apply_capture(self, event: events.PaymentReceived | events.PaymentConfirmed) -> bool:
+        intent, charge_id, known = event.payment_intent_id, event.charge_id, self.captured.get(event.payment_intent_id)
         at = event.report.at if event.captured_at is None else event.captured_at
-        capture = self.captured.setdefault(intent, Capture(event.amount.minor, at, event.report.at))
-        capture.amount = max(event.amount.minor, capture.amount)
-        capture.at = min(at, capture.at)
-        capture.reported_at = min(event.report.at, capture.reported_at)
+        capture = Capture(event.amount.minor, at, event.report.at)
+        self.captured[intent] = capture if known is None else capture.merged(known)
         if event.session_id is not None:
             self.paid_session = max(event.session_id, self.paid_session or "")
         if charge_id is not None:
             self.charge_id = max(charge_id, self.charge_id or "")
             self.intents[charge_id] = max(intent, self.intents.get(charge_id, ""))
         reports = self.donor_from_session if charge_id is None else self.donor_from_charge
-        donor_reports.add(reports, donor, event.report.at)
+        donor_reports.add(reports, event.donor, event.report.at)
+        return self.delayed or self.captured[intent] != known
 
     def _forget_donor(self) -> None:
         donor_reports.forget(self.donor_from_charge)

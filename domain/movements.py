@@ -67,6 +67,11 @@ class Capture(Struct):
     at: int
     reported_at: int
 
+    def merged(self, other: Capture) -> Capture:
+        """Return what two reports of the same payment say together."""
+        earliest = min(self.at, other.at), min(self.reported_at, other.reported_at)
+        return Capture(max(self.amount, other.amount), *earliest)
+
 
 class Refund(Struct):
     """`at` is when Stripe created the refund, `ended_at` when its failure or cancellation was reported first."""

@@ -29,7 +29,6 @@ from projections.donation_ledger.donation_table import (
 from projections.donation_ledger.entry_table import (
     ENTRIES,
     EntriesByKey,
-    changes_entries,
     entries,
     entries_by_key,
     entries_of,
@@ -138,9 +137,8 @@ def _workspace(requested: RecordedEvent, rows: Rows) -> str | None:
 def _fold_fact(recorded: RecordedEvent, row: Row, gift: Gift, before: EntriesByKey, rows: Rows) -> EntriesByKey:
     """Fold one fact into its donation's row and gift, and post what it moved; return the gift's entries."""
     event: Any = recorded.event
-    gift.apply(event)
     after = before
-    if changes_entries(event, gift):
+    if gift.apply(event):
         after = entries_by_key(gift)
         post_entries(recorded, row, before, after, rows)
         if row["recorded_at"] is None and gift.captured:

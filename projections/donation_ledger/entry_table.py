@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from domain.events import DonationEvent, FeeCharged, PaymentDelayed
-from domain.gift import MOVES_MONEY, Gift
-from domain.movements import REFUND_RETURNED, Entry
+from domain.gift import Gift
+from domain.movements import Entry
 from projections.donation_ledger.donation_table import utc_time
-from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, fetched_rows
 
 # `position` and `recorded_at` are those of the event that gave the entry its present amount and time.
 ENTRIES = Table(
@@ -30,16 +29,6 @@ ENTRIES = Table(
 )
 # A gift's entries by kind, source and part, which tell the entries of one donation apart.
 EntriesByKey = dict[Key, Entry]
-
-
-_CHANGES_ENTRIES = topics(*MOVES_MONEY, PaymentDelayed)
-
-
-def changes_entries(event: DonationEvent, gift: Gift) -> bool:
-    """Return True if the fact may change the amount or the time of an entry of the gift."""
-    if isinstance(event, FeeCharged):
-        return event.category == REFUND_RETURNED or gift.delayed
-    return event.TOPIC in _CHANGES_ENTRIES
 
 
 def entries_by_key(gift: Gift) -> EntriesByKey:
