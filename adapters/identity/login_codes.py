@@ -46,8 +46,6 @@ from projections.model import Row
 
 # The purpose of the keyring that seals the contacts of requests.
 REQUEST_KEYRING = "access requests"
-# A request does not wake the worker, so a client cannot choose and measure the time of its work.
-POLL_SECONDS = 0.5
 CODE_MINUTES = 10
 CODE_DIGITS = 8
 MAX_CODE_ATTEMPTS = 5
@@ -124,7 +122,8 @@ class LoginCodes(StepLoop):
         public_url: str,
         cipher: FieldCipher,
     ) -> None:
-        super().__init__("login codes", self.answer_one, POLL_SECONDS, lambda: _QUEUE.is_due(database))
+        # A request does not wake the loop, so a client cannot choose and measure the time of its work.
+        super().__init__("login codes", self.answer_one, _QUEUE.is_due)
         self._database = database
         self._keyring = keyring
         self._index = index

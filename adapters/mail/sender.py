@@ -1,7 +1,6 @@
 """The sender takes mails and text messages from the outbox to what delivers them."""
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +21,6 @@ from domain.organisations import WorkspaceSettings
 from domain.ports import Mail, Message, TextMessages
 from projections.workspaces import settings_of_ticket
 
-POLL_SECONDS = 0.5
 # Longer than the transport takes for one mail, so that no other process sends it meanwhile.
 LEASE_SECONDS = 120
 FIRST_PAUSE_SECONDS = 2
@@ -54,7 +52,7 @@ class MailSender(StepLoop):
     def __init__(
         self, database: Database, outbox: Outbox, transport: MailTransport, texts: TextMessages | None = None
     ) -> None:
-        super().__init__("mail sender", self.send_one, POLL_SECONDS, partial(_QUEUE.is_due, database))
+        super().__init__("mail sender", self.send_one, _QUEUE.is_due)
         self._database = database
         self._outbox = outbox
         self._transport = transport

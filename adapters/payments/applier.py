@@ -29,7 +29,7 @@ from adapters.payments.parsed_events import is_of_another_account, object_to_ret
 from adapters.payments.recorded_donations import load_donations
 from adapters.payments.redaction import ticket_in_metadata
 from adapters.payments.stripe_objects import DonationKey, MalformedObject
-from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
 from domain.donations import Donation
@@ -38,9 +38,8 @@ from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived
 from domain.values import Donor
 
 BATCH_EVENTS = 200
-POLL_SECONDS = 0.25
-# After a small batch the applier waits this long, so that the events of a burst share batches.
-GATHER_SECONDS = 0.1
+# After a small batch the applier rests this long, so that the events of a burst share batches.
+REST_SECONDS = 0.1
 MAX_ATTEMPTS = 8
 _IGNORED_REASONS = {OTHER_ACCOUNT: "other_account", OTHER_BUSINESS: "other_business"}
 
@@ -66,7 +65,7 @@ UPDATE stripe_inbox AS i
 """
 
 
-class Applier:
+class Applier(StepLoop):
     """Applies due events, when called or in its own thread between `start` and `stop`.
 
     `on_recorded` is called with the last position of a batch, `on_retrieval_added` after a retrieval was requested.
@@ -81,27 +80,22 @@ class Applier:
         on_recorded: Callable[[int], None],
         on_retrieval_added: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__(
+            "applier",
+            lambda: self.apply_batch() >= BATCH_EVENTS // 2,
+            _QUEUE.is_due,
+            rest_seconds=REST_SECONDS,
+            wake=inbox.arrived,
+        )
         self._database = database
         self._inbox = inbox
         self._mapper = mapper
         self._hash_email = hash_email
         self._on_recorded = on_recorded
         self._on_retrieval_added = on_retrieval_added
-        self._background = BackgroundLoop("applier", self._apply_due, wake=inbox.arrived)
 
-    def start(self) -> None:
-        self._background.start()
-
-    def stop(self) -> None:
-        self._background.stop(seconds=5)
-
-    def _apply_due(self) -> float:
-        count = self.apply_batch() if _QUEUE.is_due(self._database) else 0
-        if count == 0:
-            return POLL_SECONDS
-        if count < BATCH_EVENTS // 2:
-            self._background.pause(GATHER_SECONDS)
-        return 0.0
+    def stop(self, seconds: float = 5.0) -> None:
+        super().stop(seconds)
 
     def apply_all(self) -> None:
         """Apply events until none is due."""

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from uuid import UUID
 
 import structlog
@@ -42,7 +41,6 @@ REFUND_MAIL = "refund"
 THANKS_MAIL = "thanks"
 SUCCEEDED = "succeeded"
 MAX_AGE_SECONDS = 7 * 86_400
-POLL_SECONDS = 0.5
 MAX_ATTEMPTS = 8
 LONGEST_TITLE = 200
 MAX_NAME_LENGTH = 200
@@ -166,7 +164,7 @@ class DonorEmails(StepLoop):
         issuer: str | None,
         livemode: bool,
     ) -> None:
-        super().__init__("donor emails", self.write_one, POLL_SECONDS, partial(_QUEUE.is_due, database))
+        super().__init__("donor emails", self.write_one, _QUEUE.is_due)
         self._database = database
         self._inbox = inbox
         self._tickets = tickets

@@ -32,17 +32,16 @@ from domain.events import (
 from projections.model import RecordedEvent
 
 PURPOSE = "donor name"
-POLL_SECONDS = 1.0
+REST_SECONDS = 1.0
 BATCH_EVENTS = 500
 _NAMING = (CheckoutRequested, PaymentReceived, PaymentConfirmed, DonorForgetRequested)
 TOPICS = [event_type.TOPIC for event_type in _NAMING]
 
 _WORD = re.compile(r"\w+")
 _BEGIN = "INSERT INTO donor_name_progress VALUES (%s, 0) ON CONFLICT DO NOTHING"
-# Asked without a transaction, because the lock of a claim is a write that is flushed to the disk.
-_IS_DONE = (
-    "SELECT (SELECT max(position) FROM donor_name_progress WHERE secret = %s)"
-    " = (SELECT coalesce(max(position), 0) FROM events)"
+_IS_DUE = (
+    "(SELECT max(position) FROM donor_name_progress WHERE secret = '{}')"
+    " IS DISTINCT FROM (SELECT coalesce(max(position), 0) FROM events)"
 )
 _CLAIM = "SELECT position FROM donor_name_progress WHERE secret = %s FOR UPDATE SKIP LOCKED"
 _ADD = (
@@ -71,7 +70,7 @@ class DonorNames(StepLoop):
     """Hashes the names in new events, when called or in its own thread, in any number of processes."""
 
     def __init__(self, database: Database, cipher: FieldCipher, hashes: KeyedHashes) -> None:
-        super().__init__("donor names", self._add_batch, POLL_SECONDS)
+        super().__init__("donor names", self._add_batch, _IS_DUE.format(hashes.current), rest_seconds=REST_SECONDS)
         self._database = database
         self._cipher = cipher
         self._hashes = hashes
@@ -89,8 +88,6 @@ class DonorNames(StepLoop):
     def _add_batch(self) -> bool:
         """Hash the names in the next events; return True if more of them wait."""
         secret = self._hashes.current
-        if self._database.row(_IS_DONE, (secret,)) == (True,):
-            return False
         with self._database.transaction() as cursor:
             cursor.execute(_BEGIN, (secret,))
             claimed = cursor.execute(_CLAIM, (secret,)).fetchone()

@@ -30,7 +30,7 @@ from projections import donation_ledger
 from projections.donation_ledger import gift_sums
 from projections.model import Row
 
-POLL_SECONDS = 2.0
+REST_SECONDS = 2.0
 # News of a first gift that could not be told for so long is old.
 FRESH = timedelta(days=2)
 WEEK = timedelta(days=7)
@@ -38,17 +38,15 @@ WEEK = timedelta(days=7)
 FIRST_TELLING = timedelta(hours=8)
 LAST_TELLING = timedelta(days=3)
 
-_NEXT = """
-SELECT ticket_id, week FROM gift_news
- WHERE position <= (SELECT position FROM projections WHERE live AND name = %s)
- ORDER BY position LIMIT 1 FOR UPDATE SKIP LOCKED
-"""
+_DUE = f"""
+FROM gift_news WHERE position <= (SELECT position FROM projections WHERE live AND name = '{donation_ledger.NAME}')
+"""  # noqa: S608
+_NEXT = f"SELECT ticket_id, week {_DUE} ORDER BY position LIMIT 1 FOR UPDATE SKIP LOCKED"
 # Rows of the same ticket that another process has taken are told by that process, with the same keys.
-_DELETE = """
+_DELETE = f"""
 DELETE FROM gift_news WHERE ctid = ANY(ARRAY(
-       SELECT ctid FROM gift_news WHERE ticket_id = %(ticket)s AND week IS NOT DISTINCT FROM %(week)s
-          AND position <= (SELECT position FROM projections WHERE live AND name = %(name)s) FOR UPDATE SKIP LOCKED))
-"""
+       SELECT ctid {_DUE} AND ticket_id = %(ticket)s AND week IS NOT DISTINCT FROM %(week)s FOR UPDATE SKIP LOCKED))
+"""  # noqa: S608
 
 logger = structlog.get_logger()
 
@@ -77,7 +75,7 @@ class GiftNews(StepLoop):
     def __init__(
         self, database: Database, tickets: Tickets, holders: HolderMessages, home_url: str, *, livemode: bool
     ) -> None:
-        super().__init__("gift news", self.tell_one, POLL_SECONDS)
+        super().__init__("gift news", self.tell_one, f"EXISTS (SELECT {_DUE})", rest_seconds=REST_SECONDS)
         self._database = database
         self._tickets = tickets
         self._holders = holders
@@ -90,7 +88,7 @@ class GiftNews(StepLoop):
         week: date | None = None
         try:
             with self._database.transaction() as cursor:
-                row = cursor.execute(_NEXT, (donation_ledger.NAME,)).fetchone()
+                row = cursor.execute(_NEXT).fetchone()
                 if row is None:
                     return False
                 ticket_id, week = row
@@ -108,7 +106,7 @@ class GiftNews(StepLoop):
         return True
 
     def _delete(self, cursor: Cursor[TupleRow], ticket_id: UUID, week: date | None) -> None:
-        cursor.execute(_DELETE, {"ticket": ticket_id, "week": week, "name": donation_ledger.NAME})
+        cursor.execute(_DELETE, {"ticket": ticket_id, "week": week})
 
     def _tell(self, cursor: Cursor[TupleRow], ticket_id: UUID, week: date | None) -> None:
         try:

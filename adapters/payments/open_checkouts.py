@@ -15,7 +15,7 @@ import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.background import StepLoop
 from adapters.postgres.database import Database
 from adapters.postgres.leased_queue import LeasedQueue
 from domain.donations import Donation
@@ -23,7 +23,6 @@ from domain.errors import DomainError
 from domain.events import CheckoutOpened, TicketEvent
 from domain.ticket_state import CLOSES_CHECKOUTS
 
-POLL_SECONDS = 2.0
 # The pause between two calls: Stripe limits the calls per second.
 CALL_PAUSE_SECONDS = 0.04
 # Longer than one call to Stripe takes, so that no other process makes the same call meanwhile.
@@ -80,23 +79,13 @@ def close(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
     cursor.execute(_CLOSE, (event.ticket,))
 
 
-class CheckoutExpirer(BackgroundLoop):
+class CheckoutExpirer(StepLoop):
     """Expires checkouts, on call or in its own thread between `start` and `stop`, in any number of processes."""
 
     def __init__(self, database: Database, expire: Expire) -> None:
-        super().__init__("checkout expirer", self._expire_due)
+        super().__init__("checkout expirer", self.expire_one, _QUEUE.is_due, pause_seconds=CALL_PAUSE_SECONDS)
         self._database = database
         self._expire = expire
-
-    def _expire_due(self) -> float:
-        while self.expire_one() and not self.pause(CALL_PAUSE_SECONDS):
-            pass
-        return POLL_SECONDS
-
-    def expire_all(self) -> None:
-        """Expire checkouts until none is due."""
-        while self.expire_one():
-            pass
 
     def expire_one(self) -> bool:
         """Expire the checkout that has been due the longest; return False if none is due."""

@@ -10,23 +10,22 @@ import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.background import StepLoop
 from adapters.postgres.database import Database
 from domain.commands.refund_runs import GiftOutcome, RefundRunCommands
 from domain.events import RefundAllRequested, TicketEvent
 from projections import donation_ledger
 
-POLL_SECONDS = 2.0
 # At most five gifts a second, a twentieth of what Stripe allows.
 PAUSE_SECONDS = 0.2
 LEASE_SECONDS = 120
 
-_CLAIM = """
+_DUE = "FROM refund_runs WHERE ended_at IS NULL AND leased_until <= now()"
+_CLAIM = f"""
 UPDATE refund_runs SET leased_until = now() + %(seconds)s * interval '1 second'
- WHERE run_id = (SELECT run_id FROM refund_runs WHERE ended_at IS NULL AND leased_until <= now()
-                  ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+ WHERE run_id = (SELECT run_id {_DUE} ORDER BY requested_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING run_id, ticket_id
-"""
+"""  # noqa: S608
 _NEXT_GIFT = """
 SELECT donation_id FROM read.donation_ledger d
  WHERE ticket_id = %(ticket)s AND paid > 0
@@ -67,28 +66,19 @@ def add(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
     )
 
 
-class RefundRuns(BackgroundLoop):
+class RefundRuns(StepLoop):
     """Works on the runs, when called or in its own thread between `start` and `stop`, in any number of processes."""
 
     def __init__(self, database: Database, commands: RefundRunCommands, pause_seconds: float = PAUSE_SECONDS) -> None:
-        super().__init__("refund runs", self._work_on_due, first=POLL_SECONDS)
+        super().__init__("refund runs", self._work_on_next, f"EXISTS (SELECT {_DUE})")
         self._database = database
         self._commands = commands
         self._pause_seconds = pause_seconds
 
-    def _work_on_due(self) -> float:
-        self.run_all()
-        return POLL_SECONDS
-
-    def run_all(self) -> int:
-        """Work on each run that no other process has; return how many came to their end."""
-        ended = 0
-        while not self.stopping and (run := self._database.row(_CLAIM, {"seconds": LEASE_SECONDS})) is not None:
-            run_id, ticket_id = run
-            if not self._refund_gifts(run_id, ticket_id):
-                break
-            ended += 1
-        return ended
+    def _work_on_next(self) -> bool:
+        """Work on a run that no other process has; return True if it came to its end."""
+        run = self._database.row(_CLAIM, {"seconds": LEASE_SECONDS})
+        return run is not None and self._refund_gifts(*run)
 
     def _refund_gifts(self, run_id: UUID, ticket_id: UUID) -> bool:
         """Refund the gifts that are left. Return False if the process stops before the end."""

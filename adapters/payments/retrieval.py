@@ -18,12 +18,11 @@ import structlog
 from adapters.payments.inbox import Inbox, as_event, to_json
 from adapters.payments.parsed_events import RETRIEVED_FIELD
 from adapters.payments.stripe_objects import CHARGE, INTENT, REFUND, SESSION, StripeDict
-from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.background import StepLoop
 from adapters.postgres.database import Database
 from adapters.postgres.leased_queue import LeasedQueue
 from domain.errors import DomainError, NotFoundError
 
-POLL_SECONDS = 2.0
 # The pause between two calls: Stripe limits the calls per second, and no client waits for these.
 CALL_PAUSE_SECONDS = 0.04
 # Longer than one call to Stripe takes, so that no other process makes the same call meanwhile.
@@ -55,13 +54,13 @@ _QUEUE = LeasedQueue(
     first_pause_seconds=2.0,
     longest_pause_seconds=LONGEST_PAUSE_SECONDS,
 )
-_CLAIM_TO_ASK = """
+_TO_ASK = "FROM stripe_inbox WHERE ask_about IS NOT NULL AND received_at <= now() - make_interval(secs => {})"
+_CLAIM_TO_ASK = f"""
 UPDATE stripe_inbox AS i SET ask_about = NULL
-  FROM (SELECT event_id, ask_about FROM stripe_inbox
-         WHERE ask_about IS NOT NULL AND received_at <= now() - make_interval(secs => %s)
+  FROM (SELECT event_id, ask_about {_TO_ASK.format("%s")}
          ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED) AS held
  WHERE i.event_id = held.event_id RETURNING held.ask_about, i.stripe_created
-"""
+"""  # noqa: S608
 _LOCK_PENDING = """
 SELECT body, ticket_id FROM stripe_inbox
  WHERE event_id = %s AND state = 'held' AND pending_object_id IS NOT NULL FOR UPDATE
@@ -147,20 +146,19 @@ class PendingRetrieval:
     attempts: int
 
 
-class PendingRetrievals(BackgroundLoop):
+class PendingRetrievals(StepLoop):
     """Makes the pending retrievals, when called or in its own thread between `start` and `stop`."""
 
     def __init__(self, database: Database, inbox: Inbox, retriever: Retriever) -> None:
-        super().__init__("pending retrievals", self._retrieve_due)
+        super().__init__(
+            "pending retrievals",
+            lambda: self.retrieve_one() or self.ask_about_held(),
+            f"{_QUEUE.is_due} OR EXISTS (SELECT {_TO_ASK.format(ASK_AFTER_SECONDS)})",
+            pause_seconds=CALL_PAUSE_SECONDS,
+        )
         self._database = database
         self._inbox = inbox
         self._retriever = retriever
-
-    def _retrieve_due(self) -> float:
-        self.ask_about_held()
-        while self.retrieve_one() and not self.pause(CALL_PAUSE_SECONDS):
-            pass
-        return POLL_SECONDS
 
     def request(self, object_id: str) -> None:
         """Request that a session or a payment is retrieved and applied soon, in the background.

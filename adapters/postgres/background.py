@@ -1,26 +1,34 @@
-"""A loop in a thread of its own that survives every error."""
+"""Loops in threads of their own that survive every error."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
-from adapters.postgres.database import CONNECTION_ERRORS
+from adapters.postgres.database import CONNECTION_ERRORS, Database
 from domain.errors import UnavailableError
 
 PAUSE_SECONDS = 1.0
+# How often `DueWork` asks. One query for all loops costs less than one for each, also where there is much to do.
+POLL_SECONDS = 0.25
 
 logger = structlog.get_logger()
 
 
 class BackgroundLoop:
-    """Calls `work` repeatedly between `start` and `stop`; `work` returns the seconds to wait before its next call.
+    """Calls `work` repeatedly between `start` and `stop`.
 
-    After an error, also while the database is unavailable, the loop pauses for a second and goes on.
+    `work` returns the seconds to wait before its next call, or None to wait until it is woken. After an error, also
+    while the database is unavailable, the loop pauses for a second and goes on.
     """
 
     def __init__(
-        self, name: str, work: Callable[[], float], *, first: float = 0.0, wake: threading.Event | None = None
+        self,
+        name: str,
+        work: Callable[[], float | None],
+        *,
+        first: float | None = 0.0,
+        wake: threading.Event | None = None,
     ) -> None:
         """`first` is the number of seconds before the first call; setting `wake` makes the next call come at once."""
         self._name = name
@@ -66,7 +74,7 @@ class BackgroundLoop:
             self._wake.clear()
             seconds = self._call_work()
 
-    def _call_work(self) -> float:
+    def _call_work(self) -> float | None:
         try:
             return self._work()
         except (UnavailableError, *CONNECTION_ERRORS):
@@ -78,15 +86,63 @@ class BackgroundLoop:
 
 
 class StepLoop(BackgroundLoop):
-    """Calls `step` again at once while it returns True, and after a pause otherwise, if then `is_due` returns True."""
+    """Calls `step` when it is woken, and again while it returns True, with pauses between the calls.
+
+    `DueWork` wakes it while `due` is true, a condition in SQL. After the last step it rests before it is woken again.
+    """
 
     def __init__(
-        self, name: str, step: Callable[[], bool], pause_seconds: float, is_due: Callable[[], bool] = lambda: True
+        self,
+        name: str,
+        step: Callable[[], bool],
+        due: str,
+        *,
+        pause_seconds: float = 0.0,
+        rest_seconds: float = 0.0,
+        wake: threading.Event | None = None,
     ) -> None:
-        super().__init__(name, lambda: 0.0 if is_due() and step() else pause_seconds)
+        super().__init__(name, self._take_steps, first=None, wake=wake)
+        self.due = due
         self._step = step
+        self._pause_seconds = pause_seconds
+        self._rest_seconds = rest_seconds
 
-    def run_all(self) -> None:
-        """Call `step` in the caller's thread until nothing that is due is left."""
-        while self._step():
+    def _take_steps(self) -> None:
+        while self._step() and not self.pause(self._pause_seconds):
             pass
+        self.pause(self._rest_seconds)
+
+    def run_all(self) -> int:
+        """Call `step` in the caller's thread until it returns False; return how often it returned True."""
+        steps = 0
+        while self._step():
+            steps += 1
+        return steps
+
+
+class DueWork(BackgroundLoop):
+    """Runs the loops between `start` and `stop`, and asks in one query which of them have something to do."""
+
+    def __init__(self, database: Database, loops: Sequence[StepLoop]) -> None:
+        super().__init__("due work", self._wake_due)
+        self._database = database
+        self._loops = loops
+        self._query = f"SELECT {', '.join(loop.due for loop in loops)}".encode()
+
+    def start(self) -> None:
+        for loop in self._loops:
+            loop.start()
+        super().start()
+
+    def stop(self, seconds: float = 1.0) -> None:
+        super().stop(seconds)
+        for loop in self._loops:
+            loop.request_stop()
+        for loop in self._loops:
+            loop.stop()
+
+    def _wake_due(self) -> float:
+        for loop, is_due in zip(self._loops, self._database.row(self._query) or (), strict=True):
+            if is_due:
+                loop.wake()
+        return POLL_SECONDS

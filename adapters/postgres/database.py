@@ -331,8 +331,21 @@ class Database:
             yield cursor
 
 
-def has_unread_data(connection: Connection[TupleRow]) -> bool:
-    """Return True if the server has sent data that was not read yet, or has closed the connection. No round trip."""
+def has_unread_data(connection: Connection[TupleRow], seconds: float | None = 0.0) -> bool:
+    """Return True if the server has sent data that was not read yet, or has closed the connection. No round trip.
+
+    It waits at most this long for that, or without an end if `seconds` is None.
+    """
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(None if seconds is None else seconds * 1000))
+
+
+def wait_for_notifications(connection: Connection[TupleRow]) -> None:
+    """Return once a notification has arrived, or other data; raise psycopg's error when the connection ends.
+
+    At rest it costs nothing: psycopg's own wait wakes up ten times a second.
+    """
+    has_unread_data(connection, None)
+    for _ in connection.notifies(timeout=0):
+        pass

@@ -10,8 +10,6 @@ from typing import Any
 from psycopg import Connection, Cursor, sql
 from psycopg.rows import TupleRow
 
-from adapters.postgres.database import Database
-
 DEAD = "dead"
 
 
@@ -48,7 +46,8 @@ class LeasedQueue:
         order = f"ORDER BY next_attempt_at, {key}"
         only = f"(%(key)s::text IS NULL OR {key}::text = %(key)s)"
         locked = f"{due} AND {only} {order} LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
-        self._is_due = f"SELECT EXISTS (SELECT {due})".encode()
+        # A condition in SQL: a row is due. Asking costs less than a claim, which needs a transaction.
+        self.is_due = f"EXISTS (SELECT {due})"
         self._due = f"SELECT {key}, attempts + 1 {due} {order} LIMIT %s".encode()
         self._claim = f"SELECT {columns}, attempts + 1 {locked}".encode()
         if lease_seconds is not None:
@@ -72,10 +71,6 @@ class LeasedQueue:
         """
         values = {"limit": limit, "key": key, "lease": self._lease_seconds}
         return cursor.execute(self._claim, values, prepare=True).fetchall()
-
-    def is_due(self, database: Database) -> bool:
-        """Return True if a row is due. Asking costs less than a claim, which needs a transaction."""
-        return database.row(self._is_due) == (True,)
 
     def due(self, connection: Connection[TupleRow], limit: int) -> list[tuple[Any, int]]:
         """Return the key and the number of the next attempt of the rows due the longest, without claiming them."""

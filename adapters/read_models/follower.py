@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 
 from adapters.observability import tracing
 from adapters.postgres.background import BackgroundLoop
-from adapters.postgres.database import ConnectionRegistry, connect, uses_pgbouncer
+from adapters.postgres.database import ConnectionRegistry, connect, uses_pgbouncer, wait_for_notifications
 from adapters.read_models import builds, event_batches
 from projections.model import Projection, RecordedEvent
 
@@ -104,8 +104,8 @@ class Follower(BackgroundLoop):
             connection.execute("LISTEN events")
             self.wake()
             while not self._listener.stopping:
-                for _ in connection.notifies(timeout=1.0, stop_after=1):
-                    self.wake()
+                wait_for_notifications(connection)
+                self.wake()
         return 0.0
 
     def _disconnect(self) -> None:

@@ -5,7 +5,7 @@ import threading
 import structlog
 
 from adapters.postgres import migrations
-from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, connect
+from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, connect, wait_for_notifications
 from adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from entrypoints.composition.settings import NoDataError, Settings
 
@@ -66,8 +66,7 @@ class DatabaseUrl:
                 with connect(embedded.ensure(), name="storyledger watch", registry=self._watched) as connection:
                     # Registered before this look at `_left`, so that leaving ends the wait.
                     while not self._left.is_set():
-                        for _ in connection.notifies():
-                            pass
+                        wait_for_notifications(connection)
             except CONNECTION_ERRORS:
                 self._left.wait(PAUSE_SECONDS)
             except EmbeddedPostgresError as error:

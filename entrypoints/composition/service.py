@@ -10,6 +10,7 @@ import projections
 from adapters import contacts
 from adapters.observability import counters, gauges
 from adapters.observability.process_metrics import ProcessMetrics
+from adapters.postgres.background import DueWork
 from adapters.read_models import rebuild
 from adapters.read_models.rebuild_jobs import RebuildJobs
 from entrypoints.composition.access import Access
@@ -72,6 +73,20 @@ class Service:
         self.loads: list[Callable[[], object]] = []
         if parts & {Parts.WEB, Parts.WORKER}:
             self.loads += [contacts.load, *self.mail.loads, *self.payments.loads, *self.content.loads]
+        self._due_work = DueWork(
+            self.database,
+            [
+                self.payments.applier,
+                self.payments.retrievals,
+                self.jobs.refund_runs,
+                self.jobs.checkout_expirer,
+                self.access.login_codes,
+                self.payments.donor_emails,
+                self.jobs.gift_news,
+                self.payments.donor_names,
+                self.mail.sender,
+            ],
+        )
         self.finishing = False
 
     def _metrics(self) -> Iterator[Metric]:
@@ -88,16 +103,8 @@ class Service:
                 yield component
         if self.jobs.worker is not None:
             yield self.jobs.worker
-            yield self.payments.applier
-            yield self.payments.retrievals
             yield self.jobs.call_retrier
-            yield self.jobs.refund_runs
-            yield self.jobs.checkout_expirer
-            yield self.access.login_codes
-            yield self.payments.donor_emails
-            yield self.jobs.gift_news
-            yield self.payments.donor_names
-            yield self.mail.sender
+            yield self._due_work
         if self.parts:
             yield self.health.sampler
 

@@ -12,6 +12,7 @@ import pytest
 
 import projections
 from adapters.ids import uuid7
+from adapters.postgres.background import DueWork
 from adapters.speech.inspector import ChildAudioInspector
 from domain.errors import StepFailed, UnavailableError
 from domain.values import Draft, Role
@@ -41,10 +42,11 @@ def shared_live(
         parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
         with LiveService(url, folder, parts, cors_origins=(ORIGIN,), metrics_token="m" * 32) as running:
             running.watchers.append(Contract(running.openapi).check)
-            running.service.payments.applier.start()
+            applying = DueWork(running.service.database, [running.service.payments.applier])
+            applying.start()
             wait_until_delivered(running)
             yield running
-            running.service.payments.applier.stop()
+            applying.stop()
 
 
 _UNFINISHED = """

@@ -22,6 +22,7 @@ from adapters.mail.outbox import Outbox
 from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import Subscriptions
 from adapters.mail.transports import FileTransport, SmtpTransport
+from adapters.postgres.background import DueWork
 from adapters.postgres.database import Database
 from domain.errors import InvalidError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import Mail
@@ -329,9 +330,10 @@ def started(database: Database) -> Iterator[Office]:
     with smtp_server() as mailbox:
         office = Office(database, SmtpTransport(mailbox.url, FROM))
         office.mailbox = mailbox  # type: ignore[attr-defined]
-        office.sender.start()
+        due_work = DueWork(database, [office.sender])
+        due_work.start()
         yield office
-        office.sender.stop()
+        due_work.stop()
 
 
 def test_a_started_sender_sends_new_mails_and_survives_failures(started: Any):

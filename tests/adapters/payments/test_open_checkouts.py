@@ -83,10 +83,10 @@ suspend = CLOSINGS["suspended"]
 def test_all_open_checkouts_of_a_ticket_that_is_taken_down_are_expired(till: Till, close: Callable[[Till], None]):
     donations = [till.open() for _ in range(3)]
     assert till.rows("ticket_id, state, expires_at") == [(till.ticket, "open", IN_AN_HOUR)] * 3
-    till.expirer.expire_all()
+    till.expirer.run_all()
     assert len(till.stripe.open_sessions) == 3
     close(till)
-    till.expirer.expire_all()
+    till.expirer.run_all()
     assert till.stripe.open_sessions == set()
     assert [till.status(donation) for donation in donations] == [DonationStatus.EXPIRED] * 3
     assert till.rows("*") == []
@@ -96,7 +96,7 @@ def test_checkouts_of_other_tickets_stay_open(till: Till):
     other = Till(till.service)
     other.open()
     suspend(till)
-    other.expirer.expire_all()
+    other.expirer.run_all()
     assert len(other.stripe.open_sessions) == 1
 
 
@@ -106,7 +106,7 @@ def test_a_checkout_that_opens_while_its_ticket_is_taken_down_is_expired(till: T
     with pytest.raises((RefusedError, NotFoundError)):
         till.open()
     assert till.rows("state") == [("expiring",)]
-    till.expirer.expire_all()
+    till.expirer.run_all()
     assert till.stripe.open_sessions == set()
 
 
@@ -115,7 +115,7 @@ def test_a_later_checkout_of_a_reinstated_ticket_stays_open(till: Till):
     suspend(till)
     till.service.commands.tickets.reinstate(SYSTEM, till.ticket)
     till.open()
-    till.expirer.expire_all()
+    till.expirer.run_all()
     assert (len(till.stripe.open_sessions), till.rows("state")) == (1, [("open",)])
 
 
@@ -137,12 +137,12 @@ def test_a_checkout_is_expired_again_and_again_while_stripe_is_away(till: Till):
     suspend(till)
     till.stripe.away = True
     for attempts in (1, 2, 3):
-        till.expirer.expire_all()
+        till.expirer.run_all()
         assert till.rows("state, attempts, error") == [("expiring", attempts, "UnavailableError")]
         assert not till.expirer.expire_one()
         till.set_rows("next_attempt_at = now()")
     till.stripe.away = False
-    till.expirer.expire_all()
+    till.expirer.run_all()
     assert (till.status(donation), till.rows("*")) == (DonationStatus.EXPIRED, [])
 
 
@@ -158,7 +158,7 @@ def test_a_process_that_dies_after_the_call_to_stripe_leaves_the_checkout_to_ano
         CheckoutExpirer(till.service.database, expire_and_die).expire_one()
     assert not till.expirer.expire_one()
     till.set_rows("next_attempt_at = now()")
-    till.expirer.expire_all()
+    till.expirer.run_all()
     assert (till.status(donation), till.rows("*")) == (DonationStatus.EXPIRED, [])
 
 
@@ -169,7 +169,7 @@ def test_a_checkout_that_stripe_does_not_have_is_done(till: Till, monkeypatch: p
     monkeypatch.setattr(till.stripe, "expire", unknown)
     donation = till.open()
     suspend(till)
-    till.expirer.expire_all()
+    till.expirer.run_all()
     assert (till.status(donation), till.rows("*")) == (DonationStatus.CREATED, [])
 
 
@@ -197,7 +197,7 @@ def test_checkouts_that_an_older_version_opened_are_known_after_the_migration(mi
     migrate_again(migrated_url)
     assert till.rows("session_id, ticket_id, donation_id, expires_at, state") == [row]
     suspend(till)
-    till.expirer.expire_all()
+    till.expirer.run_all()
     assert till.status(donation) is DonationStatus.EXPIRED
 
 
@@ -209,5 +209,5 @@ def test_the_migration_has_checkouts_expired_that_an_older_version_left_open(
     CLOSINGS[closing](till)
     migrate_again(migrated_url)
     assert till.rows("state") == [("expiring",)]
-    till.expirer.expire_all()
+    till.expirer.run_all()
     assert till.stripe.open_sessions == set()

@@ -8,26 +8,48 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from adapters.postgres.background import BackgroundLoop, StepLoop
+from adapters.postgres.background import BackgroundLoop, DueWork, StepLoop
+from adapters.postgres.database import Database
 from domain.errors import UnavailableError
 from tests.client import WAIT_SECONDS, eventually
 
 
-def test_a_loop_repeats_its_step_at_once_while_there_is_work_and_again_after_a_pause():
-    remaining_steps, steps = [3], [0]
+def test_each_loop_works_whenever_its_condition_holds_until_nothing_is_left(database: Database):
+    database.execute("CREATE TABLE work (of text)")
+
+    def loop(name: str) -> StepLoop:
+        delete = "DELETE FROM work WHERE ctid = (SELECT ctid FROM work WHERE of = %s LIMIT 1)"
+        due = f"EXISTS (SELECT FROM work WHERE of = '{name}')"
+        return StepLoop(name, lambda: database.execute(delete, (name,)) == 1, due)
+
+    running = DueWork(database, [loop("test a"), loop("test b")])
+    running.start()
+    for names in (["test a", "test a", "test b"], ["test b"]):
+        database.execute("INSERT INTO work SELECT unnest(%s::text[])", (names,))
+        eventually(lambda: database.rows("SELECT FROM work") == [])
+    running.stop(WAIT_SECONDS)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("test")]
+
+
+def test_a_loop_without_work_takes_no_step(database: Database):
+    steps, looks = [0], threading.Semaphore(0)
 
     def step() -> bool:
         steps[0] += 1
-        remaining_steps[0] -= 1
-        return remaining_steps[0] >= 0
+        return False
 
-    running = StepLoop("test", step, 0.01)
+    class Watched(StepLoop):
+        def wake(self) -> None:
+            looks.release()
+            super().wake()
+
+    always = Watched("test", lambda: False, "true")
+    running = DueWork(database, [StepLoop("test", step, "false"), always])
     running.start()
-    eventually(lambda: steps[0] >= 4)
-    remaining_steps[0] = 2
-    eventually(lambda: remaining_steps[0] < 0 and steps[0] >= 7)
+    assert looks.acquire(timeout=WAIT_SECONDS)
+    assert looks.acquire(timeout=WAIT_SECONDS)
     running.stop(WAIT_SECONDS)
-    assert not [thread for thread in threading.enumerate() if thread.name == "test"]
+    assert steps == [0]
 
 
 def test_a_loop_that_stops_starts_no_further_step():
@@ -40,8 +62,9 @@ def test_a_loop_that_stops_starts_no_further_step():
         go_on.wait(WAIT_SECONDS)
         return True
 
-    running = StepLoop("test", step, 0.01)
+    running = StepLoop("test", step, "true")
     running.start()
+    running.wake()
     started.wait(WAIT_SECONDS)
     running.stop(0)  # asks the loop to end while its step is running
     go_on.set()
