@@ -1,9 +1,12 @@
 """The frame of the pages on which staff work: who is signed in, the workspace, and the parts that the role may use."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID
+
+from starlette.datastructures import QueryParams
 
 from adapters.identity.credentials import Principal
 from adapters.identity.members import MemberSessions
@@ -140,6 +143,11 @@ class Desk:
             **values,
         )
 
+    def workspace(self, call: Call) -> Workspace:
+        """Return the workspace that the member who makes the call works in."""
+        assert call.principal.workspace is not None
+        return self.workspaces.workspaces.get(call.principal.workspace)
+
     def _area(self, call: Call) -> str | None:
         """Return the name of what the caller works on: a workspace, or the whole installation."""
         if call.principal.role in OPERATORS:
@@ -176,6 +184,29 @@ def _is_within(path: str, part: Part) -> bool:
 
 def _length(part: Part) -> int:
     return len(part.path)
+
+
+def name_own_workspace(call: Call) -> str:
+    """Let the call name the member's own workspace, as calls of the API do in their path, and return its name."""
+    assert call.principal.workspace is not None
+    call.path_params = {**call.path_params, "workspace": call.principal.workspace}
+    return call.principal.workspace
+
+
+def chosen_filters(call: Call, names: Iterable[str]) -> dict[str, str]:
+    """Return the filters of the query that are not blank."""
+    return {name: text for name in names if (text := call.query.get(name, "").strip())}
+
+
+def ask_for(call: Call, filters: Mapping[str, str]) -> None:
+    """Let the query of the call have these filters and its cursor alone, for the handler of the API."""
+    cursor = call.query.get("cursor")
+    call.query = QueryParams({**filters, **({"cursor": cursor} if cursor else {})})
+
+
+def next_page(path: str, cursor: str | None, filters: Mapping[str, str] | None = None) -> str | None:
+    """Return the address of the page of a list that begins at the cursor, if there is one."""
+    return f"{path}?{urlencode({**(filters or {}), 'cursor': cursor})}" if cursor else None
 
 
 def name_of(actor_text: str, workspace: Workspace, language: str, *, masked: bool) -> str:

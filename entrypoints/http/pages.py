@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -18,9 +18,11 @@ from adapters.languages import (
     offered_language,
     text_direction,
 )
+from adapters.localisation import format_date, format_moment, format_money, supported_language
 from adapters.templates import Templates
 from domain.errors import NotFoundError
-from domain.values import Role
+from domain.values import Money, Role
+from entrypoints.http.amounts import format_amount
 from entrypoints.http.cookies import LANGUAGE_COOKIE, language_cookie, read_cookie
 from entrypoints.http.negotiation import preferred
 from entrypoints.http.operations import Answer, Call
@@ -94,6 +96,17 @@ def caller_language(
     return reader_language(call.headers, chosen or call.query.get("lang"), story_language, workspace_language)
 
 
+def story_language(row: Row) -> str | None:
+    """Return the language that the story was told in."""
+    return (row["analysis"] or {}).get("language")
+
+
+def page_language(call: Call, story_language: str | None = None) -> str:
+    """Return the language of ours in which a page is shown to the caller."""
+    language = caller_language(call, story_language)
+    return language if language in LANGUAGES else DEFAULT_LANGUAGE
+
+
 @dataclass(frozen=True)
 class Choice:
     """A language that the reader of a page may switch to, and the link to the same page in it."""
@@ -135,7 +148,10 @@ class Site:
         headers: Mapping[str, str] | None = None,
         **values: object,
     ) -> Answer[bytes]:
-        """Return a page in the reader's language, whose forms lead only to `form_action`."""
+        """Return a page in the reader's language, whose forms lead only to `form_action`.
+
+        The template also gets what `render` adds, and `done`: the word in the query that says what was just done.
+        """
         language = caller_language(call, story_language)
         kept = language_cookie(language, https=self.https) if offered_language(call.query.get("lang")) else {}
         content = render(
@@ -146,7 +162,7 @@ class Site:
             desk_path=_desk_path(call),
             acts_for_person=_acts_for_person(call),
             query=call.query,
-            **values,
+            **{"done": call.query.get("done"), **values},
         )
         return html_page(content, status, form_action=form_action, headers={**kept, **(headers or {})})
 
@@ -192,8 +208,18 @@ def render(
     query: Mapping[str, str] | None = None,
     **values: object,
 ) -> str:
-    """Return the HTML of a page with its frame: head, languages to choose from, navigation and footer."""
+    """Return the HTML of a page with its frame: head, languages to choose from, navigation and footer.
+
+    The template also gets `day`, `moment`, `money` and `amount`, which write times and sums in the page's language.
+    """
     shown = PAGES.language_of(template, language)
+    notation = supported_language(shown)
+    formats = {
+        "day": partial(format_date, language=notation),
+        "moment": partial(format_moment, language=notation),
+        "money": lambda minor, currency: format_money(Money(minor, currency), notation),
+        "amount": lambda minor, currency: format_amount(Money(minor, currency), shown),
+    }
     return PAGES.render(
         template,
         language=shown,
@@ -203,7 +229,7 @@ def render(
         signed_in=signed_in,
         desk_path=desk_path,
         acts_for_person=acts_for_person,
-        **values,
+        **(formats | values),
     )
 
 

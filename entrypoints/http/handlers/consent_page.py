@@ -10,10 +10,8 @@ from domain.commands.tickets import TicketCommands
 from domain.values import ConsentScope
 from entrypoints.http.bodies import form_fields, validated
 from entrypoints.http.handlers.consents import WithdrawnConsent
-from entrypoints.http.handlers.publish_page import story_language
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, see_other
+from entrypoints.http.pages import Site, page_language, see_other, story_language
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.consents import Consents
 
@@ -67,5 +65,4 @@ class ConsentPageHandlers:
             ended=[shown(scope) for scope in ConsentScope if scope in ever and scope not in consents.given],
             public=row["published"] and not row["suspended"],
             fault=fault,
-            done=call.query.get("done"),
         )

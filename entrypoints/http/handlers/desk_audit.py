@@ -1,7 +1,7 @@
 """Handlers for the pages of the audit log and of the security events."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,17 +15,15 @@ from starlette.datastructures import QueryParams
 from adapters import ids
 from adapters.identity.credentials import PUBLIC_WORKSPACE, UNKNOWN
 from adapters.identity.security_events import SecurityEventKind
-from adapters.localisation import format_moment, supported_language
 from domain.errors import NotFoundError
 from domain.values import Actor, Role
 from domain.workspaces import Member, Workspace
 from entrypoints.http.bodies import form_fields
-from entrypoints.http.desk import AUDIT_LOG, DESK, MANAGERS, SECURITY_EVENTS, Desk
+from entrypoints.http.desk import AUDIT_LOG, DESK, MANAGERS, SECURITY_EVENTS, Desk, chosen_filters, next_page
 from entrypoints.http.handlers.admin import AccessLogHandlers
 from entrypoints.http.handlers.audit_log import AuditLogHandlers
 from entrypoints.http.handlers.audit_pages import AUDIT
 from entrypoints.http.handlers.security_events import SecurityEventHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
 from entrypoints.http.problems import Problem
@@ -89,7 +87,7 @@ class DeskAuditHandlers:
 
     def show_log(self, call: Call) -> Answer[bytes]:
         """Show the log of the member's workspace; operators see that of all workspaces, or of the one they choose."""
-        chosen = _chosen(call, FILTERS)
+        chosen = chosen_filters(call, FILTERS)
         name = _workspace_of(call, chosen.get("workspace"))
         filters: list[tuple[str, str]] = [(each, chosen[each]) for each in ("member", "from", "to") if each in chosen]
         filters += [("operation", operation) for operation in ACTS.get(chosen.get("act", ""), ())]
@@ -97,7 +95,6 @@ class DeskAuditHandlers:
         if "act" in chosen and chosen["act"] not in ACTS:
             found = FoundEntries(faults=["act"])
         workspace = None if name is None or "workspace" in found.faults else self._workspace(name)
-        language = supported_language(page_language(call))
         line = partial(_line, workspace=workspace, masked=call.masked, is_operator=_is_operator(call))
         export = f"/api/workspaces/{name}/audit-log/export?{urlencode(filters)}"
         return self.desk.page(
@@ -111,9 +108,8 @@ class DeskAuditHandlers:
             members=[(str(member.id), member_name(member, masked=call.masked)) for member in _ever_joined(workspace)],
             of_all=name is None,
             masked=call.masked,
-            moment=lambda moment: format_moment(moment, language),
             exports={} if workspace is None else {"csv": f"{export}&format=csv", "jsonl": f"{export}&format=jsonl"},
-            next_url=_url(AUDIT_LOG, {**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
+            next_url=next_page(AUDIT_LOG, found.next_cursor, chosen),
         )
 
     def _found(self, call: Call, name: str | None, filters: Sequence[tuple[str, str]]) -> FoundEntries:
@@ -144,7 +140,7 @@ class DeskAuditHandlers:
 
     def show_events(self, call: Call) -> Answer[bytes]:
         """Show the security events that nobody has seen, or all."""
-        chosen = _chosen(call, ("kind", "show", "workspace"))
+        chosen = chosen_filters(call, ("kind", "show", "workspace"))
         name = _workspace_of(call, chosen.get("workspace")) or PUBLIC_WORKSPACE
         call.path_params = {**call.path_params, "workspace": name}
         asked = {"kind": chosen.get("kind"), "seen": None if chosen.get("show") == "all" else "false"}
@@ -158,7 +154,7 @@ class DeskAuditHandlers:
         except NotFoundError:
             faults, name = ["workspace"], PUBLIC_WORKSPACE
         call.query = query
-        workspace, language = self._workspace(name), supported_language(page_language(call))
+        workspace = self._workspace(name)
         may_mark = call.principal.role is Role.ADMIN or call.principal.member_role in MANAGERS
         line = partial(_event_line, workspace=workspace, masked=call.masked, is_operator=_is_operator(call))
         return self.desk.page(
@@ -172,11 +168,9 @@ class DeskAuditHandlers:
             chosen=chosen,
             faults=faults,
             kinds=list(SecurityEventKind),
-            done=query.get("done"),
             masked=call.masked,
-            moment=lambda moment: format_moment(moment, language),
             url=lambda **changes: _url(SECURITY_EVENTS, {**chosen, **changes}),
-            next_url=_url(SECURITY_EVENTS, {**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
+            next_url=next_page(SECURITY_EVENTS, found.next_cursor, chosen),
         )
 
     def mark_seen(self, call: Call) -> Answer[None]:
@@ -198,10 +192,6 @@ class DeskAuditHandlers:
 
     def _workspace(self, name: str) -> Workspace:
         return self.desk.workspaces.workspaces.get(name)
-
-
-def _chosen(call: Call, fields: Iterable[str]) -> dict[str, str]:
-    return {field: text for field in fields if (text := call.query.get(field, "").strip())}
 
 
 def _is_operator(call: Call) -> bool:

@@ -1,17 +1,14 @@
 """Handlers for the page of webhook events that could not be applied."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-from adapters.localisation import format_moment, supported_language
 from adapters.payments.inbox import NO_CHECKOUT
 from domain.errors import NotFoundError
 from entrypoints.http.bodies import DeadLetterRetry, form_fields
-from entrypoints.http.desk import DESK, Desk
+from entrypoints.http.desk import DESK, Desk, next_page
 from entrypoints.http.handlers.admin import DeadLetterHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
 
@@ -53,17 +50,15 @@ class DeskDeadLetterHandlers:
     def _page(
         self, call: Call, status: int = 200, *, unconfirmed: str | None = None, gone: bool = False
     ) -> Answer[bytes]:
-        found, language = self.letters.list_dead_letters(call).body, supported_language(page_language(call))
+        found = self.letters.list_dead_letters(call).body
         return self.desk.page(
             call,
             "dead_letters.html",
             status,
             letters=[(letter, fault_of(letter.error)) for letter in found.dead_letters],
             acceptable=ACCEPTABLE,
-            moment=lambda moment: format_moment(moment, language),
             cursor=call.query.get("cursor", ""),
             unconfirmed=unconfirmed,
             gone=gone,
-            done=call.query.get("done"),
-            next_url=f"{DEAD_LETTERS}?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None,
+            next_url=next_page(DEAD_LETTERS, found.next_cursor),
         )

@@ -2,15 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
-from starlette.datastructures import QueryParams
-
-from adapters.localisation import format_date, format_moment, format_money, supported_language
-from domain.values import Money
-from entrypoints.http.desk import DESK, REFUNDERS, Desk
+from entrypoints.http.desk import DESK, REFUNDERS, Desk, ask_for, chosen_filters, next_page
 from entrypoints.http.handlers.disputes import DisputeHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.disputes import DisputePage
@@ -54,15 +48,13 @@ class DeskDisputeHandlers:
     desk: Desk
 
     def show(self, call: Call) -> Answer[bytes]:
-        chosen = {name: text for name in FILTERS if (text := call.query.get(name, "").strip())}
-        cursor, faults = call.query.get("cursor"), []
-        call.query = QueryParams(chosen | ({"cursor": cursor} if cursor else {}))
+        chosen, faults = chosen_filters(call, FILTERS), []
+        ask_for(call, chosen)
         found = DisputePage([], None)
         try:
             found = self.disputes.list_all(call).body
         except Problem as problem:
             faults = [error.pointer.removeprefix("/") for error in problem.errors]
-        language = supported_language(page_language(call))
         return self.desk.page(
             call,
             "disputes.html",
@@ -72,9 +64,6 @@ class DeskDisputeHandlers:
             faults=faults,
             reasons=REASONS,
             states=STATES,
-            money=lambda each: format_money(Money(each.amount_minor, each.currency), language),
-            day=lambda time: format_date(time, language),
-            moment=lambda time: format_moment(time, language),
             may_see_gift=call.principal.member_role in REFUNDERS,
-            next_url=f"{DISPUTES}?{urlencode({**chosen, 'cursor': found.next_cursor})}" if found.next_cursor else None,
+            next_url=next_page(DISPUTES, found.next_cursor, chosen),
         )

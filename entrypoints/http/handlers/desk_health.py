@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from adapters.health.parts import State
 from adapters.health.records import HealthRecords, utc_now
 from adapters.health.strips import SLOTS, Strip
-from adapters.localisation import format_moment, format_number, in_utc, supported_language
+from adapters.localisation import format_number, in_utc, supported_language
 from domain.ports import Clock
 from domain.values import Role
 from entrypoints.http.desk import Desk
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import page_language
 from entrypoints.presentation.health_history import (
     BAR_HEIGHTS,
     HEIGHT,
@@ -55,7 +55,6 @@ class HealthHistoryHandlers:
             state_names=STATE_NAMES,
             legend=LEGEND,
             measure_lines=measure_lines,
-            moment=lambda moment: format_moment(moment, language),
             clock=lambda moment: f"{in_utc(moment):%H:%M}",
             ticks=ticks(now),
             hours=_hours,

@@ -2,20 +2,17 @@
 
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import urlencode
 from uuid import UUID
 
 from starlette.datastructures import QueryParams
 
 from adapters.encryption.field_cipher import FieldCipher
-from adapters.localisation import format_moment, supported_language
 from domain.errors import DomainError
 from domain.members import MemberRole
 from domain.values import Role
 from entrypoints.http.bodies import Empty
-from entrypoints.http.desk import DESK, Desk
+from entrypoints.http.desk import DESK, Desk, next_page
 from entrypoints.http.handlers.jobs import JobHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.wait_pages import FAULTS_OF_RECORDINGS
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
@@ -63,7 +60,7 @@ class DeskJobHandlers:
     def _page(self, call: Call, refusal: Problem | None = None) -> Answer[bytes]:
         done = call.query.get("done")
         call.query = QueryParams({name: call.query[name] for name in ("cursor", "limit") if name in call.query})
-        found, language = self.jobs.list_jobs(call).body, supported_language(page_language(call))
+        found = self.jobs.list_jobs(call).body
         stories = self._stories(call, [job.ticket_id for job in found.jobs if job.ticket_id])
         role = call.principal.member_role
         return self.desk.page(
@@ -74,11 +71,10 @@ class DeskJobHandlers:
                 Line(job, stories.get(job.ticket_id), fault_of(job.error.code if job.error else ""))
                 for job in found.jobs
             ],
-            moment=lambda moment: format_moment(moment, language),
             may_retry=role is not MemberRole.AUDITOR and call.principal.role is not Role.AUDITOR,
             refusal=refusal.status if refusal else None,
             done=done,
-            next_url=f"{JOBS}?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None,
+            next_url=next_page(JOBS, found.next_cursor),
         )
 
     def _stories(self, call: Call, ticket_ids: list[UUID]) -> dict[UUID | None, str | None]:

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.identity.credentials import SCOPES
-from adapters.localisation import format_date, supported_language
 from domain.errors import DomainError
 from entrypoints.http.bodies import form_fields, validated
-from entrypoints.http.desk import DESK, Desk, name_of
+from entrypoints.http.desk import DESK, Desk, name_of, name_own_workspace, next_page
 from entrypoints.http.handlers.keys import KeyHandlers, KeyOrder
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import see_other
+from entrypoints.http.pages import page_language, see_other
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.keys import CreatedKey, KeyView
 
@@ -31,7 +29,7 @@ class DeskKeyHandlers:
         """Create a key with the chosen scopes, and show its secret on this page alone."""
         form, day = form_fields(call.raw_body), form_fields(call.raw_body).get("expires", "").strip()
         order = {"scopes": [scope for scope in SCOPES if form.get(scope)]}
-        self._name_workspace(call)
+        name_own_workspace(call)
         try:
             body = validated(KeyOrder, order | ({"expiresAt": f"{day}T23:59:59Z"} if day else {}))
             created = self.keys.create(call, body).body
@@ -40,7 +38,7 @@ class DeskKeyHandlers:
         return self._page(call, created=created)
 
     def revoke(self, call: Call) -> Answer[None]:
-        self._name_workspace(call)
+        name_own_workspace(call)
         self.keys.revoke(call)
         return see_other(f"{KEYS}?done=revoked")
 
@@ -51,10 +49,10 @@ class DeskKeyHandlers:
         error: Exception | None = None,
         created: CreatedKey | None = None,
     ) -> Answer[bytes]:
-        self._name_workspace(call)
+        name_own_workspace(call)
         found, now = self.keys.list_keys(call).body, datetime.now(UTC)
-        workspace = self.desk.workspaces.workspaces.get(call.path_params["workspace"])
-        language, problem = supported_language(page_language(call)), problem_of(error) if error else None
+        workspace, language = self.desk.workspace(call), page_language(call)
+        problem = problem_of(error) if error else None
         return self.desk.page(
             call,
             "keys.html",
@@ -68,15 +66,8 @@ class DeskKeyHandlers:
             form=form or {},
             faults=[fault.pointer.split("/")[1] for fault in problem.errors or ()] if problem else [],
             created=created,
-            done=call.query.get("done"),
-            day=lambda moment: format_date(moment, language),
-            next_url=f"{KEYS}?cursor={found.next_cursor}" if found.next_cursor else None,
+            next_url=next_page(KEYS, found.next_cursor),
         )
-
-    @staticmethod
-    def _name_workspace(call: Call) -> None:
-        assert call.principal.workspace is not None
-        call.path_params = {**call.path_params, "workspace": call.principal.workspace}
 
 
 def _is_valid(key: KeyView, now: datetime) -> bool:

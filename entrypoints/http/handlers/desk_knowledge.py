@@ -3,18 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from urllib.parse import urlencode
-
-from starlette.datastructures import QueryParams
 
 from adapters.knowledge import secrets
 from adapters.knowledge.repository import MARK, SourceType
-from adapters.localisation import format_date, supported_language
 from domain.errors import FaultCode, InvalidError
 from entrypoints.http.bodies import form_fields, validated
-from entrypoints.http.desk import DESK, Desk
+from entrypoints.http.desk import DESK, Desk, ask_for, chosen_filters, next_page
 from entrypoints.http.handlers.knowledge import LONGEST_CONTENT, MAX_SEARCH_LENGTH, KnowledgeHandlers, NewSource
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
 from entrypoints.http.problems import Problem, problem_of
@@ -55,25 +50,23 @@ class DeskKnowledgeHandlers:
         faults: Sequence[InvalidField] = (),
         typed: Mapping[str, str] | None = None,
     ) -> Answer[bytes]:
-        words, cursor, done = call.query.get("q", "").strip(), call.query.get("cursor"), call.query.get("done")
-        asked = {"q": words} if words else {}
-        call.query = QueryParams(asked | ({"cursor": cursor} if cursor else {}))
+        asked, done = chosen_filters(call, ["q"]), call.query.get("done")
+        ask_for(call, asked)
         sources, passages = SourcePage([], None), ChunkPage([], None)
         try:
-            if words:
+            if asked:
                 passages = self.knowledge.search(call).body
             else:
                 sources = self.knowledge.list_sources(call).body
         except (Problem, InvalidError) as error:
             faults = [*faults, *problem_of(error).errors]
-        next_cursor, language = passages.next_cursor or sources.next_cursor, supported_language(page_language(call))
         secret_fields = {fault.pointer.removeprefix("/") for fault in faults if fault.code == FaultCode.SECRET_FOUND}
         typed = typed or {}
         return self.desk.page(
             call,
             "knowledge.html",
             422 if faults else 200,
-            words=words,
+            words=asked.get("q", ""),
             passages=[(passage, _pieces(passage.snippet)) for passage in passages.chunks],
             sources=sources.sources,
             types=tuple(SourceType),
@@ -83,8 +76,7 @@ class DeskKnowledgeHandlers:
             longest=LONGEST_CONTENT,
             longest_search=MAX_SEARCH_LENGTH,
             done=done,
-            day=lambda moment: format_date(moment, language),
-            next_url=f"{KNOWLEDGE}?{urlencode({**asked, 'cursor': next_cursor})}" if next_cursor else None,
+            next_url=next_page(KNOWLEDGE, passages.next_cursor or sources.next_cursor, asked),
         )
 
 

@@ -1,14 +1,11 @@
 """Handlers for the page of mails and text messages that could not be sent."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
-from adapters.localisation import format_moment, supported_language
 from domain.errors import DomainError
 from entrypoints.http.bodies import Empty
-from entrypoints.http.desk import DESK, Desk
+from entrypoints.http.desk import DESK, Desk, next_page
 from entrypoints.http.handlers.admin import DeadMailHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
 from entrypoints.http.problems import problem_of
@@ -51,14 +48,12 @@ class DeskMailHandlers:
         return see_other(f"{MAILS}?done=retried")
 
     def _page(self, call: Call, error: DomainError | None = None) -> Answer[bytes]:
-        found, language = self.mails.list_dead_mails(call).body, supported_language(page_language(call))
+        found = self.mails.list_dead_mails(call).body
         return self.desk.page(
             call,
             "mails.html",
             problem_of(error).status if error else 200,
             mails=[(mail, fault_of(mail.error)) for mail in found.dead_mails],
-            moment=lambda moment: format_moment(moment, language),
             refused=error is not None,
-            done=call.query.get("done"),
-            next_url=f"{MAILS}?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None,
+            next_url=next_page(MAILS, found.next_cursor),
         )

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.localisation import format_date, supported_language
 from domain.errors import DomainError, InvalidError
 from domain.members import MemberRole
 from entrypoints.http.bodies import form_fields, validated
-from entrypoints.http.desk import DESK, MANAGERS, ROLES, Desk
+from entrypoints.http.desk import DESK, MANAGERS, ROLES, Desk, name_own_workspace, next_page
 from entrypoints.http.handlers.members import InvitationOrder, RoleChange, SessionHandlers, WorkspaceHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
 from entrypoints.http.paging import cursor_after, requested_page
@@ -32,7 +30,7 @@ class DeskMemberHandlers:
     def invite(self, call: Call) -> Answer[bytes] | Answer[None]:
         form = form_fields(call.raw_body)
         order = {"email": form.get("email", "").strip(), "role": form.get("role", "")}
-        self._name_workspace(call)
+        name_own_workspace(call)
         try:
             self.workspaces.invite(call, validated(InvitationOrder, order))
         except InvalidError:
@@ -48,7 +46,7 @@ class DeskMemberHandlers:
     def change(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Give a member another role, remove the member, or revoke an invitation, as the pressed button says."""
         form = form_fields(call.raw_body)
-        self._name_workspace(call)
+        name_own_workspace(call)
         try:
             match form.get("do"):
                 case "remove":
@@ -68,7 +66,7 @@ class DeskMemberHandlers:
 
     def erase(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Erase the personal data of a former member, once the box of the form was checked."""
-        self._name_workspace(call)
+        name_own_workspace(call)
         if form_fields(call.raw_body).get("confirm") != "yes":
             return self._former_page(call, 422, wrong=call.path_params["member_id"])
         try:
@@ -81,7 +79,7 @@ class DeskMemberHandlers:
         self, call: Call, status: int = 200, *, wrong: str | None = None, refusal: str | None = None
     ) -> Answer[bytes]:
         """Return the page; the member with the id `wrong` was to be erased without the box being checked."""
-        self._name_workspace(call)
+        name_own_workspace(call)
         found = self.workspaces.list_former(call).body
         return self.desk.page(
             call,
@@ -92,8 +90,7 @@ class DeskMemberHandlers:
             roles=ROLES,
             wrong=wrong,
             refusal=refusal,
-            done=call.query.get("done"),
-            next_url=f"{FORMER_MEMBERS}?cursor={found.next_cursor}" if found.next_cursor else None,
+            next_url=next_page(FORMER_MEMBERS, found.next_cursor),
         )
 
     def _page(
@@ -105,10 +102,7 @@ class DeskMemberHandlers:
         refusal: str | None = None,
         typed: str = "",
     ) -> Answer[bytes]:
-        name = call.principal.workspace
-        assert name is not None
-        workspace, language = self.workspaces.commands.workspaces.get(name), supported_language(page_language(call))
-        page = requested_page(call)
+        workspace, page = self.desk.workspace(call), requested_page(call)
         after = page.after_key(lambda number: int(number)) or 0
         members = workspace.members()[after:]
         shown = members[: page.limit]
@@ -129,13 +123,5 @@ class DeskMemberHandlers:
             fault=fault,
             refusal=refusal,
             typed=typed,
-            done=call.query.get("done"),
-            next_url=f"{MEMBERS}?cursor={more}" if more else None,
-            day=lambda moment: format_date(moment, language),
+            next_url=next_page(MEMBERS, more),
         )
-
-    @staticmethod
-    def _name_workspace(call: Call) -> None:
-        """Let the call name the member's own workspace, as the calls of the API do in their path."""
-        assert call.principal.workspace is not None
-        call.path_params = {**call.path_params, "workspace": call.principal.workspace}

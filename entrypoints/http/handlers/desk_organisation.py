@@ -8,7 +8,7 @@ from adapters.languages import LANGUAGES
 from domain.errors import DomainError, InvalidError, NotAnAttachmentError
 from domain.organisations import Intake, Organisation, Publishing
 from entrypoints.http.bodies import form_fields, validated
-from entrypoints.http.desk import DESK, MANAGERS, Desk
+from entrypoints.http.desk import DESK, MANAGERS, Desk, name_own_workspace
 from entrypoints.http.handlers.logos import LogoHandlers
 from entrypoints.http.handlers.members import WorkspaceHandlers
 from entrypoints.http.operations import Answer, Call
@@ -39,7 +39,7 @@ class DeskOrganisationHandlers:
         else:
             body = {"organisation": {name: form[name] or None for name in FIELDS if name in form}}
             body |= {"name": form["name"]} if "name" in form else {}
-        _name_own_workspace(call)
+        name_own_workspace(call)
         try:
             self.workspaces.change(call, validated(WorkspaceChange, body))
         except (Problem, DomainError) as error:
@@ -47,7 +47,7 @@ class DeskOrganisationHandlers:
         return see_other(f"{ORGANISATION}?done=saved")
 
     def choose_logo(self, call: Call) -> Answer[bytes] | Answer[None]:
-        _name_own_workspace(call)
+        name_own_workspace(call)
         try:
             self.logos.choose(call)
         except (InvalidError, NotAnAttachmentError, Problem):
@@ -55,7 +55,7 @@ class DeskOrganisationHandlers:
         return see_other(f"{ORGANISATION}?done=saved")
 
     def remove_logo(self, call: Call) -> Answer[None]:
-        _name_own_workspace(call)
+        name_own_workspace(call)
         self.logos.remove(call)
         return see_other(f"{ORGANISATION}?done=saved")
 
@@ -85,15 +85,9 @@ class DeskOrganisationHandlers:
             intakes=tuple(Intake),
             publishings=tuple(Publishing),
             may_change=call.principal.member_role in MANAGERS,
-            done=call.query.get("done"),
         )
 
     def _logo(self, workspace: str) -> str | None:
         """Return the address of the logo."""
         settings = self.logos.commands.workspaces.get(workspace).settings
         return f"/api/workspaces/{workspace}/logo" if settings.logo else None
-
-
-def _name_own_workspace(call: Call) -> None:
-    """Let the handlers of the API act in the workspace that the member works in."""
-    call.path_params = {"workspace": call.principal.workspace or ""}

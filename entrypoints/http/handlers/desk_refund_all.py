@@ -3,23 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
-from urllib.parse import urlencode
 from uuid import UUID
-
-from starlette.datastructures import QueryParams
 
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.languages import translations
-from adapters.localisation import format_date, format_moment, format_money, supported_language
 from domain.errors import DomainError, NotFoundError
-from domain.values import Money
 from entrypoints.http.bodies import form_fields, validated
-from entrypoints.http.desk import DESK, MANAGERS, REFUNDERS, Desk
+from entrypoints.http.desk import DESK, MANAGERS, REFUNDERS, Desk, ask_for, next_page
 from entrypoints.http.handlers.refund_runs import RefundAllOrder, RefundRunHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import see_other
+from entrypoints.http.pages import page_language, see_other
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.refund_runs import RefundAllProgress, SkippedGift
 from projections import donation_ledger
@@ -28,15 +21,6 @@ from projections.model import Cursor, Row
 
 # Some payment methods refuse refunds after this time: https://docs.stripe.com/refunds
 OLD = timedelta(days=180)
-
-
-class Skipped(NamedTuple):
-    """A gift that was not paid back, as a line of the page."""
-
-    id: UUID
-    outcome: str
-    amount: str
-    day: str
 
 
 @dataclass(frozen=True)
@@ -68,12 +52,10 @@ class DeskRefundAllHandlers:
         *,
         wrong_word: bool = False,
     ) -> Answer[bytes]:
-        cursor = call.query.get("cursor")
-        call.query = QueryParams({"cursor": cursor} if cursor else {})
-        progress, language = self._progress(call), supported_language(page_language(call))
-        old = datetime.now(UTC) - OLD
+        ask_for(call, {})
+        progress, old = self._progress(call), datetime.now(UTC) - OLD
         plan = call.reads.ask(lambda rows: self._plan(rows, call.ticket_id, old))
-        skipped = call.reads.ask(lambda rows: _skipped(rows, progress.skipped, language)) if progress else []
+        skipped = call.reads.ask(lambda rows: _skipped(rows, progress.skipped)) if progress else []
         problem = problem_of(error) if error else None
         return self.desk.page(
             call,
@@ -86,17 +68,13 @@ class DeskRefundAllHandlers:
             all_gifts=progress.gifts if progress else 0,
             skipped=skipped,
             plan=plan,
-            money=lambda minor, currency: format_money(Money(minor, currency), language),
-            moment=lambda time: format_moment(time, language),
             may_request=call.principal.member_role in MANAGERS,
             may_see_gift=call.principal.member_role in REFUNDERS,
             word=_word(call),
             wrong_word=wrong_word,
             form=form or {},
             problem=problem,
-            next_url=f"{_path(call)}?{urlencode({'cursor': progress.next_cursor})}"
-            if progress and progress.next_cursor
-            else None,
+            next_url=next_page(_path(call), progress.next_cursor if progress else None),
         )
 
     def _progress(self, call: Call) -> RefundAllProgress | None:
@@ -113,17 +91,9 @@ class DeskRefundAllHandlers:
         return gift_sums.refund_plan(cursor, ticket_id, limits, old)
 
 
-def _skipped(cursor: Cursor, gifts: Sequence[SkippedGift], language: str) -> list[Skipped]:
-    rows = [(gift, row) for gift in gifts if (row := donation_ledger.donation(cursor, gift.donation_id))]
-    return [
-        Skipped(
-            gift.donation_id,
-            gift.outcome.value,
-            format_money(Money(row["amount"], row["currency"]), language),
-            format_date(row["paid_at"] or row["created_at"], language),
-        )
-        for gift, row in rows
-    ]
+def _skipped(cursor: Cursor, gifts: Sequence[SkippedGift]) -> list[tuple[SkippedGift, Row]]:
+    """Return each gift that was not paid back with its row."""
+    return [(gift, row) for gift in gifts if (row := donation_ledger.donation(cursor, gift.donation_id))]
 
 
 def _path(call: Call) -> str:

@@ -5,18 +5,15 @@ from dataclasses import dataclass
 
 from starlette.datastructures import QueryParams
 
-from adapters.localisation import format_money, supported_language
 from domain.errors import DomainError
 from domain.refund_proposals import ProposalState
-from domain.values import Money
 from entrypoints.http.bodies import Empty, form_fields, validated
 from entrypoints.http.desk import DESK, MANAGERS, Desk, name_of
 from entrypoints.http.handlers.admin import RefundHandlers, RefundOrder
 from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
 from entrypoints.http.handlers.refund_requests import RefundRequestHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import see_other
+from entrypoints.http.pages import page_language, see_other
 from entrypoints.http.problems import Problem, problem_of
 
 
@@ -72,15 +69,13 @@ class DeskRefundHandlers:
             preview = self.previews.preview(call)
         call.query = QueryParams({"limit": "100"})
         asked = self.requests.list_requests(call).body.refund_requests
-        language, problem_shown = supported_language(page_language(call)), problem_of(fault) if fault else None
-        assert call.principal.workspace is not None
-        workspace = self.desk.workspaces.workspaces.get(call.principal.workspace)
+        workspace, language = self.desk.workspace(call), page_language(call)
+        problem_shown = problem_of(fault) if fault else None
         return self.desk.page(
             call,
             "gift.html",
             problem_shown.status if problem_shown else 200,
             preview=preview,
-            money=lambda minor, currency=preview.currency: format_money(Money(minor, currency), language),
             asked=[(each, name_of(each.asked_by, workspace, language, masked=call.masked)) for each in asked],
             open_state=ProposalState.OPEN,
             may_refund=call.principal.member_role in MANAGERS,

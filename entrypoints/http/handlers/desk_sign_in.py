@@ -7,16 +7,15 @@ from uuid import UUID
 from adapters import contacts, ids
 from adapters.identity.login_codes import LoginCodes
 from adapters.identity.session_openings import Audience
-from adapters.localisation import format_moment, supported_language
 from domain.errors import InvalidError, NotFoundError
 from domain.values import Role
 from entrypoints.http.bodies import Empty, form_fields, validated
 from entrypoints.http.cookies import session_cookie
 from entrypoints.http.desk import DESK, ROLES, Desk
 from entrypoints.http.handlers.members import MyChange, SessionChange, SessionHandlers, email_of, member_session
-from entrypoints.http.handlers.sign_in_pages import page_language, require_own_page
+from entrypoints.http.handlers.sign_in_pages import require_own_page
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import own_path, see_other
+from entrypoints.http.pages import own_path, page_language, see_other
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.browsers import browser_name
 
@@ -120,10 +119,8 @@ class DeskSignInHandlers:
             me=me,
             name=name,
             fault=fault,
-            done=call.query.get("done"),
             sessions=self.sessions.list_sessions(call).sessions,
             browser_name=browser_name,
-            moment=lambda time: format_moment(time, supported_language(page_language(call))),
             longest=contacts.LONGEST,
         )
 

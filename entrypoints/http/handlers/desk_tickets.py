@@ -6,30 +6,35 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from starlette.datastructures import QueryParams
-
 from adapters.encryption.field_cipher import FieldCipher
-from adapters.localisation import format_date, format_moment, supported_language
 from domain.approval import LONGEST_NOTE as LONGEST_WISH
 from domain.commands.approvals import NeedsApproval
 from domain.commands.desk import ASSIGNABLE
 from domain.desk import LONGEST_NOTE
 from domain.errors import DomainError
 from domain.tickets import LONGEST_SUSPENSION_REASON
-from domain.values import ContentStatus, Money
+from domain.values import ContentStatus
 from domain.workspaces import Workspace
-from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import Empty, Suspension, form_fields, validated
-from entrypoints.http.desk import DESK, MANAGERS, OPERATORS, Desk, assignable, name_of
+from entrypoints.http.desk import (
+    DESK,
+    MANAGERS,
+    OPERATORS,
+    Desk,
+    ask_for,
+    assignable,
+    chosen_filters,
+    name_of,
+    next_page,
+)
 from entrypoints.http.handlers.approvals import ApprovalHandlers, RequestedChanges
 from entrypoints.http.handlers.audit_pages import AUDIT
 from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.desk import DeskChange, DeskHandlers, NewNote
 from entrypoints.http.handlers.publish_page import approval_values
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.ticket_list import TicketListHandlers, may_search
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import see_other
+from entrypoints.http.pages import page_language, see_other
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.desk import ListedTicket
 from entrypoints.presentation.donations import DonationTotals
@@ -47,11 +52,7 @@ class Line(NamedTuple):
     # None once the page is public, or if nobody asked for an approval.
     approval: str | None
     assignee: str | None
-    begun: str
-    due: str | None
     overdue: bool
-    paid: str | None
-    goal: str | None
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,10 @@ class DeskTicketHandlers:
             return see_other(next((part.path for part in self.desk.parts(call)), AUDIT))
         if call.principal.workspace is None:
             return see_other(f"{DESK}/sign-in")
-        chosen = {name: text for name in FILTERS if (text := call.query.get(name, "").strip())}
-        done, cursor = call.query.get("done"), call.query.get("cursor")
-        call.query = QueryParams([*chosen.items(), *([("cursor", cursor)] if cursor else [])])
+        chosen, done = chosen_filters(call, FILTERS), call.query.get("done")
+        ask_for(call, chosen)
         found = self.tickets.list_tickets(call).body
-        workspace, language = self._workspace(call), supported_language(page_language(call))
-        now = datetime.now(UTC)
+        workspace, language, now = self.desk.workspace(call), page_language(call), datetime.now(UTC)
         return self.desk.page(
             call,
             "tickets.html",
@@ -92,7 +91,7 @@ class DeskTicketHandlers:
             done=done,
             without=lambda name: _url({key: text for key, text in chosen.items() if key != name}),
             with_filter=lambda name, value: _url({**chosen, name: value}),
-            next_url=_url({**chosen, "cursor": found.next_cursor}) if found.next_cursor else None,
+            next_url=next_page(DESK, found.next_cursor, chosen),
             may_open=call.principal.member_role in ASSIGNABLE,
             may_search=may_search(call),
         )
@@ -159,7 +158,7 @@ class DeskTicketHandlers:
 
     def _page(self, call: Call, error: Exception | None = None, form: Mapping[str, str] | None = None) -> Answer[bytes]:
         row, personal = call.ticket, call.personal_data(self.cipher)
-        workspace, language = self._workspace(call), supported_language(page_language(call))
+        workspace, language = self.desk.workspace(call), page_language(call)
         listed, totals = call.reads.ask(
             lambda cursor: (
                 desk.listed(cursor, call.ticket_id),
@@ -185,26 +184,13 @@ class DeskTicketHandlers:
             slug=row["slug"],
             ticket=ticket,
             due=ticket.due_at.astimezone(UTC).date().isoformat() if ticket and ticket.due_at else "",
-            begun=format_date(row["created_at"], language),
+            begun_at=row["created_at"],
             people=assignable(workspace, masked=call.masked),
-            notes=[
-                (
-                    note,
-                    name_of(note.actor, workspace, language, masked=call.masked),
-                    format_moment(note.created_at, language),
-                )
-                for note in notes.notes
-            ],
-            older_notes=f"{DESK}/tickets/{call.ticket_id}?{urlencode({'cursor': notes.next_cursor})}#notes"
-            if notes.next_cursor
-            else None,
-            paid=_amount(sums.breakdown.paid_minor, sums.currency, language),
-            net=_amount(sums.breakdown.net_minor, sums.currency, language),
-            refunded=_amount(sums.breakdown.refunded_minor, sums.currency, language),
-            disputed=_amount(sums.breakdown.disputed_minor, sums.currency, language),
+            notes=[(note, name_of(note.actor, workspace, language, masked=call.masked)) for note in notes.notes],
+            older_notes=next_page(f"{DESK}/tickets/{call.ticket_id}", notes.next_cursor),
+            sums=sums,
             may_work=call.principal.member_role in ASSIGNABLE,
             may_manage=call.principal.member_role in MANAGERS,
-            done=call.query.get("done"),
             problem=problem,
             form=form or {},
             **approval_values(row, personal, self.needs_approval),
@@ -214,28 +200,14 @@ class DeskTicketHandlers:
             longest_reason=LONGEST_SUSPENSION_REASON,
         )
 
-    def _workspace(self, call: Call) -> Workspace:
-        assert call.principal.workspace is not None
-        return self.desk.workspaces.workspaces.get(call.principal.workspace)
-
 
 def _line(call: Call, ticket: ListedTicket, workspace: Workspace, language: str, now: datetime) -> Line:
     return Line(
         ticket,
         (ticket.approval or None) if ticket.content_status is not ContentStatus.PUBLISHED else None,
         name_of(f"member:{ticket.assignee}", workspace, language, masked=call.masked) if ticket.assignee else None,
-        format_date(ticket.created_at, language),
-        format_date(ticket.due_at, language) if ticket.due_at else None,
         ticket.due_at is not None and ticket.due_at < now,
-        _amount(ticket.paid_minor, ticket.currency, language) if ticket.paid_minor and ticket.currency else None,
-        _amount(ticket.goal_amount_minor, ticket.currency, language)
-        if ticket.goal_amount_minor and ticket.currency
-        else None,
     )
-
-
-def _amount(minor: int, currency: str, language: str) -> str:
-    return format_amount(Money(minor, currency), language)
 
 
 def _url(query: Mapping[str, str]) -> str:

@@ -3,20 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from adapters import uploads
 from adapters.identity import idempotency, login_codes
-from adapters.localisation import format_date, supported_language
 from adapters.mail import dead_mails
 from adapters.read_models.closing import REFUNDABLE_FOR
 from domain.commands.retention import NOTICE_PERIOD
 from domain.errors import DomainError
 from domain.organisations import LONGEST_RETENTION_DAYS, PUBLIC_WORKSPACE
 from entrypoints.http.bodies import Empty, form_fields, validated
-from entrypoints.http.desk import DESK, MANAGERS, Desk
+from entrypoints.http.desk import DESK, MANAGERS, Desk, name_own_workspace, next_page
 from entrypoints.http.handlers.members import WorkspaceHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.workspace_ends import WorkspaceEndHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import see_other
@@ -54,7 +51,7 @@ class DeskRetentionHandlers:
     def change(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Change both periods; an empty field removes one."""
         form = {name: text.strip() for name, text in form_fields(call.raw_body).items() if name in PERIODS}
-        _name_workspace(call)
+        name_own_workspace(call)
         try:
             periods = {name: _number(text) for name, text in form.items()}
             self.workspaces.change(call, validated(WorkspaceChange, {"retention": periods}))
@@ -63,12 +60,11 @@ class DeskRetentionHandlers:
         return see_other(f"{RETENTION}?done=saved")
 
     def _page(self, call: Call, form: Mapping[str, str] | None = None, error: Exception | None = None) -> Answer[bytes]:
-        name = _name_workspace(call)
+        name = name_own_workspace(call)
         periods = self.workspaces.view(name).retention
         stored = {"ticketDays": periods.ticket_days, "donorDays": periods.donor_days}
         due, answer = self.ends.due_erasures(call)
-        language, problem = supported_language(page_language(call)), problem_of(error) if error else None
-        cursor = answer.body.next_cursor
+        problem = problem_of(error) if error else None
         return self.desk.page(
             call,
             "retention.html",
@@ -81,10 +77,8 @@ class DeskRetentionHandlers:
             fixed=self.fixed,
             due=due,
             shows_titles=not call.masked,
-            day=lambda moment: format_date(moment, language),
             may_change=call.principal.member_role in MANAGERS,
-            done=call.query.get("done"),
-            next_url=f"{RETENTION}?{urlencode({'cursor': cursor})}" if cursor else None,
+            next_url=next_page(RETENTION, answer.body.next_cursor),
         )
 
 
@@ -99,7 +93,7 @@ class DeskCloseHandlers:
 
     def close(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Close the workspace if its name was typed as it is."""
-        name = _name_workspace(call)
+        name = name_own_workspace(call)
         typed = form_fields(call.raw_body).get("name", "").strip()
         if typed != self.workspaces.view(name).name:
             return self._page(call, typed)
@@ -110,7 +104,7 @@ class DeskCloseHandlers:
         return see_other(f"{CLOSE}?done=closed")
 
     def _page(self, call: Call, typed: str | None = None, error: DomainError | None = None) -> Answer[bytes]:
-        name = _name_workspace(call)
+        name = name_own_workspace(call)
         view = self.workspaces.view(name)
         problem = problem_of(error) if error else None
         status = problem.status if problem else 200 if typed is None else 422
@@ -127,7 +121,6 @@ class DeskCloseHandlers:
             typed=typed or "",
             wrong=typed is not None and problem is None,
             refusal=problem.detail if problem else None,
-            done=call.query.get("done"),
         )
 
 
@@ -136,9 +129,3 @@ def _number(text: str) -> object:
     if not text:
         return None
     return int(text[:9]) if text.isascii() and text.isdigit() else text
-
-
-def _name_workspace(call: Call) -> str:
-    assert call.principal.workspace is not None
-    call.path_params = {**call.path_params, "workspace": call.principal.workspace}
-    return call.principal.workspace

@@ -15,9 +15,8 @@ from domain.errors import NotFoundError
 from domain.values import Money, Role
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import Empty
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site
+from entrypoints.http.pages import Site, page_language
 from entrypoints.presentation.donors import DonorForgetting
 from projections import donation_ledger
 from projections.model import Row

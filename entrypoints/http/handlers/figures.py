@@ -10,9 +10,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from adapters.encryption.field_cipher import FieldCipher
-from adapters.localisation import format_money, supported_language
+from adapters.localisation import supported_language
 from domain.errors import FaultCode
-from domain.values import Money
 from entrypoints.composition.queries import Queries
 from entrypoints.http.desk import Desk
 from entrypoints.http.downloads import attachment, organisation_of
@@ -114,7 +113,6 @@ class FigureHandlers:
             steps=STEPS,
             zones=sorted(_zone_names()),
             currencies=list(self._currencies(call, asked, lines, totals, language)),
-            money=lambda minor, currency: format_money(Money(minor, currency), language),
             amount=lambda minor, currency: amount_in(currency, minor, language),
             csv_url=f"/api/figures?{urlencode(asked.query | {'format': 'csv'})}",
             campaigns_csv_url=f"/api/figures/campaigns?{urlencode(asked.query | {'format': 'csv'})}",

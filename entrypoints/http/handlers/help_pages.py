@@ -1,17 +1,14 @@
 """Pages on which a holder asks for help, reads the answers, and writes again."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from adapters import ids
 from adapters.encryption.field_cipher import FieldCipher
-from adapters.localisation import format_moment, supported_language
 from domain.commands.support import SupportCommands
 from domain.errors import NotFoundError, RefusedError
 from domain.support import LONGEST_REPLY
 from domain.values import SupportCategory
 from entrypoints.http.bodies import form_fields, validated
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.support import (
     LONGEST_MESSAGE,
     NewReply,
@@ -20,7 +17,7 @@ from entrypoints.http.handlers.support import (
     SupportRequest,
 )
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, see_other
+from entrypoints.http.pages import Site, see_other, story_language
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.support import SupportTicketDetails
 from projections import support
@@ -82,7 +79,8 @@ class HelpPageHandlers:
             call,
             "help.html",
             422 if fault else 200,
-            **_frame(call),
+            story_language=story_language(call.ticket),
+            ticket_id=call.ticket_id,
             requests=found.support_tickets,
             fault=fault,
             typed=typed,
@@ -98,25 +96,15 @@ class HelpPageHandlers:
             call,
             "help_request.html",
             status,
-            **_frame(call),
+            story_language=story_language(call.ticket),
+            ticket_id=call.ticket_id,
             request=request,
             fault=fault,
             typed=typed,
             longest=LONGEST_REPLY,
-            done=call.query.get("done"),
         )
 
 
 def _typed(call: Call) -> str:
     # The browser ends lines with both characters.
     return form_fields(call.raw_body).get("text", "").replace("\r\n", "\n").strip()
-
-
-def _frame(call: Call) -> dict[str, Any]:
-    story_language = (call.ticket["analysis"] or {}).get("language")
-    language = supported_language(page_language(call, story_language))
-    return {
-        "story_language": story_language,
-        "ticket_id": call.ticket_id,
-        "moment": lambda moment: format_moment(moment, language),
-    }

@@ -26,9 +26,9 @@ from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.cookies import session_cookie
 from entrypoints.http.handlers.publish_page import approval_values
-from entrypoints.http.handlers.sign_in_pages import page_language, require_own_page
+from entrypoints.http.handlers.sign_in_pages import require_own_page
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, see_other
+from entrypoints.http.pages import Site, page_language, see_other, story_language
 from entrypoints.presentation.donations import DonationTotals, net_minor
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.tickets import Draft
@@ -77,7 +77,7 @@ class ManagePageHandlers:
 
     def _page(self, call: Call, *, fault: str | None = None, typed: str = "") -> Answer[bytes]:
         row, personal = call.ticket, call.personal_data(self.cipher)
-        language = page_language(call, _story_language(row))
+        language = page_language(call, story_language(row))
         gift_rows, total_rows, words = call.reads.ask(
             lambda cursor: (
                 rows := donation_ledger.donations(cursor, call.ticket_id, MAX_GIFTS),
@@ -98,7 +98,7 @@ class ManagePageHandlers:
             call,
             "manage.html",
             422 if fault else 200,
-            story_language=_story_language(row),
+            story_language=story_language(row),
             ticket_id=call.ticket_id,
             title=draft.title,
             name=personal.text_or_none(row["ticket_id"], row["display_name"]),
@@ -153,7 +153,7 @@ class ManagePageHandlers:
 
     def show_recovery(self, call: Call) -> Answer[bytes]:
         made_at = self.recovery_links.made_at(call.ticket_id)
-        language = supported_language(page_language(call, _story_language(call.ticket)))
+        language = supported_language(page_language(call, story_language(call.ticket)))
         made = format_date(made_at, language) if made_at else None
         return self._recovery_page(call, made=made, qr=None)
 
@@ -191,7 +191,7 @@ class ManagePageHandlers:
         if contact is None:
             return self._contact_page(call, typed=typed, fault="invalid")
         change_id = call.seed.id("contact change")
-        language = page_language(call, _story_language(call.ticket))
+        language = page_language(call, story_language(call.ticket))
         if not self.contact_changes.request(change_id, call.ticket_id, contact, language):
             return self._contact_page(call, typed=typed, fault="often")
         return self._contact_page(call, typed=contact.value, change_id=change_id)
@@ -254,7 +254,7 @@ class ManagePageHandlers:
         return self.site.page(
             call,
             "recovery.html",
-            story_language=_story_language(call.ticket),
+            story_language=story_language(call.ticket),
             ticket_id=call.ticket_id,
             title=Draft.from_row(call.ticket, personal).title,
             made=made,
@@ -269,7 +269,7 @@ class ManagePageHandlers:
             call,
             "contact.html",
             422 if fault else 200,
-            story_language=_story_language(call.ticket),
+            story_language=story_language(call.ticket),
             ticket_id=call.ticket_id,
             contact=call.personal_data(self.cipher).contact(call.ticket, shortened=True),
             typed=typed[: contacts.LONGEST],
@@ -285,7 +285,7 @@ class ManagePageHandlers:
             call,
             "erase.html",
             422 if wrong else 200,
-            story_language=_story_language(call.ticket),
+            story_language=story_language(call.ticket),
             ticket_id=call.ticket_id,
             title=Draft.from_row(call.ticket, personal).title,
             name=personal.text_or_none(call.ticket_id, call.ticket["display_name"]),
@@ -309,13 +309,9 @@ def _shown_gift(row: Row, words: Row | None, personal: PersonalData, language: s
     )
 
 
-def _story_language(row: Row) -> str | None:
-    return (row["analysis"] or {}).get("language")
-
-
 def _word(call: Call) -> str:
     """Return the word that confirms erasing, in the language of the page."""
-    language = page_language(call, _story_language(call.ticket))
+    language = page_language(call, story_language(call.ticket))
     # Translators: the word that a person types to confirm.
     _ = translations(language).gettext
     return _("erase")

@@ -8,7 +8,7 @@ from adapters.mail.subscriptions import NEWS_OF_HOLDERS, Subscriptions
 from domain.values import Contact, ContactType
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, see_other
+from entrypoints.http.pages import Site, see_other, story_language
 from entrypoints.http.problems import Problem
 
 
@@ -28,7 +28,7 @@ class NewsPageHandlers:
         return self.site.page(
             call,
             "news.html",
-            story_language=(call.ticket["analysis"] or {}).get("language"),
+            story_language=story_language(call.ticket),
             ticket_id=call.ticket_id,
             contact=call.personal_data(self.cipher).contact(call.ticket, shortened=True),
             reached=contact is not None,

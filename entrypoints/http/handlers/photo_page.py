@@ -19,10 +19,8 @@ from entrypoints.http.handlers.attachments import (
     AttachmentHandlers,
     ChosenPicture,
 )
-from entrypoints.http.handlers.publish_page import story_language
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, see_other
+from entrypoints.http.pages import Site, page_language, see_other, story_language
 from entrypoints.http.problems import Problem
 from projections.consent_records import shown_scopes
 
@@ -107,7 +105,6 @@ class PhotoPageHandlers:
             values=form,
             longest=LONGEST_DESCRIPTION,
             errors=_sentences(faults or [], language, about),
-            done=call.query.get("done"),
         )
 
 

@@ -17,9 +17,8 @@ from domain.values import ConsentScope, Draft, FindingDecision, FindingKind, Kin
 from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import form_fields, validated
 from entrypoints.http.handlers.consents import LONGEST_NOTE, GivenConsent, given_on_page
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, see_other
+from entrypoints.http.pages import Site, page_language, see_other, story_language
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.safety import DraftSafety, Safety
@@ -188,11 +187,6 @@ def approval_values(row: Row, personal: PersonalData, needs_approval: NeedsAppro
         "approval": approval["state"],
         "note_of_staff": personal.text_or_none(row["ticket_id"], approval["note"]),
     }
-
-
-def story_language(row: Row) -> str | None:
-    """Return the language that the story was told in."""
-    return (row["analysis"] or {}).get("language")
 
 
 def _sentences(faults: list[str], language: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from entrypoints.http.bodies import DraftChange, form_fields, validated
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.wait_pages import first_page
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, caller_language, see_other
+from entrypoints.http.pages import Site, caller_language, see_other, story_language
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.safety import DraftSafety, Safety
 from projections.model import Row
@@ -186,7 +186,7 @@ def _offered_title(row: Row, draft: Draft) -> str:
     """Return a title in the language of the story that says for whom the page is, or nothing."""
     if not draft.beneficiary:
         return ""
-    _ = translations((row["analysis"] or {}).get("language") or "en").gettext
+    _ = translations(story_language(row) or "en").gettext
     return (_("Help for %(name)s") % {"name": draft.beneficiary})[: LONGEST["title"]]
 
 

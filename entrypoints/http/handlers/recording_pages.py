@@ -8,9 +8,8 @@ from typing import NamedTuple
 from adapters.localisation import format_moment, supported_language
 from domain.values import Step
 from entrypoints.http.handlers.recording_files import RecordingFileHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, see_other
+from entrypoints.http.pages import Site, page_language, see_other
 from projections.model import Row
 from projections.ticket_status import used_recordings
 
@@ -43,7 +42,6 @@ class RecordingPageHandlers:
             ticket_id=row["ticket_id"],
             recordings=shown_recordings(row, page_language(call)),
             working=row["step"] is not None,
-            done=call.query.get("done"),
         )
 
     def delete(self, call: Call) -> Answer[None]:

@@ -20,7 +20,6 @@ from adapters.identity.login_codes import LoginCodes
 from adapters.identity.members import MemberSessions
 from adapters.identity.session_openings import SessionOpening
 from adapters.identity.sessions import SESSION_TOKEN, end_session
-from adapters.languages import LANGUAGES
 from adapters.localisation import format_date, supported_language
 from adapters.mail.outbox import Outbox
 from adapters.postgres.database import Database
@@ -29,7 +28,7 @@ from domain.values import ContactType, ContentStatus, Role
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.cookies import comes_from_own_page, session_cookie
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, caller_language, own_path, see_other
+from entrypoints.http.pages import Site, own_path, page_language, see_other
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.tickets import DraftSummary
 from projections import contact_index, ticket_status
@@ -190,12 +189,6 @@ class SignInPageHandlers:
             for row in call.reads.ask(query)
             if not row["erased"]
         ]
-
-
-def page_language(call: Call, story_language: str | None = None) -> str:
-    """Return the language of ours in which the page is shown."""
-    language = caller_language(call, story_language)
-    return language if language in LANGUAGES else "en"
 
 
 def _next(next_path: str | None) -> dict[str, str]:

@@ -24,13 +24,12 @@ from entrypoints.http.bodies import (
     validated,
 )
 from entrypoints.http.handlers.documents import DocumentHandlers
-from entrypoints.http.handlers.publish_page import story_language
 from entrypoints.http.handlers.question_pages import currency_choices
 from entrypoints.http.handlers.story_form import GOAL, LONGEST, StoryForm, faults_of, texts_of, without_dropped
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, caller_language, see_other
+from entrypoints.http.pages import Site, caller_language, see_other, story_language
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.passages import passage_of_segment, spoken_sentences
 from entrypoints.presentation.recordings import recordings_of

@@ -38,11 +38,10 @@ from entrypoints.http.cookies import session_cookie
 from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.consents import GivenConsent, given_on_page
 from entrypoints.http.handlers.recordings import RecordingHandlers
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.intake import Intake
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import MICROPHONE, Site, see_other
+from entrypoints.http.pages import MICROPHONE, Site, page_language, see_other
 from entrypoints.http.problems import Problem, invalid, problem_of
 from projections.ticket_status import used_recordings
 

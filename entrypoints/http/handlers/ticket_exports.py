@@ -17,9 +17,9 @@ from domain.values import Content, Role
 from entrypoints.http.handlers.attachments import PHOTO_MEDIA_TYPE
 from entrypoints.http.handlers.desk import stored_notes
 from entrypoints.http.handlers.recording_files import file_name
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.voices import sound_of
 from entrypoints.http.operations import Answer, Call, Stream
+from entrypoints.http.pages import page_language, story_language
 from entrypoints.presentation.attachments import Attachment
 from entrypoints.presentation.consents import Consents
 from entrypoints.presentation.desk import DeskArchive, Note
@@ -62,7 +62,7 @@ class TicketExportHandlers:
 
     def _files(self, call: Call) -> Files:
         personal, missing = call.personal_data(self.cipher), list[str]()
-        language = page_language(call, (call.ticket["analysis"] or {}).get("language"))
+        language = page_language(call, story_language(call.ticket))
         yield "README.txt", [guide(language).encode()]
         yield from self._words(call, personal, missing)
         yield from self._binaries(call, personal, missing)

@@ -25,12 +25,10 @@ from domain.values import ConsentScope
 from domain.voice import LONGEST_MS
 from entrypoints.http.bodies import form_fields, validated
 from entrypoints.http.handlers.consents import GivenConsent, given_on_page
-from entrypoints.http.handlers.publish_page import story_language
-from entrypoints.http.handlers.sign_in_pages import page_language
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.voices import ChosenVoice, VoiceHandlers
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, see_other
+from entrypoints.http.pages import Site, page_language, see_other, story_language
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.voices import clock, length_of
 from projections.model import Row
@@ -149,7 +147,6 @@ class VoicePageHandlers:
             last=form.get("last"),
             findings=list(dict.fromkeys(finding.text for finding in findings)),
             errors=_sentences(fault, language),
-            done=call.query.get("done"),
         )
 
     def _recordings(self, call: Call, row: Row) -> list[HeardRecording]:
