@@ -1,27 +1,24 @@
 """Identifiers: version 7 UUIDs, which sort by their time of creation (RFC 9562), and the alphabet of slugs."""
 
 import os
+import re
 import time
 from uuid import UUID
 
 # Letters and digits that are not mistaken for one another when a link is read aloud or from paper.
 SLUG_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 SLUG_LENGTH = 12
+_CANONICAL = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def parse(text: str) -> UUID | None:
     """Return the id that the text is in its canonical form, in either case, or None."""
-    try:
-        id = UUID(text)
-    except ValueError:
-        return None
-    return id if str(id) == text.lower() else None
+    return UUID(text) if _CANONICAL.fullmatch(text) else None
 
 
 def normalized(text: str) -> str:
     """Return an id in lower case, so that it has one spelling, and any other text unchanged."""
-    id = parse(text)
-    return text if id is None else str(id)
+    return text.lower() if _CANONICAL.fullmatch(text) else text
 
 
 def uuid7() -> UUID:

@@ -40,6 +40,38 @@ class _BoundedPipelineFlow(FlowControl):
             super().resume_reading()
 
 
+class _JoinedWrites:
+    """A transport that sends a head together with the first part of its body, which uvicorn writes one after the other.
+
+    One packet instead of two saves a system call, and wakes the client once. A head that no body follows in the same
+    turn of the event loop, such as that of a stream of events, is sent at the end of that turn.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+        self.is_closing = transport.is_closing
+        self.abort = transport.abort
+        self.get_write_buffer_size = transport.get_write_buffer_size
+
+    def write(self, data: bytes) -> None:
+        self._parts.append(data)
+        if len(self._parts) == 1:
+            self._loop.call_soon(self._send)
+        else:
+            self._send()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._parts and not self._transport.is_closing():
+            self._transport.write(b"".join(self._parts))
+        self._parts.clear()
+
+
 class LimitedHttpProtocol(HttpToolsProtocol):
     """One connection, which is closed if the client is too slow; a malformed request is answered with a problem."""
 
@@ -72,6 +104,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = _BoundedPipelineFlow(transport, self.pipeline)
+        self.transport = _JoinedWrites(transport, self.loop)  # type: ignore[assignment]
         self._last_received_at = self._head_awaited_since = self._now()
         self._check_timer = self.loop.call_later(self.CHECK_SECONDS, self._check)
 

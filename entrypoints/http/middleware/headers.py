@@ -39,7 +39,7 @@ PREFLIGHT_SECONDS = 600
 class ResponseHeaders:
     """ASGI middleware: adds the request id, the security headers and the CORS headers to every response.
 
-    It also adds the headers that later steps put into `response_headers_of`.
+    It also adds the headers that later steps put into `response_headers_of`, and notes the status for `status_of`.
 
     While `is_finishing` returns True, every response closes its connection.
     """
@@ -54,21 +54,18 @@ class ResponseHeaders:
         self._security_headers = [(name.lower().encode(), value.encode()) for name, value in security_headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         request_headers = Headers(scope=scope)
         request_id = request_headers.get("x-request-id", "")
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = secrets.token_hex(12)
         logged_id = request_id if _LOGGABLE.fullmatch(request_id) else secrets.token_hex(12)
         further_headers: dict[str, str] = {}
-        scope.setdefault("state", {}).update(
-            request_id=request_id, logged_id=logged_id, response_headers=further_headers
-        )
+        state = scope.setdefault("state", {})
+        state.update(request_id=request_id, logged_id=logged_id, response_headers=further_headers)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                state["status"] = message["status"]
                 headers = message["headers"] = list(message["headers"])
                 present = {name for name, _ in headers}
                 headers.append((b"x-request-id", request_id.encode()))
@@ -107,6 +104,12 @@ def request_id_of(scope: Scope) -> str:
     """Return the request id that the client gets, in X-Request-Id and in a problem."""
     request_id: str = scope["state"]["request_id"]
     return request_id
+
+
+def status_of(scope: Scope) -> int | None:
+    """Return the status of the response to this request, or None if nothing of it was sent yet."""
+    status: int | None = scope["state"].get("status")
+    return status
 
 
 def response_headers_of(scope: Scope) -> dict[str, str]:

@@ -6,10 +6,10 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.observability.log_context import error_location
-from entrypoints.http.middleware.headers import logged_id_of, request_id_of, response_headers_of
+from entrypoints.http.middleware.headers import logged_id_of, request_id_of, response_headers_of, status_of
 from entrypoints.http.middleware.rate_limits import RateLimiter, client_address
 from entrypoints.http.pages import prefers_page, problem_page
 from entrypoints.http.problems import Problem, problem_of
@@ -32,19 +32,12 @@ class ProblemResponses:
         self._rate_limiter = rate_limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def observed_send(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         # With an application in the scope Starlette raises HTTPException instead of answering in plain text.
         scope["app"] = self
         try:
-            await self._app(scope, receive, observed_send)
+            await self._app(scope, receive, send)
         except Exception as error:
-            if started or scope["type"] != "http":
+            if status_of(scope) is not None:
                 raise
             request = Request(scope)
             if isinstance(error, HTTPException):

@@ -3,11 +3,11 @@
 from time import perf_counter
 
 import structlog
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.observability import counters, log_context, tracing
 from adapters.observability.request_metrics import NO_OPERATION, method_label
-from entrypoints.http.middleware.headers import logged_id_of
+from entrypoints.http.middleware.headers import logged_id_of, status_of
 
 logger = structlog.get_logger()
 
@@ -24,45 +24,34 @@ class RequestMetrics:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-        elif tracing.is_enabled():
+        if tracing.is_enabled():
             await self._traced(scope, receive, send)
         else:
             await self._counted(scope, receive, send)
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> int:
-        """Count, time and log the request, and return the status of its response."""
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count, time and log the request."""
         started = perf_counter()
-        status = FAILED
-
-        async def observed_send(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
         log_context.begin(request_id=logged_id_of(scope))
         counters.requests.in_progress += 1
         try:
-            await self._app(scope, receive, observed_send)
+            await self._app(scope, receive, send)
         finally:
             counters.requests.in_progress -= 1
             path, method = scope["state"].get(PATH_TEMPLATE), method_label(scope["method"])
-            seconds = perf_counter() - started
+            status, seconds = status_of(scope) or FAILED, perf_counter() - started
             counters.requests.observe(path, method, status, seconds)
             # Only the template of the path is logged, because a path parameter could name a person.
             milliseconds = round(seconds * 1000, 1)
             logger.info("request", method=method, path=path or NO_OPERATION, status=status, milliseconds=milliseconds)
-        return status
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status = FAILED
         with tracing.span("request") as span:
             try:
-                status = await self._counted(scope, receive, send)
+                await self._counted(scope, receive, send)
             finally:
                 path, method = scope["state"].get(PATH_TEMPLATE), method_label(scope["method"])
+                status = status_of(scope) or FAILED
                 outcome = {"http.route": path, "http.request.method": method, "http.response.status_code": status}
                 span.rename(f"{method} {path or NO_OPERATION}")
                 span.set_attributes(**outcome, **log_context.current())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -94,6 +95,40 @@ def read_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(LimitedHttpProtocol, "data_received", counted)
     return pieces
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Record what the server gives to each transport at a time."""
+    parts: list[bytes] = []
+    made = LimitedHttpProtocol.connection_made
+
+    def connection_made(protocol: LimitedHttpProtocol, transport: asyncio.Transport) -> None:
+        made(protocol, RecordingTransport(transport, parts))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LimitedHttpProtocol, "connection_made", connection_made)
+    return parts
+
+
+class RecordingTransport:
+    """A transport that records what is written to it."""
+
+    def __init__(self, transport: asyncio.Transport, parts: list[bytes]) -> None:
+        self._transport = transport
+        self._parts = parts
+
+    def write(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._transport, name)
+
+
+def test_the_head_and_the_body_of_an_answer_are_sent_at_once(live: LiveService, writes: list[bytes]) -> None:
+    answer = answer_to(live, b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert writes == [answer]
+    assert statuses(answer) == [200]
 
 
 def statuses(answer: bytes) -> list[int]:
