@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 
 from domain.errors import UnavailableError
 
+GATHER_SECONDS = 0.001
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -126,7 +128,11 @@ class GroupCommit(Generic[Item, Result]):
 
 
 class AsyncGroupCommit(Generic[Item, Result]):
-    """Group commit for callers on an event loop: the next batch collects while a thread processes the present one."""
+    """Group commit for callers on an event loop: the next batch collects while a thread processes the present one.
+
+    After a batch of several items the next one collects a moment longer, for those whose results were just returned.
+    Otherwise two halves of the callers would take turns, and each of their batches costs a commit.
+    """
 
     def __init__(self, process: Callable[[Sequence[Item]], Sequence[Result]], max_items: int) -> None:
         self._process = process
@@ -147,6 +153,8 @@ class AsyncGroupCommit(Generic[Item, Result]):
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(self._max_items, len(self._queue)))]
             await self._process_batch(batch)
+            if len(batch) > 1:
+                await asyncio.sleep(GATHER_SECONDS)
 
     async def _process_batch(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         loop = asyncio.get_running_loop()

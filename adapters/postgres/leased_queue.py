@@ -70,7 +70,8 @@ class LeasedQueue:
         The last value of each row is the number of this attempt, counted from 1.
         """
         values = {"limit": limit, "key": key, "lease": self._lease_seconds}
-        return cursor.execute(self._claim, values, prepare=True).fetchall()
+        # A prepared plan that was made for few waiting rows would sort all of many.
+        return cursor.execute(self._claim, values, prepare=False, binary=True).fetchall()
 
     def due(self, connection: Connection[TupleRow], limit: int) -> list[tuple[Any, int]]:
         """Return the key and the number of the next attempt of the rows due the longest, without claiming them."""

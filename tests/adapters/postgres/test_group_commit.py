@@ -119,3 +119,24 @@ def test_a_cancelled_caller_does_not_cancel_the_others():
         return await stays
 
     assert asyncio.run(cancel_one()) == 4
+
+
+def test_callers_who_submit_again_share_a_batch_with_those_who_waited_meanwhile():
+    doubling = Doubling()
+    group_commit = AsyncGroupCommit(doubling, max_items=10)
+
+    async def submit_twice(item: int) -> None:
+        await group_commit.submit(item)
+        await group_commit.submit(item)
+
+    async def submit_all() -> None:
+        first = [asyncio.create_task(submit_twice(item)) for item in (1, 2)]
+        while not doubling.batches:
+            await asyncio.sleep(0)
+        later = asyncio.create_task(group_commit.submit(3))
+        await asyncio.sleep(0)
+        doubling.go.set()
+        await asyncio.gather(*first, later)
+
+    asyncio.run(submit_all())
+    assert [sorted(batch) for batch in doubling.batches] == [[1, 2], [1, 2, 3]]
