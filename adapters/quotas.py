@@ -11,10 +11,12 @@ from enum import StrEnum
 from math import ceil
 from uuid import UUID
 
+from adapters.clock import utc_now
 from adapters.disk import FreeSpace
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.postgres.database import Database
 from domain.errors import DomainError, UnavailableError
+from domain.ports import Clock
 
 MIB = 1024 * 1024
 
@@ -120,24 +122,16 @@ RETURNING owner, recordings, documents, bytes, audio_seconds
 _PURGE = "DELETE FROM quota_use WHERE day < %s"
 
 
+@dataclass(eq=False)
 class Quotas:
-    """Counts what is used in each day of UTC, for all processes together."""
+    """Counts what is used in each day of UTC, for all processes together; `addresses` hashes those of visitors."""
 
-    def __init__(
-        self,
-        database: Database,
-        peppers: tuple[str, ...],
-        quotas: Mapping[OwnerKind, Quota],
-        free_space: FreeSpace,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        on_exceeded: Callable[[Owners, OwnerKind], None] | None = None,
-    ) -> None:
-        self._database = database
-        self._addresses = KeyedHashes(peppers, "quota of an address")
-        self._quotas = quotas
-        self._free_space = free_space
-        self._now = now
-        self._on_exceeded = on_exceeded
+    database: Database
+    addresses: KeyedHashes
+    quotas: Mapping[OwnerKind, Quota]
+    free_space: FreeSpace
+    now: Clock = utc_now
+    on_exceeded: Callable[[Owners, OwnerKind], None] | None = None
 
     @contextmanager
     def reserved(self, owners: Owners, use: Use) -> Iterator[None]:
@@ -152,33 +146,33 @@ class Quotas:
     def held(self, owners: Owners, use: Use) -> Iterator[Reservation]:
         """Count the use like `reserved`, and yield what was counted, which can be given back after the block."""
         with (
-            self._free_space.reserved(use.bytes) if use.bytes else nullcontext(),
+            self.free_space.reserved(use.bytes) if use.bytes else nullcontext(),
             self._counted(owners, use) as counted,
         ):
             yield counted
 
     def give_back(self, reservation: Reservation) -> None:
         """Count a use no longer. Of a day that is over, nothing is left to give back."""
-        if reservation.day == self._now().date():
+        if reservation.day == self.now().date():
             self._add(reservation.day, reservation.owners, _difference(Use(), reservation.use))
 
     def take_again(self, reservation: Reservation) -> None:
         """Count a use that was given back too early, also beyond the quotas."""
-        if reservation.day == self._now().date():
+        if reservation.day == self.now().date():
             self._add(reservation.day, reservation.owners, reservation.use)
 
     def _add(self, day: date, owners: Sequence[str], use: Use) -> None:
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             cursor.execute(_ADD, self._values(day, owners, use))
 
     @contextmanager
     def _counted(self, owners: Owners, use: Use) -> Iterator[Reservation]:
-        day, kinds = self._now().date(), self._kinds(owners)
+        day, kinds = self.now().date(), self._kinds(owners)
         try:
             self._count(day, kinds, use)
         except QuotaExceeded as error:
-            if self._on_exceeded is not None:
-                self._on_exceeded(owners, error.status.owner)
+            if self.on_exceeded is not None:
+                self.on_exceeded(owners, error.status.owner)
             raise
         try:
             yield Reservation(day, tuple(kinds), use)
@@ -189,22 +183,22 @@ class Quotas:
             raise
 
     def _count(self, day: date, kinds: Mapping[str, OwnerKind], use: Use) -> None:
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             cursor.execute(_ADD, self._values(day, kinds, use))
             totals = {owner: Use(*counts) for owner, *counts in cursor.fetchall()}
             for owner, kind in kinds.items():
-                if not self._quotas[kind].allows(use, totals[owner]):
+                if not self.quotas[kind].allows(use, totals[owner]):
                     raise QuotaExceeded(
-                        QuotaStatus(kind, _difference(totals[owner], use), self._quotas[kind], _end_of(day))
+                        QuotaStatus(kind, _difference(totals[owner], use), self.quotas[kind], _end_of(day))
                     )
 
     def name_of_address(self, owners: Owners) -> str | None:
         """Return a name of the address that does not reveal it, or None if there is no address."""
-        return None if owners.address is None else f"address:{self._addresses.of(owners.address)}"
+        return None if owners.address is None else f"address:{self.addresses.of(owners.address)}"
 
     def purge(self) -> None:
         """Delete what was used before yesterday."""
-        self._database.execute(_PURGE, (self._now().date() - timedelta(days=1),))
+        self.database.execute(_PURGE, (self.now().date() - timedelta(days=1),))
 
     def _kinds(self, owners: Owners) -> dict[str, OwnerKind]:
         """Return the kind of each owner by its name in the table."""

@@ -2,13 +2,14 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import KW_ONLY, dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import BinaryIO
 from uuid import UUID
 
+from adapters.clock import utc_now
 from adapters.disk import translated_os_errors
 from adapters.encryption.content_cipher import seal, unseal, unsealed_file
 from adapters.encryption.field_cipher import FieldCipher, FieldContext
@@ -18,6 +19,7 @@ from adapters.postgres.database import Database
 from adapters.quotas import Quotas, Reservation, Use
 from adapters.storage.protocol import Storage
 from domain.errors import NotFoundError, RefusedError
+from domain.ports import Clock
 
 KEPT = timedelta(hours=24)
 # A further upload for the same ticket ends the oldest one.
@@ -54,30 +56,22 @@ class Upload:
         return self.received == self.length
 
 
+@dataclass(frozen=True)
 class Uploads:
     """The unfinished uploads of all processes: their state is in the database, their bytes are in the storage."""
 
-    def __init__(
-        self,
-        database: Database,
-        storage: Storage,
-        keys: TicketKeys,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        *,
-        quotas: Quotas | None = None,
-    ) -> None:
-        self._database = database
-        self._storage = storage
-        self._keys = keys
-        self._cipher = FieldCipher(keys)
-        self._now = now
-        self._quotas = quotas
+    database: Database
+    storage: Storage
+    keys: TicketKeys
+    now: Clock = utc_now
+    _: KW_ONLY
+    quotas: Quotas | None = None
 
     def create(self, ticket_id: UUID, length: int, metadata: str, reservation: Reservation | None = None) -> Upload:
         """Begin an upload. If it ends without a recording, what it reserved of the quotas is given back."""
-        upload = Upload(uuid7(), ticket_id, metadata, length, 0, self._now() + KEPT, reservation)
-        sealed = self._cipher.seal(ticket_id, _context(ticket_id, upload.id), metadata)
-        with self._database.transaction() as cursor:
+        upload = Upload(uuid7(), ticket_id, metadata, length, 0, self.now() + KEPT, reservation)
+        sealed = FieldCipher(self.keys).seal(ticket_id, _context(ticket_id, upload.id), metadata)
+        with self.database.transaction() as cursor:
             cursor.execute(
                 "INSERT INTO uploads (id, ticket_id, metadata, length, created_at, expires_at, quota_day, quota_owners)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -86,7 +80,7 @@ class Uploads:
                     ticket_id,
                     sealed,
                     length,
-                    self._now(),
+                    self.now(),
                     upload.expires_at,
                     reservation.day if reservation else None,
                     list(reservation.owners) if reservation else None,
@@ -104,15 +98,15 @@ class Uploads:
 
     def get(self, ticket_id: UUID, upload_id: UUID | None) -> Upload:
         """Return the upload; NotFoundError if there is none or it has expired."""
-        row = self._database.row(
+        row = self.database.row(
             "SELECT metadata, length, received, expires_at, quota_day, quota_owners FROM uploads"
             " WHERE id = %s AND ticket_id = %s AND expires_at > %s",
-            (upload_id, ticket_id, self._now()),
+            (upload_id, ticket_id, self.now()),
         )
         if row is None or upload_id is None:
             raise NotFoundError("There is no such upload, or it has expired.")
         metadata, length, received, expires_at, day, owners = row
-        opened = self._cipher.open(ticket_id, metadata, _context(ticket_id, upload_id))
+        opened = FieldCipher(self.keys).open(ticket_id, metadata, _context(ticket_id, upload_id))
         return Upload(upload_id, ticket_id, opened, length, received, expires_at, _reservation(length, day, owners))
 
     def append(self, upload: Upload, part: BinaryIO, size_bytes: int) -> Upload:
@@ -129,11 +123,11 @@ class Uploads:
                 part = joined
             part.seek(0)
             key = self._key(upload, name)
-            self._storage.put(key, seal(part, self._keys.get(upload.ticket_id), key.encode()))
-        with self._database.transaction() as cursor:
+            self.storage.put(key, seal(part, self.keys.get(upload.ticket_id), key.encode()))
+        with self.database.transaction() as cursor:
             cursor.execute(
                 "UPDATE uploads SET received = received + %s WHERE id = %s AND received = %s AND expires_at > %s",
-                (size_bytes, upload.id, upload.received, self._now()),
+                (size_bytes, upload.id, upload.received, self.now()),
             )
             is_next = cursor.rowcount == 1
             if is_next:
@@ -144,16 +138,16 @@ class Uploads:
                 )
         # If the transaction fails, its outcome may be unknown: the object stays until the upload ends.
         if not is_next:
-            self._storage.delete(key)
+            self.storage.delete(key)
             raise OffsetConflict("Other bytes of this upload arrived in the meantime.")
         if previous is not None and first_byte == previous[0]:
-            self._storage.delete(self._key(upload, previous[1]))
+            self.storage.delete(self._key(upload, previous[1]))
         return replace(upload, received=upload.received + size_bytes)
 
     @contextmanager
     def whole(self, upload: Upload, rest: BinaryIO) -> Iterator[BinaryIO]:
         """Open the whole recording, whose last bytes are the rest, as a temporary file without a name."""
-        with self._database.reading() as cursor:
+        with self.database.reading() as cursor:
             cursor.execute("SELECT name FROM upload_parts WHERE upload_id = %s ORDER BY first_byte", (upload.id,))
             names = [name for (name,) in cursor.fetchall()]
         with translated_os_errors("temporary files"):
@@ -162,7 +156,7 @@ class Uploads:
             for name in names:
                 key = self._key(upload, name)
                 with self._stored(key) as sealed:
-                    for plain in unseal(sealed, self._keys.get(upload.ticket_id), key.encode()):
+                    for plain in unseal(sealed, self.keys.get(upload.ticket_id), key.encode()):
                         with translated_os_errors("temporary files"):
                             file.write(plain)
             rest.seek(0)
@@ -176,13 +170,13 @@ class Uploads:
 
     def finish(self, upload: Upload) -> Upload:
         """Note that the recording is stored, and delete its parts. Until it expires, its state can be asked for."""
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             cursor.execute("UPDATE uploads SET received = length WHERE id = %s", (upload.id,))
             ended_meanwhile = cursor.rowcount == 0
             cursor.execute("DELETE FROM upload_parts WHERE upload_id = %s", (upload.id,))
-        if ended_meanwhile and self._quotas is not None and upload.reservation is not None:
-            self._quotas.take_again(upload.reservation)
-        self._storage.delete_prefix(_folder(upload.ticket_id, upload.id))
+        if ended_meanwhile and self.quotas is not None and upload.reservation is not None:
+            self.quotas.take_again(upload.reservation)
+        self.storage.delete_prefix(_folder(upload.ticket_id, upload.id))
         return replace(upload, received=upload.length)
 
     def delete(self, ticket_id: UUID, upload_id: UUID) -> None:
@@ -191,7 +185,7 @@ class Uploads:
         What it reserved of today's quotas is given back, unless it has become a recording.
         """
         # Without its row, nothing more is added to an upload.
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             cursor.execute(
                 "DELETE FROM uploads WHERE id = %s AND ticket_id = %s"
                 " RETURNING length, received < length, quota_day, quota_owners",
@@ -199,32 +193,32 @@ class Uploads:
             )
             rows = cursor.fetchall()
         for length, unfinished, day, owners in rows:
-            if unfinished and self._quotas is not None and (reservation := _reservation(length, day, owners)):
-                self._quotas.give_back(reservation)
-        self._storage.delete_prefix(_folder(ticket_id, upload_id))
+            if unfinished and self.quotas is not None and (reservation := _reservation(length, day, owners)):
+                self.quotas.give_back(reservation)
+        self.storage.delete_prefix(_folder(ticket_id, upload_id))
 
     def purge(self) -> None:
         """Delete the expired uploads. The row goes last, so that an interrupted purge is repeated.
 
         The day whose quotas they used is over.
         """
-        with self._database.reading() as cursor:
+        with self.database.reading() as cursor:
             cursor.execute(
                 "SELECT id, ticket_id FROM uploads WHERE expires_at <= %s ORDER BY expires_at LIMIT %s",
-                (self._now(), SWEPT_AT_ONCE),
+                (self.now(), SWEPT_AT_ONCE),
             )
             expired = cursor.fetchall()
         for id, ticket_id in expired:
-            self._storage.delete_prefix(_folder(ticket_id, id))
-            self._database.execute("DELETE FROM uploads WHERE id = %s", (id,))
+            self.storage.delete_prefix(_folder(ticket_id, id))
+            self.database.execute("DELETE FROM uploads WHERE id = %s", (id,))
 
     def erase(self, ticket_id: UUID) -> None:
         """Delete the uploads of an erased ticket."""
-        self._database.execute("DELETE FROM uploads WHERE ticket_id = %s", (ticket_id,))
-        self._storage.delete_prefix(f"tickets/{ticket_id}/uploads")
+        self.database.execute("DELETE FROM uploads WHERE ticket_id = %s", (ticket_id,))
+        self.storage.delete_prefix(f"tickets/{ticket_id}/uploads")
 
     def _last_part(self, upload: Upload) -> tuple[int, UUID] | None:
-        return self._database.row(
+        return self.database.row(
             "SELECT first_byte, name FROM upload_parts WHERE upload_id = %s ORDER BY first_byte DESC LIMIT 1",
             (upload.id,),
         )
@@ -233,13 +227,13 @@ class Uploads:
     def _opened(self, upload: Upload, name: UUID) -> Iterator[BinaryIO]:
         key = self._key(upload, name)
         with self._stored(key) as sealed:
-            plain = unsealed_file(sealed, self._keys.get(upload.ticket_id), key.encode())
+            plain = unsealed_file(sealed, self.keys.get(upload.ticket_id), key.encode())
         with plain:
             yield plain
 
     def _stored(self, key: str) -> BinaryIO:
         try:
-            return self._storage.open(key)
+            return self.storage.open(key)
         except NotFoundError:
             raise OffsetConflict("Other bytes of this upload arrived in the meantime.") from None
 

@@ -3,16 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
 from adapters.health.parts import Measured, Part, State
 from adapters.postgres.database import Database
-from domain.ports import Clock
-
-utc_now: Clock = partial(datetime.now, UTC)
 
 MINUTE = timedelta(minutes=1)
 KEPT = timedelta(hours=25)

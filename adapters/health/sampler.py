@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from adapters.clock import utc_now
 from adapters.health.parts import Measured, Part
-from adapters.health.records import MINUTE, HealthRecords, minute_of, utc_now
+from adapters.health.records import MINUTE, HealthRecords, minute_of
 from adapters.observability.log_context import error_location
 from adapters.postgres.background import BackgroundLoop
 from domain.errors import UnavailableError

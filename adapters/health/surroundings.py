@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from adapters.clock import utc_now
 from adapters.health.limits import MOST_FAILED_RUNS_PER_HOUR
 from adapters.health.parts import Measured, State
-from adapters.health.records import utc_now
 from adapters.storage.protocol import Storage
 from domain.errors import FullError, UnavailableError
 from domain.ports import Clock

@@ -4,6 +4,7 @@ The code opens nothing: it only proves that the new contact is the holder's.
 """
 
 import hmac
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -22,37 +23,30 @@ CODE_DIGITS = 8
 MAX_CHANGES = 5
 
 
+@dataclass(frozen=True)
 class ContactChanges:
     """Sends codes to new contacts, and checks them."""
 
-    def __init__(
-        self,
-        database: Database,
-        outbox: Outbox,
-        limits: UnverifiedMailLimits,
-        index: ContactIndex,
-        peppers: tuple[str, ...],
-    ) -> None:
-        self._database = database
-        self._outbox = outbox
-        self._limits = limits
-        self._index = index
-        self._codes = KeyedHashes(peppers, "contact change")
+    database: Database
+    outbox: Outbox
+    limits: UnverifiedMailLimits
+    index: ContactIndex
+    codes: KeyedHashes
 
     def request(self, id: UUID, ticket_id: UUID, contact: Contact, language: str) -> bool:
         """Send a code to the new contact; return False if too many codes were sent already."""
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             cursor.execute("DELETE FROM contact_changes WHERE created_at < now() - interval '1 day'")
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (str(ticket_id),))
             cursor.execute("SELECT count(*) FROM contact_changes WHERE ticket_id = %s", (ticket_id,))
             if cursor.fetchall()[0][0] >= MAX_CHANGES:
                 return False
-            asker, is_mail = self._limits.asker(), contact.type is ContactType.EMAIL
-            if is_mail and not self._limits.allow(cursor.connection, contact.value, asker):
+            asker, is_mail = self.limits.asker(), contact.type is ContactType.EMAIL
+            if is_mail and not self.limits.allow(cursor.connection, contact.value, asker):
                 return False
             cursor.execute(
                 "INSERT INTO contact_changes (id, ticket_id, contact_hash) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                (id, ticket_id, self._index.of(contact)),
+                (id, ticket_id, self.index.of(contact)),
             )
             digits = self._digits(id)[0]
             values = {
@@ -62,15 +56,15 @@ class ContactChanges:
             }
             kind = Mail if is_mail else TextMessage
             message = kind("contact_code", contact.value, values, f"contact-code:{id}", ticket_id)
-            return self._outbox.queue(cursor.connection, message, asker)
+            return self.outbox.queue(cursor.connection, message, asker)
 
     def confirm(self, id: UUID, ticket_id: UUID, contact: Contact, code: str) -> bool:
         """Return True if the code is the one that was sent to this contact for this ticket; it works once."""
-        with self._database.transaction() as cursor:
+        with self.database.transaction() as cursor:
             cursor.execute(
                 "UPDATE contact_changes SET attempts = attempts + 1 WHERE id = %s AND ticket_id = %s AND attempts < %s"
                 " AND created_at > now() - make_interval(mins => %s) AND contact_hash = ANY(%s) RETURNING id",
-                (id, ticket_id, MAX_ATTEMPTS, CODE_MINUTES, self._index.all_of(contact)),
+                (id, ticket_id, MAX_ATTEMPTS, CODE_MINUTES, self.index.all_of(contact)),
             )
             typed = "".join(c for c in code if c not in " -").encode()
             is_right = any(hmac.compare_digest(typed, digits.encode()) for digits in self._digits(id))
@@ -80,5 +74,5 @@ class ContactChanges:
             return True
 
     def _digits(self, id: UUID) -> list[str]:
-        digests = dict.fromkeys(hashed.rpartition(":")[2] for hashed in self._codes.all_of(str(id)))
+        digests = dict.fromkeys(hashed.rpartition(":")[2] for hashed in self.codes.all_of(str(id)))
         return [f"{int(digest, 16) % 10**CODE_DIGITS:0{CODE_DIGITS}}" for digest in digests]

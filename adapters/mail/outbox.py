@@ -66,27 +66,17 @@ class QueuedMessage:
     attempts: int
 
 
+@dataclass(frozen=True)
 class Outbox:
-    """Queues mails and text messages; the sender takes them out."""
+    """Queues mails and text messages; the sender takes them out. Without `texts` no text message is sent."""
 
-    def __init__(
-        self,
-        keyring: Keyring,
-        cipher: FieldCipher,
-        transport: MailTransport,
-        letterhead: Letterhead,
-        subscriptions: Subscriptions,
-        texts: TextMessages | None = None,
-        text_limits: TextLimits | None = None,
-    ) -> None:
-        """Without `texts` no text message is sent."""
-        self._keyring = keyring
-        self._cipher = cipher
-        self._transport = transport
-        self._subscriptions = subscriptions
-        self._texts = texts
-        self._text_limits = text_limits
-        self.letterhead = letterhead
+    keyring: Keyring
+    cipher: FieldCipher
+    transport: MailTransport
+    letterhead: Letterhead
+    subscriptions: Subscriptions
+    texts: TextMessages | None = None
+    text_limits: TextLimits | None = None
 
     def queue(self, connection: Connection[TupleRow], message: Message, asker: str | None = None) -> bool:
         """Have the message sent after the connection's transaction is committed; once for each key.
@@ -98,7 +88,7 @@ class Outbox:
         if not 1 <= len(message.key) <= LONGEST_KEY:
             raise InvalidError(f"the key of a message has 1 to {LONGEST_KEY} characters")
         if isinstance(message, Mail) and message.kind in OPTIONAL_KINDS:
-            link = self._subscriptions.link(message.to)
+            link = self.subscriptions.link(message.to)
             message = replace(message, values={**message.values, "unsubscribe": f"{link}?kind={message.kind}"})
         message = _checked(message)
         if self.is_unwanted(connection, message):
@@ -119,12 +109,12 @@ class Outbox:
         return True
 
     def _may_text(self, connection: Connection[TupleRow], message: TextMessage, asker: str | None) -> bool:
-        if self._texts is None or self._text_limits is None:
+        if self.texts is None or self.text_limits is None:
             return False
         # The limits count a message once, however often it is queued.
         if self.is_queued(connection, message.key):
             return True
-        return self._text_limits.allow(connection, message.to, asker, is_code=message.kind in CODE_KINDS)
+        return self.text_limits.allow(connection, message.to, asker, is_code=message.kind in CODE_KINDS)
 
     def is_queued(self, connection: Connection[TupleRow], key: str) -> bool:
         """Return True if a message with this key was queued, and perhaps sent."""
@@ -133,12 +123,12 @@ class Outbox:
     @property
     def sends_texts(self) -> bool:
         """Return True if text messages are sent at all."""
-        return self._texts is not None
+        return self.texts is not None
 
     def reaches(self, contact: Contact) -> bool:
         """Return True if a message can be sent to contacts of this type, and of this country for phone numbers."""
-        if contact.type is ContactType.PHONE and self._text_limits is not None:
-            return self.sends_texts and self._text_limits.may_reach(contact.value)
+        if contact.type is ContactType.PHONE and self.text_limits is not None:
+            return self.sends_texts and self.text_limits.may_reach(contact.value)
         return contact.type is ContactType.EMAIL
 
     def erase(self, connection: Connection[TupleRow], ticket_id: UUID) -> None:
@@ -164,17 +154,17 @@ class Outbox:
     def recall(self, id: UUID, key: str, channel: str) -> None:
         """Delete the sent message if it is still in our own folder."""
         if channel == Channel.MAIL:
-            self._transport.recall(messages.message_id(key, self.letterhead.sender))
-        elif self._texts is not None:
-            self._texts.recall(str(id))
+            self.transport.recall(messages.message_id(key, self.letterhead.sender))
+        elif self.texts is not None:
+            self.texts.recall(str(id))
 
     def is_unwanted(self, connection: Connection[TupleRow], message: Message) -> bool:
         """Return True if the message is optional and its address wants none of its kind."""
-        return message.kind in OPTIONAL_KINDS and self._subscriptions.is_unwanted(connection, message.to, message.kind)
+        return message.kind in OPTIONAL_KINDS and self.subscriptions.is_unwanted(connection, message.to, message.kind)
 
     def opt_out(self, address: str) -> None:
         """Queue no optional message to the address any more: its owner told the provider so."""
-        self._subscriptions.opt_out(address)
+        self.subscriptions.opt_out(address)
 
     def open(self, queued: QueuedMessage) -> Message:
         """Return the message as it was queued; NotFoundError if its ticket was erased meanwhile."""
@@ -192,14 +182,14 @@ class Outbox:
         trace = {"trace": traceparent} if (traceparent := tracing.traceparent()) else {}
         content = json.dumps({"to": mail.to, "values": dict(mail.values), **trace})
         if mail.ticket_id is None:
-            return self._keyring.seal(content.encode(), id.bytes)
-        return self._cipher.seal(mail.ticket_id, _context(id), content).encode()
+            return self.keyring.seal(content.encode(), id.bytes)
+        return self.cipher.seal(mail.ticket_id, _context(id), content).encode()
 
     def _open(self, queued: QueuedMessage) -> Mapping[str, Any]:
         if queued.ticket_id is None:
-            content: dict[str, Any] = json.loads(self._keyring.open(queued.sealed, queued.id.bytes))
+            content: dict[str, Any] = json.loads(self.keyring.open(queued.sealed, queued.id.bytes))
         else:
-            content = json.loads(self._cipher.open(queued.ticket_id, queued.sealed.decode(), _context(queued.id)))
+            content = json.loads(self.cipher.open(queued.ticket_id, queued.sealed.decode(), _context(queued.id)))
         return content
 
 

@@ -61,7 +61,6 @@ class StripeGateway:
         secret_key: str,
         api_base: str | None = None,
         *,
-        proxy: str | None = None,
         connect_seconds: float = 5,
         read_seconds: float = 20,
         retries: int = 2,
@@ -71,7 +70,7 @@ class StripeGateway:
         def make_client() -> stripe.StripeClient:
             from adapters.payments.stripe_client import client
 
-            return client(secret_key, api_base, timeout=timeout, proxy=proxy, retries=retries)
+            return client(secret_key, api_base, timeout=timeout, retries=retries)
 
         self._client = Lazy(make_client)
 

@@ -10,7 +10,7 @@ grows with the number of objects, and the memory does not (`python -m tests.benc
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from itertools import islice
 from uuid import UUID
@@ -75,29 +75,19 @@ class _Case:
 _Cases = Mapping[DonationKey, _Case]
 
 
+@dataclass(frozen=True)
 class Reconciler:
     """Compares donations with Stripe and repairs them. It may run repeatedly, and while the service runs."""
 
-    def __init__(
-        self,
-        database: Database,
-        gateway: StripeGateway,
-        inbox: Inbox,
-        applier: Applier,
-        retrievals: PendingRetrievals,
-        retriever: Retriever,
-        donations: Donations,
-        *,
-        livemode: bool,
-    ) -> None:
-        self._database = database
-        self._gateway = gateway
-        self._inbox = inbox
-        self._applier = applier
-        self._retrievals = retrievals
-        self._retriever = retriever
-        self._donations = donations
-        self._livemode = livemode
+    database: Database
+    gateway: StripeGateway
+    inbox: Inbox
+    applier: Applier
+    retrievals: PendingRetrievals
+    retriever: Retriever
+    donations: Donations
+    _: KW_ONLY
+    livemode: bool
 
     def reconcile(self, since: datetime, progress: Progress = lambda *_: None) -> Reconciliation:
         """Compare all that happened since then, in our books and at Stripe; UnavailableError if Stripe is unavailable.
@@ -106,8 +96,8 @@ class Reconciler:
         """
         with ListedObjects() as listed:
             self._accept_missing_events(since, listed, progress)
-            dismissed_ids = self._inbox.dismissed_object_ids()
-            self._applier.apply_all()
+            dismissed_ids = self.inbox.dismissed_object_ids()
+            self.applier.apply_all()
             self._answer_retrievals(since, progress)
             self._apply_all()
             self._ask_about_held_events(dismissed_ids)
@@ -123,16 +113,16 @@ class Reconciler:
 
     def _pages(self, prefix: str, since: datetime, progress: Progress) -> Iterator[list[StripeDict]]:
         """Yield pages of the objects of our own mode that Stripe created since then."""
-        done, stripe_objects = 0, self._gateway.objects(prefix, since)
+        done, stripe_objects = 0, self.gateway.objects(prefix, since)
         while page := list(islice(stripe_objects, PAGE)):
-            yield [data for data in page if data.get("livemode", self._livemode) is self._livemode]
+            yield [data for data in page if data.get("livemode", self.livemode) is self.livemode]
             done += len(page)
             progress(f"Stripe's list {prefix}", done, done)
 
     def _apply_all(self) -> None:
-        self._applier.apply_all()
-        while self._retrievals.retrieve_one():
-            self._applier.apply_all()
+        self.applier.apply_all()
+        while self.retrievals.retrieve_one():
+            self.applier.apply_all()
 
     # Events.
 
@@ -140,15 +130,15 @@ class Reconciler:
         """Store undelivered events, and note their objects."""
         for page in self._pages("evt", since, progress):
             events = [event for event in page if event["type"] in PARSED_TYPES]
-            existing_ids = self._inbox.existing_ids([event["id"] for event in events])
+            existing_ids = self.inbox.existing_ids([event["id"] for event in events])
             missing = [event for event in events if event["id"] not in existing_ids]
-            listed.add_changed(event["data"]["object"]["id"] for event in self._inbox.accept_all_listed(missing))
+            listed.add_changed(event["data"]["object"]["id"] for event in self.inbox.accept_all_listed(missing))
 
     def _answer_retrievals(self, since: datetime, progress: Progress) -> None:
         """Answer requests for balance transactions from Stripe's list, a hundred with each call."""
-        if self._retrievals.pending_count("txn_") > MANY_RETRIEVALS:
+        if self.retrievals.pending_count("txn_") > MANY_RETRIEVALS:
             for page in self._pages("txn", since, progress):
-                self._retrievals.answer(page)
+                self.retrievals.answer(page)
 
     def _ask_about_held_events(self, dismissed_ids: set[str]) -> None:
         """Ask Stripe about the events that are held: for their payments, and then for the checkouts of these."""
@@ -157,12 +147,12 @@ class Reconciler:
             asked.update(ids)
             for id in ids:
                 with suppress(NotFoundError):
-                    stripe_object = self._retriever.retrieve(id)
-                    self._inbox.accept_retrieved(stripe_object, self._retriever.time_of(stripe_object))
+                    stripe_object = self.retriever.retrieve(id)
+                    self.inbox.accept_retrieved(stripe_object, self.retriever.time_of(stripe_object))
             self._apply_all()
 
     def _awaited_ids(self) -> list[str]:
-        with self._database.connection() as connection:
+        with self.database.connection() as connection:
             rows = connection.execute(
                 "SELECT DISTINCT unnest(waits_for) AS id FROM stripe_inbox WHERE state = 'held' ORDER BY id"
             ).fetchall()
@@ -199,7 +189,7 @@ class Reconciler:
         listed.link(new_links)
 
     def _existing_links(self, ids: Collection[str]) -> dict[str, DonationKey]:
-        with self._database.connection() as connection:
+        with self.database.connection() as connection:
             rows = connection.execute(
                 # A link without a ticket is one to other business on the same Stripe account.
                 "SELECT object_id, ticket_id, donation_id FROM stripe_links"
@@ -213,7 +203,7 @@ class Reconciler:
         if stripe_object.kind != SESSION or (key := stripe_object.named_donation()) is None:
             return None
         try:
-            self._donations.get(*key)
+            self.donations.get(*key)
         except NotFoundError:
             return None
         return key
@@ -235,11 +225,11 @@ class Reconciler:
             after = gifts[-1][1]
 
     def _moved(self, query: Callable[..., list[DonationKey]], since: datetime, after: UUID | None) -> list[DonationKey]:
-        with self._database.reading() as cursor:
+        with self.database.reading() as cursor:
             return query(cursor, since, after, OWN_PAGE)
 
     def _with_refunds_or_disputes(self, after: UUID | None) -> list[donation_ledger.KeyedGift]:
-        with self._database.reading() as cursor:
+        with self.database.reading() as cursor:
             return donation_ledger.with_refunds_or_disputes(cursor, after, PAGE)
 
     # The comparison.
@@ -265,7 +255,7 @@ class Reconciler:
         for case in differing.values():
             for data in case.differing():
                 with suppress(NotFoundError):
-                    case.stripe_objects[data["id"]] = self._retriever.retrieve(data["id"])
+                    case.stripe_objects[data["id"]] = self.retriever.retrieve(data["id"])
         self._repair(differing)
         for key, case in cases.items():
             if texts := case.differences():
@@ -276,7 +266,7 @@ class Reconciler:
                 outcome.matched += 1
 
     def _load(self, keys: Collection[DonationKey]) -> dict[DonationKey, RecordedDonation]:
-        with self._database.connection() as connection:
+        with self.database.connection() as connection:
             return load_donations(connection, keys)
 
     def _ask_about_own_records(self, case: _Case, since: datetime) -> None:
@@ -285,7 +275,7 @@ class Reconciler:
         for record in own_records(case.recorded, since.timestamp()):
             if ids.isdisjoint(record.object_ids):
                 try:
-                    case.stripe_objects[record.id] = self._retriever.retrieve(record.id)
+                    case.stripe_objects[record.id] = self.retriever.retrieve(record.id)
                 except NotFoundError:
                     case.unknown.append(record)
                 ids |= known_ids([case.stripe_objects[record.id]]) if record.id in case.stripe_objects else {record.id}
@@ -294,16 +284,16 @@ class Reconciler:
         """Apply the objects that do not agree with our donations, and load these again."""
         if not cases:
             return
-        self._inbox.accept_all_retrieved(
+        self.inbox.accept_all_retrieved(
             [
-                (data, self._retriever.time_of(data, case.stripe_objects))
+                (data, self.retriever.time_of(data, case.stripe_objects))
                 for case in cases.values()
                 for data in case.differing()
             ]
         )
-        self._applier.apply_all()
+        self.applier.apply_all()
         # A charge names its balance transaction, which Stripe listed as well.
-        self._retrievals.answer(
+        self.retrievals.answer(
             data
             for case in cases.values()
             for data in case.stripe_objects.values()
@@ -314,7 +304,7 @@ class Reconciler:
             cases[key].recorded = recorded
 
     def _unapplied_events(self) -> list[dict[str, str]]:
-        with self._database.connection() as connection:
+        with self.database.connection() as connection:
             rows = connection.execute(
                 "SELECT event_id, type, coalesce(error, 'its payment is not known') FROM stripe_inbox"
                 " WHERE state IN ('held', 'dead') ORDER BY received_at, event_id"

@@ -11,9 +11,7 @@ from requests.adapters import HTTPAdapter
 _TOO_MANY_REQUESTS = 429
 
 
-def client(
-    secret_key: str, api_base: str | None, *, timeout: tuple[float, float], proxy: str | None, retries: int
-) -> stripe.StripeClient:
+def client(secret_key: str, api_base: str | None, *, timeout: tuple[float, float], retries: int) -> stripe.StripeClient:
     """Return a client for Stripe or a server with the same API; `timeout` has the seconds to connect and to read."""
     stripe.enable_telemetry = False  # otherwise the library writes an id into the home folder
     # At lower levels the library logs whole request and response bodies, people's names included.
@@ -22,7 +20,7 @@ def client(
         secret_key,
         base_addresses={"api": api_base.rstrip("/")} if api_base else {},
         max_network_retries=retries,
-        http_client=_RetryingClient(timeout=timeout, session=_session(), proxy=proxy),
+        http_client=_RetryingClient(timeout=timeout, session=_session()),
     )
 
 

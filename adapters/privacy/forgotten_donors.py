@@ -5,13 +5,15 @@ destroys that one when the time is over for which the workspace keeps it.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC
 from uuid import UUID
 
 import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from adapters.clock import utc_now
 from adapters.encryption.ticket_keys import TicketKeys, books_of
 from adapters.event_store.history import EventEffects
 from adapters.event_store.log import EventLog
@@ -19,12 +21,11 @@ from adapters.mail.outbox import Outbox
 from adapters.payments import donor_emails, donor_names
 from adapters.payments.inbox import Inbox
 from adapters.postgres.database import Database
-from adapters.privacy.retention import utc_now
 from domain.commands.donors import DonorCommands
 from domain.donations import Donation
 from domain.errors import DomainError, UnavailableError
 from domain.events import DocumentGenerated, DonorForgetRequested, DonorForgotten, TicketEvent
-from domain.ports import Contents
+from domain.ports import Clock, Contents
 
 BATCH = 200
 
@@ -63,73 +64,57 @@ def _forget_all_but_name(cursor: Cursor[TupleRow], donation: Donation) -> None:
 EFFECTS: EventEffects = {DonorForgetRequested: [_keep_name], DonorForgotten: [_forget]}
 
 
+@dataclass(frozen=True)
 class DonorErasure:
     """The port `DonorErasure`; `erase_elsewhere` removes the donor from the sandbox, where there is one."""
 
-    def __init__(
-        self,
-        database: Database,
-        inbox: Inbox,
-        keys: TicketKeys,
-        log: EventLog,
-        contents: Contents,
-        outbox: Outbox,
-        erase_elsewhere: Callable[[UUID, UUID], None] = lambda *_: None,
-    ) -> None:
-        self._database = database
-        self._inbox = inbox
-        self._keys = keys
-        self._log = log
-        self._contents = contents
-        self._outbox = outbox
-        self._erase_elsewhere = erase_elsewhere
+    database: Database
+    inbox: Inbox
+    keys: TicketKeys
+    log: EventLog
+    contents: Contents
+    outbox: Outbox
+    erase_elsewhere: Callable[[UUID, UUID], None] = lambda *_: None
 
     def days_kept(self, ticket_id: UUID) -> int | None:
-        row = self._database.row(_WORKSPACE_DAYS, (ticket_id,))
+        row = self.database.row(_WORKSPACE_DAYS, (ticket_id,))
         return row[0] if row else None
 
     def prepare(self, ticket_id: UUID, donation_id: UUID) -> None:
-        self._inbox.redact_unapplied_of_donor(ticket_id, donation_id)
+        self.inbox.redact_unapplied_of_donor(ticket_id, donation_id)
 
     def complete(self, donation: Donation) -> None:
         # This process may still cache the keys.
-        self._keys.destroy(donation.id)
-        with self._database.connection() as connection:
-            self._outbox.erase_mails(connection, donor_emails.mail_keys(donation))
-        self._erase_elsewhere(donation.ticket_id, donation.donation_id)
+        self.keys.destroy(donation.id)
+        with self.database.connection() as connection:
+            self.outbox.erase_mails(connection, donor_emails.mail_keys(donation))
+        self.erase_elsewhere(donation.ticket_id, donation.donation_id)
         if donation.forgotten:
-            self._keys.destroy(books_of(donation.id))
+            self.keys.destroy(books_of(donation.id))
             self._shred_receipts(donation)
 
     def _shred_receipts(self, donation: Donation) -> None:
-        for entry in self._log.stream(donation.ticket_id):
+        for entry in self.log.stream(donation.ticket_id):
             if entry.topic == DocumentGenerated.TOPIC:
                 event = entry.event()
                 assert isinstance(event, DocumentGenerated)
                 if event.donation_id == donation.donation_id:
-                    self._contents.shred(donation.ticket_id, event.content)
+                    self.contents.shred(donation.ticket_id, event.content)
 
 
-class ForgottenDonors:
-    """Forgets the donors whose names were kept long enough; called by a chore of the worker."""
-
-    def __init__(self, database: Database, commands: DonorCommands, now: Callable[[], datetime] = utc_now) -> None:
-        self._database = database
-        self._commands = commands
-        self._now = now
-
-    def run(self) -> None:
-        now = self._now()
-        due = self._database.rows(
-            "SELECT ticket_id, donation_id FROM donors_to_forget WHERE forget_at <= %s ORDER BY forget_at LIMIT %s",
-            (now.astimezone(UTC), BATCH),
-        )
-        for ticket_id, donation_id in due:
-            try:
-                self._commands.finish(ticket_id, donation_id, now)
-            except UnavailableError:
-                raise
-            except DomainError as error:
-                logger.error("donor could not be forgotten", donation=str(donation_id), error=type(error).__name__)
-        if due:
-            logger.info("donors forgotten", number=len(due))
+def forget_due_donors(database: Database, commands: DonorCommands, now: Clock = utc_now) -> None:
+    """Forget the donors whose names were kept long enough; called by a chore of the worker."""
+    moment = now()
+    due = database.rows(
+        "SELECT ticket_id, donation_id FROM donors_to_forget WHERE forget_at <= %s ORDER BY forget_at LIMIT %s",
+        (moment.astimezone(UTC), BATCH),
+    )
+    for ticket_id, donation_id in due:
+        try:
+            commands.finish(ticket_id, donation_id, moment)
+        except UnavailableError:
+            raise
+        except DomainError as error:
+            logger.error("donor could not be forgotten", donation=str(donation_id), error=type(error).__name__)
+    if due:
+        logger.info("donors forgotten", number=len(due))

@@ -37,32 +37,26 @@ class RotatedRows:
     left: int
 
 
+@dataclass(frozen=True)
 class KeyRotation:
-    """Renews everything with the newest secrets, as far as the older secrets are configured."""
+    """Renews everything with the newest secrets, as far as the older secrets are configured.
 
-    def __init__(
-        self,
-        database: Database,
-        keyring: Callable[[str], Keyring],
-        index: ContactIndex,
-        tickets: Tickets,
-        workspaces: Workspaces,
-        search: SearchIndexing,
-    ) -> None:
-        """`keyring` returns the master key's keyring for a purpose."""
-        self._database = database
-        self._keyring = keyring
-        self._index = index
-        self._tickets = tickets
-        self._workspaces = workspaces
-        self._search = search
+    `keyring` returns the master key's keyring for a purpose.
+    """
+
+    database: Database
+    keyring: Callable[[str], Keyring]
+    index: ContactIndex
+    tickets: Tickets
+    workspaces: Workspaces
+    search: SearchIndexing
 
     def run(self, progress: Progress = lambda *_: None) -> list[RotatedRows]:
         resealed = [self._reseal(sealed, progress) for sealed in SEALED_WITH_MASTER_KEY]
         return [*resealed, self._reindex(progress), self._reindex_members(), self._reindex_search(progress)]
 
     def _reseal(self, sealed: SealedColumn, progress: Progress) -> RotatedRows:
-        keyring = self._keyring(sealed.purpose)
+        keyring = self.keyring(sealed.purpose)
         old, done = self._count_old(sealed, keyring), 0
         for key, before in self._old_rows(sealed, keyring):
             try:
@@ -77,7 +71,7 @@ class KeyRotation:
 
     def _replace(self, sealed: SealedColumn, keyring: Keyring, key: object, before: bytes, after: bytes) -> int:
         also, values = (", wrapped_by = %s", [keyring.current]) if sealed.names_key else ("", [])
-        return self._database.execute(
+        return self.database.execute(
             f"UPDATE {sealed.table} SET {sealed.column} = %s{also}"  # noqa: S608 (constants)
             f" WHERE {sealed.key} = %s AND {sealed.column} = %s".encode(),
             (after, *values, key, before),
@@ -91,7 +85,7 @@ class KeyRotation:
         where = f"{sealed.where} AND {sealed.column} <> ''" + (" AND wrapped_by <> %(current)s" * sealed.names_key)
         after: object = None
         while True:
-            rows = self._database.rows(
+            rows = self.database.rows(
                 f"SELECT {sealed.key}, {sealed.column} FROM {sealed.table} WHERE {where}"  # noqa: S608 (constants)
                 f" AND (%(after)s::{sealed.key_type} IS NULL OR {sealed.key} > %(after)s)"
                 f" ORDER BY {sealed.key} LIMIT {BATCH}".encode(),
@@ -108,41 +102,41 @@ class KeyRotation:
         old, done = self._unindexed(), 0
         for ticket in old:
             try:
-                self._tickets.change(ticket, lambda t: t.reindex(SYSTEM, self._index.of(t.contact)))
+                self.tickets.change(ticket, lambda t: t.reindex(SYSTEM, self.index.of(t.contact)))
             except (NotFoundError, DecryptionError):
                 continue
             done += 1
             progress("contacts", done, len(old))
         left = 0
         for ticket in old:
-            current = self._tickets.get(ticket)
-            left += not current.erased and not current.contact_index.startswith(self._index.current)
+            current = self.tickets.get(ticket)
+            left += not current.erased and not current.contact_index.startswith(self.index.current)
         return RotatedRows("contacts", done, left)
 
     def _reindex_members(self) -> RotatedRows:
         """Hash the addresses of members and invited people again: without that, they could no longer sign in."""
-        old = self._database.rows(_OLD_MEMBERS, (self._index.current,))
+        old = self.database.rows(_OLD_MEMBERS, (self.index.current,))
         for workspace, member_id in old:
             with suppress(NotFoundError, DecryptionError):
-                self._workspaces.change(workspace, partial(self._reindex_member, member_id=member_id))
-        left = len(self._database.rows(_OLD_MEMBERS, (self._index.current,)))
+                self.workspaces.change(workspace, partial(self._reindex_member, member_id=member_id))
+        left = len(self.database.rows(_OLD_MEMBERS, (self.index.current,)))
         return RotatedRows("members", len(old) - left, left)
 
     def _reindex_member(self, workspace: Workspace, member_id: UUID) -> None:
         if person := workspace.people.get(member_id):
-            index = self._index.of(Contact(ContactType.EMAIL, person.email))
+            index = self.index.of(Contact(ContactType.EMAIL, person.email))
             workspace.reindex(SYSTEM, member_id, index)
 
     def _reindex_search(self, progress: Progress) -> RotatedRows:
-        old = self._search.left()
-        done = self._search.index(old, lambda indexed: progress("search", indexed, old))
-        return RotatedRows("search", done, self._search.left())
+        old = self.search.left()
+        done = self.search.index(old, lambda indexed: progress("search", indexed, old))
+        return RotatedRows("search", done, self.search.left())
 
     def _unindexed(self) -> list[UUID]:
-        rows = self._database.rows(
+        rows = self.database.rows(
             "SELECT ticket_id FROM read.contact_index JOIN contact_hashes ON owner_id = ticket_id"
             " WHERE is_current AND NOT starts_with(hash, %s) ORDER BY ticket_id",
-            (self._index.current,),
+            (self.index.current,),
         )
         return [ticket for (ticket,) in rows]
 

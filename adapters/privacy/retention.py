@@ -1,18 +1,21 @@
 """The review that announces and executes the erasure of tickets that nobody used for the time of their workspace."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 
+from adapters.clock import utc_now
 from adapters.postgres.database import Database
 from adapters.privacy.retention_periods import StoredRetention
 from domain.commands.retention import DueErasure, RetentionCommands, Verdict, inactivity_before_notice
 from domain.errors import DomainError, NotFoundError, UnavailableError
 from domain.events import DeskEvent, SupportAssigned, SupportUnassigned
+from domain.ports import Clock
 from projections.model import topics
 
 # The tickets whose last acts are looked up at once.
@@ -55,28 +58,18 @@ class OldTicket(NamedTuple):
         return self.created_at, self.ticket_id
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
+@dataclass(eq=False)
 class Retention:
     """Reviews the tickets of workspaces with a retention period; called by a chore of the worker or by hand."""
 
-    def __init__(
-        self,
-        database: Database,
-        periods: StoredRetention,
-        commands: RetentionCommands,
-        now: Callable[[], datetime] = utc_now,
-    ) -> None:
-        self._database = database
-        self._periods = periods
-        self._commands = commands
-        self.now = now
+    database: Database
+    periods: StoredRetention
+    commands: RetentionCommands
+    now: Clock = utc_now
 
     def run(self) -> None:
         """Announce and execute the erasures that are due."""
-        for workspace, days in self._periods.ticket_periods().items():
+        for workspace, days in self.periods.ticket_periods().items():
             verdicts = Counter(self._reviewed(workspace, days))
             if verdicts[Verdict.ANNOUNCE] or verdicts[Verdict.ERASE]:
                 logger.info(
@@ -94,7 +87,7 @@ class Retention:
         Return also the end of the page, or None if it is the last one. At most BATCH tickets are looked at, so a page
         may have fewer than `limit` tickets, and others follow.
         """
-        days = self._periods.retention(workspace).ticket_days
+        days = self.periods.retention(workspace).ticket_days
         if days is None:
             return [], None
         now = self.now()
@@ -111,7 +104,7 @@ class Retention:
     def _due_erasure(self, ticket: UUID, days: int, last_act: datetime, now: datetime) -> DueErasure | None:
         """Return when a ticket that was not used for long is erased; None if a person used or erased it meanwhile."""
         try:
-            return self._commands.due_erasure(ticket, days, last_act, now)
+            return self.commands.due_erasure(ticket, days, last_act, now)
         except NotFoundError:
             return None
 
@@ -122,7 +115,7 @@ class Retention:
             if last_act is None or last_act >= before:
                 continue
             try:
-                yield self._commands.review(ticket, days, last_act, now)
+                yield self.commands.review(ticket, days, last_act, now)
             except UnavailableError:
                 raise
             except DomainError as error:
@@ -143,4 +136,4 @@ class Retention:
         at, ticket = after or (None, None)
         page = {"at": at, "after": ticket, "batch": BATCH}
         parameters = {"workspace": workspace, "before": before, "desk": _DESK_TOPICS} | page
-        return [OldTicket(*row) for row in self._database.rows(_LAST_ACTS.encode(), parameters)]
+        return [OldTicket(*row) for row in self.database.rows(_LAST_ACTS.encode(), parameters)]

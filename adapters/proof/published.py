@@ -6,11 +6,12 @@ before it signs, and `audit verify` tells how much of the history none of them c
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 
+from adapters.clock import utc_now
 from adapters.proof.checker import LONGEST_NOTE, Checkpoint, Refused
 from adapters.storage.protocol import Storage
 from domain.errors import NotFoundError
+from domain.ports import Clock
 
 FOLDER = "checkpoints/"
 NEWEST = f"{FOLDER}newest"
@@ -23,7 +24,7 @@ class PublishedCheckpoints:
         self,
         storage: Storage,
         read: Callable[[str], Checkpoint],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Clock = utc_now,
     ) -> None:
         self._storage = storage
         self._read = read

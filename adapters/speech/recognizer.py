@@ -45,8 +45,8 @@ class Recognizer:
     A long recording does not hold up others, because the process is shared window by window.
     """
 
-    def __init__(self, model: Path | str, device: str = "cpu", idle_seconds: float = IDLE_SECONDS) -> None:
-        self._model, self._device, self._idle_seconds = model, device, idle_seconds
+    def __init__(self, model: Path | str, device: str = "cpu") -> None:
+        self._model, self._device = model, device
         self._lock = threading.Lock()
         self._process: _Process | None = None
         self._idle: Timer | None = None
@@ -97,7 +97,7 @@ class Recognizer:
             raise
         else:
             self._answered += 1
-            self._idle = Timer(self._idle_seconds, self._close_if_idle, (self._answered,))
+            self._idle = Timer(IDLE_SECONDS, self._close_if_idle, (self._answered,))
             self._idle.daemon = True
             self._idle.start()
             return answer

@@ -102,9 +102,7 @@ class RefundCommands:
         reason: str | None,
     ) -> None:
         """Ask for a refund that another person approves."""
-        if amount is not None:
-            require_positive(amount.major)
-            amount.require_payable()
+        _require_refund(amount)
         self.donations.change(
             ticket_id, donation_id, lambda donation: donation.propose_refund(actor, proposal_id, amount, reason)
         )

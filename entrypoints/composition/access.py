@@ -2,6 +2,7 @@
 
 import structlog
 
+from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.identity.access_log import AccessLog
 from adapters.identity.contact_changes import ContactChanges
@@ -42,7 +43,9 @@ class Access:
         )
         self.member_sessions = MemberSessions(database)
         self.recovery_links = RecoveryLinks(database, foundation.settings.public_url)
-        self.contact_changes = ContactChanges(database, mails.outbox, mails.limits, self.contact_index, peppers)
+        self.contact_changes = ContactChanges(
+            database, mails.outbox, mails.limits, self.contact_index, KeyedHashes(peppers, "contact change")
+        )
 
     def admit(self) -> None:
         """Register the admin key of the data folder, if there is one."""

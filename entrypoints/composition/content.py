@@ -12,6 +12,7 @@ import structlog
 from adapters.disk import FreeSpace, free_bytes_of
 from adapters.documents.qr import QrCodeRenderer
 from adapters.documents.renderer import DocumentRenderer
+from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.identity.security_events import SecurityEventKind
 from adapters.lazy import Lazy
 from adapters.pictures.inspector import ChildAttachmentInspector
@@ -50,7 +51,7 @@ class Content:
         self.upload_space = FreeSpace(*free_space, lambda: free_bytes_of(tempfile.gettempdir()))
         self.quotas = Quotas(
             foundation.database,
-            foundation.secrets.peppers,
+            KeyedHashes(foundation.secrets.peppers, "quota of an address"),
             foundation.settings.quotas,
             self.free_space,
             on_exceeded=lambda owners, kind: foundation.security_events.note(

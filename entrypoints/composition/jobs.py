@@ -1,22 +1,22 @@
 """The commands, the jobs that commands start, and the periodic chores."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
 from functools import partial
 
+from adapters.clock import utc_now
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
-from adapters.mail.dispute_reminders import DisputeReminders
-from adapters.mail.due_reminders import DueReminders
 from adapters.mail.holders import holder_values
+from adapters.mail.reminders import remind_of_disputes, remind_of_due_tickets
 from adapters.payments.gift_news import GiftNews
 from adapters.payments.old_bodies import OldBodies
 from adapters.payments.open_checkouts import CheckoutExpirer
 from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.payments.refund_runs import RefundRuns
-from adapters.privacy.consent_ends import ConsentEnds
+from adapters.privacy.consent_ends import end_consents
 from adapters.privacy.epoch_rotation import EpochRotation
 from adapters.privacy.erasure import Erasure
-from adapters.privacy.forgotten_donors import DonorErasure, ForgottenDonors
+from adapters.privacy.forgotten_donors import DonorErasure, forget_due_donors
 from adapters.privacy.key_rotation import KeyRotation
 from adapters.privacy.retention import Retention
 from adapters.search.indexing import SearchIndexing
@@ -63,7 +63,7 @@ class Jobs:
         access: Access,
         proof: Proof,
     ) -> None:
-        settings, database, now = foundation.settings, foundation.database, partial(datetime.now, UTC)
+        settings, database = foundation.settings, foundation.database
         support = SupportCommands(
             tickets=aggregates.tickets,
             support=aggregates.support,
@@ -79,7 +79,7 @@ class Jobs:
         if payments.sandbox is not None:
             erasure_steps.append(payments.sandbox.erase)
         erasure = Erasure(database, payments.inbox, erasure_steps)
-        tickets = TicketCommands(aggregates.tickets, erasure, content.safety, content.contents, now)
+        tickets = TicketCommands(aggregates.tickets, erasure, content.safety, content.contents, utc_now)
         transcripts = TranscriptCommands(aggregates.tickets, content.contents, content.transcripts)
         donors = DonorCommands(
             aggregates.donations,
@@ -93,10 +93,12 @@ class Jobs:
                 payments.sandbox.erase_donor if payments.sandbox is not None else lambda *_: None,
             ),
         )
-        checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway, content.safety, now)
+        checkouts = CheckoutCommands(
+            aggregates.tickets, aggregates.donations, payments.gateway, content.safety, utc_now
+        )
         self.commands = Commands(
             tickets=tickets,
-            approvals=ApprovalCommands(aggregates.tickets, content.safety, aggregates.needs_approval, now),
+            approvals=ApprovalCommands(aggregates.tickets, content.safety, aggregates.needs_approval, utc_now),
             recordings=RecordingCommands(
                 tickets=aggregates.tickets,
                 contents=content.contents,
@@ -159,15 +161,15 @@ class Jobs:
         self.gift_news = GiftNews(
             database, aggregates.tickets, mail.holders, settings.public_url, livemode=settings.livemode
         )
-        chores = [
+        chores: list[Callable[[], None]] = [
             self.gift_news.note_week,
             self.epoch_rotation.run_if_due,
             self.retention.run,
-            ConsentEnds(database, tickets).run,
+            partial(end_consents, database, tickets),
             self.search_indexing.run,
-            ForgottenDonors(database, donors).run,
-            DueReminders(database, self.commands.desk).run,
-            DisputeReminders(database, self.commands.disputes).run,
+            partial(forget_due_donors, database, donors),
+            partial(remind_of_due_tickets, database, self.commands.desk),
+            partial(remind_of_disputes, database, self.commands.disputes),
             OldBodies(database, settings.webhook_days).drop,
             access.idempotency.purge,
             lambda: access.log.forget_addresses(settings.address_days),

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.disk import FreeSpace, free_bytes_of
+from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.postgres.database import Database
 from adapters.quotas import MIB, OwnerKind, Owners, Quota, QuotaExceeded, Quotas, Use
 from domain.errors import FullError, UnavailableError
@@ -33,7 +34,7 @@ class Day:
 def quotas(database: Database, day: Day | None = None, floor_bytes: int = 0, **limits: str) -> Quotas:
     by_kind = {kind: Quota.parse(limits.get(kind, "")) for kind in OwnerKind}
     free_space = FreeSpace(floor_bytes, lambda: 100)
-    return Quotas(database, ("pepper",), by_kind, free_space, day or Day())
+    return Quotas(database, KeyedHashes(("pepper",), "quota of an address"), by_kind, free_space, day or Day())
 
 
 def owners(ticket_id: UUID | None = None, address: str | None = "203.0.113.7", workspace: str = "public") -> Owners:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,40 +21,35 @@ STATEMENT_SECONDS = 5
 logger = structlog.get_logger()
 
 
+# Its arguments have secrets, so they are not shown.
+@dataclass(frozen=True, repr=False)
 class SelfTest:
     """Tests all writes to the database without leaving a row, a position or a number of a sequence behind."""
 
-    def __init__(
-        self,
-        url: str,
-        master: tuple[str, ...],
-        groups: Mapping[str, Group] | None = None,
-        *,
-        registry: ConnectionRegistry | None = None,
-    ) -> None:
-        self._url = url
-        self._registry = registry
-        self._master = master
-        self._groups = groups
+    url: str
+    master: tuple[str, ...]
+    groups: Mapping[str, Group] | None = None
+    _: KW_ONLY
+    registry: ConnectionRegistry | None = None
 
     def run(self) -> dict[str, bool]:
         """Return for each group whether it passed; UnavailableError when the database is not available."""
         from adapters.health.self_test.groups import GROUPS
 
-        groups = GROUPS if self._groups is None else self._groups
+        groups = GROUPS if self.groups is None else self.groups
         return {name: self._passes(name, group) for name, group in groups.items()}
 
     def _passes(self, name: str, group: Group) -> bool:
         try:
             connection = connect(
-                self._url, statement_seconds=STATEMENT_SECONDS, name="storyledger self-test", registry=self._registry
+                self.url, statement_seconds=STATEMENT_SECONDS, name="storyledger self-test", registry=self.registry
             )
         except CONNECTION_ERRORS as error:
             raise UnavailableError("The database is not available.") from error
         with connection:
             try:
                 with connection.transaction(force_rollback=True):
-                    group(SelfTestContext(connection, self._master))
+                    group(SelfTestContext(connection, self.master))
             except SelfTestFailed as failure:
                 logger.error("self-test failed", group=name, expected=str(failure))
                 return False

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from adapters.clock import utc_now
 from adapters.health.parts import State
-from adapters.health.records import HealthRecords, utc_now
+from adapters.health.records import HealthRecords
 from adapters.health.strips import SLOTS, Strip
 from adapters.localisation import format_number, in_utc, supported_language
 from domain.ports import Clock

@@ -11,7 +11,7 @@ import pytest
 from adapters.encryption.field_cipher import FieldContext
 from adapters.encryption.ticket_keys import books_of
 from adapters.event_store.history import ERASED
-from adapters.privacy.forgotten_donors import ForgottenDonors
+from adapters.privacy.forgotten_donors import forget_due_donors
 from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError
 from domain.values import SYSTEM, DocumentFormat, DocumentType, GiftWords, Money
@@ -166,7 +166,7 @@ def test_a_name_that_must_be_kept_is_kept_until_the_time_is_over(ledger: Ledger)
 
     def run(days: int) -> str:
         now = PAID_AT + timedelta(days=days)
-        ForgottenDonors(ledger.service.database, ledger.service.commands.donors, now=lambda: now).run()
+        forget_due_donors(ledger.service.database, ledger.service.commands.donors, now=lambda: now)
         ledger.follow()
         return ledger.view(payment).donor
 

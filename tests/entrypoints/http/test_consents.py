@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import docx
 import pytest
 
-from adapters.privacy.consent_ends import ConsentEnds
+from adapters.privacy.consent_ends import end_consents
 from domain.values import Role
 from projections import ticket_status
 from projections.consent_records import shown_scopes
@@ -215,9 +216,9 @@ def test_a_page_whose_consent_ended_is_not_public_and_that_is_recorded_once(
     url, tickets = published(ticket), live.service.commands.tickets
     paid = donate_in_sandbox(live, ticket, 20)
     soon = datetime.now(UTC) + timedelta(minutes=1)
-    chore = ConsentEnds(live.service.database, tickets, lambda: soon + timedelta(seconds=1))
+    chore = partial(end_consents, live.service.database, tickets, lambda: soon + timedelta(seconds=1))
     assert ticket.post("/consents", GIVEN | {"validUntil": soon.isoformat()}).status_code == 201
-    ConsentEnds(live.service.database, tickets).run()
+    end_consents(live.service.database, tickets)
     assert client.get(url).status_code == 200
     assert ticket.get("/status").json()["contentStatus"] == "PUBLISHED"
     # The clock is past the end, and the chore has not run yet.
@@ -227,10 +228,10 @@ def test_a_page_whose_consent_ended_is_not_public_and_that_is_recorded_once(
     for answer in (ticket.get("/status"), ticket.get()):
         assert answer.json()["contentStatus"] == "READY"
     for _ in range(2):
-        chore.run()
+        chore()
     events = [event for event in ticket.get("/history?limit=100").json()["events"] if event["type"] == "Unpublished"]
     assert [(event["actor"], event["data"]["consentEnded"]) for event in events] == [("system", True)]
     assert [donation["id"] for donation in ticket.get("/donations").json()["donations"]] == [paid]
     assert ticket.post("/publish", {"consent": True}).status_code == 200
-    chore.run()
+    chore()
     assert client.get(url).status_code == 200

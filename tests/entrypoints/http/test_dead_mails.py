@@ -11,7 +11,7 @@ import pytest
 
 from adapters.identity.session_openings import Audience
 from adapters.ids import uuid7
-from adapters.mail.dispute_reminders import DisputeReminders
+from adapters.mail.reminders import remind_of_disputes
 from domain.members import MemberRole
 from domain.organisations import PUBLIC_WORKSPACE
 from domain.ports import Mail
@@ -163,7 +163,7 @@ def test_a_workspace_sees_that_the_reminder_of_a_dispute_did_not_arrive(live: Li
         ticket.write_draft()
         ticket.publish()
         dispute = disputed(live, ticket, "needs_response", 1)
-        DisputeReminders(live.service.database, live.service.commands.disputes).run()
+        remind_of_disputes(live.service.database, live.service.commands.disputes)
         id = die(live, f"dispute_due:{dispute}:{manager.get('/api/me').json()['member']['id']}")
         assert_seen_and_retried_only_by(manager, [stranger], id)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from adapters.ids import uuid7
-from adapters.mail.dispute_reminders import REMIND_BEFORE, DisputeReminders
+from adapters.mail.reminders import REMIND_BEFORE, remind_of_disputes
 from domain.events import DisputeClosed, DisputeOpened
 from domain.members import MemberRole
 from domain.movements import CLOSED_DISPUTE_STATES
@@ -220,9 +221,9 @@ def test_owners_and_admins_are_reminded_once_before_evidence_is_due(
     for state, days in (("needs_response", REMIND_BEFORE.days + 1), ("under_review", 1), ("needs_response", -1)):
         disputed(live, own, state, days)
     disputed(live, own, "won", 1)
-    reminders = DisputeReminders(live.service.database, live.service.commands.disputes)
+    reminders = partial(remind_of_disputes, live.service.database, live.service.commands.disputes)
     for _ in range(2):
-        reminders.run()
+        reminders()
     live.service.mail.sender.run_all()
     for address, expected in ((owner_address, 1), (admin_address, 1), (accountant_address, 0)):
         received = [mail for mail in mails(live, address.value) if "dispute" in str(mail["Subject"]).lower()]
@@ -238,22 +239,22 @@ def test_a_member_who_has_unsubscribed_is_not_reminded(
 ):
     live.service.mail.subscriptions.opt_out(owner_address.value)
     disputed(live, own, "needs_response", 1)
-    DisputeReminders(live.service.database, live.service.commands.disputes).run()
+    remind_of_disputes(live.service.database, live.service.commands.disputes)
     live.service.mail.sender.run_all()
     assert [mail for mail in mails(live, owner_address.value) if "dispute" in str(mail["Subject"]).lower()] == []
 
 
 def test_a_dispute_without_anybody_to_remind_is_left_for_later(live: LiveService, own: Ticket, workspace: str):
     disputed(live, own, "needs_response", 1)
-    reminders = DisputeReminders(live.service.database, live.service.commands.disputes)
-    reminders.run()
+    reminders = partial(remind_of_disputes, live.service.database, live.service.commands.disputes)
+    reminders()
     address = new_address()
     joined_member(live, workspace, MemberRole.ADMIN, address)
-    reminders.run()
+    reminders()
     queued = "SELECT count(*) FROM outbox WHERE kind = 'dispute_due' AND key LIKE %s"
     [member] = [m.id for m in live.service.aggregates.workspaces.get(workspace).members()]
     assert live.service.database.row(queued, (f"%{member}",)) == (1,)
     # A later run changes nothing, and neither does one at a time at which the evidence is overdue.
     now = datetime.now(UTC) + timedelta(days=30)
-    DisputeReminders(live.service.database, live.service.commands.disputes, lambda: now).run()
+    remind_of_disputes(live.service.database, live.service.commands.disputes, lambda: now)
     assert live.service.database.row(queued, (f"%{member}",)) == (1,)

@@ -11,9 +11,8 @@ from psycopg import connect
 
 from adapters.event_store.history import ERASED
 from adapters.ids import uuid7
-from adapters.mail.dispute_reminders import DisputeReminders
-from adapters.mail.due_reminders import DueReminders
 from adapters.mail.outbox import OF_REMINDED_MEMBER
+from adapters.mail.reminders import remind_of_disputes, remind_of_due_tickets
 from adapters.privacy.former_members import FORGET_ADDRESSES
 from adapters.proof import audit
 from domain.members import MemberRole
@@ -135,8 +134,8 @@ def reminded_id(live: LiveService, owner: Client, workspace: str, address: Conta
     noted = owner.patch(f"{ticket.path}/desk", json={"assignee": id, "dueAt": "2026-01-01T00:00:00Z"})
     assert noted.status_code == 200
     live.service.mail.sender.run_all()
-    DisputeReminders(live.service.database, live.service.commands.disputes).run()
-    DueReminders(live.service.database, live.service.commands.desk).run()
+    remind_of_disputes(live.service.database, live.service.commands.disputes)
+    remind_of_due_tickets(live.service.database, live.service.commands.desk)
     assert kinds_to(live, id) == ["dispute_due", "ticket_due"]
     return id
 

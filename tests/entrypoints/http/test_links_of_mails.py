@@ -12,8 +12,7 @@ import pytest
 
 from adapters.contacts import normalize_contact
 from adapters.mail import messages
-from adapters.mail.dispute_reminders import DisputeReminders
-from adapters.mail.due_reminders import DueReminders
+from adapters.mail.reminders import remind_of_disputes, remind_of_due_tickets
 from domain.commands.retention import NOTICE_PERIOD
 from domain.errors import StepFailed
 from domain.members import MemberRole
@@ -218,7 +217,7 @@ def test_the_link_of_a_reminder_opens_the_story_at_the_desk(live: LiveService, w
         ticket = member.open_ticket(contactValue=address())
         due = {"assignee": member.get("/api/me").json()["member"]["id"], "dueAt": "2026-01-01T00:00:00Z"}
         assert member.patch(f"{ticket.path}/desk", json=due).status_code == 200
-        DueReminders(live.service.database, live.service.commands.desk).run()
+        remind_of_due_tickets(live.service.database, live.service.commands.desk)
         [reminder] = [mail for mail in mails(live, email) if mail["Subject"] == "A story that you take care of is due"]
         session = member.headers["Authorization"].removeprefix("Bearer ")
         assert follow(live, reminder, session) == {f"{live.base_url}/desk/tickets/{ticket.id}": 200}
@@ -239,7 +238,7 @@ def test_the_link_of_a_reminder_of_a_dispute_opens_the_disputes_at_the_desk(live
         wait_until_delivered(live)
         day_before = datetime.fromisoformat(member.get("/api/disputes").json()["disputes"][0]["evidenceDueBy"])
         day_before -= timedelta(days=1)
-        DisputeReminders(live.service.database, live.service.commands.disputes, lambda: day_before).run()
+        remind_of_disputes(live.service.database, live.service.commands.disputes, lambda: day_before)
         [reminder] = [mail for mail in mails(live, email) if mail["Subject"] == "A dispute has to be answered soon"]
         session = member.headers["Authorization"].removeprefix("Bearer ")
         statuses = follow(live, reminder, session)

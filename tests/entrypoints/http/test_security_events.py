@@ -134,7 +134,7 @@ def test_an_exceeded_quota_is_counted(
     live: LiveService, workspace: str, owner: Client, place: str, monkeypatch: pytest.MonkeyPatch
 ):
     quotas, ticket = live.service.content.quotas, uuid7()
-    monkeypatch.setattr(quotas, "_quotas", dict.fromkeys(OwnerKind, Quota()) | {OwnerKind.TICKET: Quota(documents=1)})
+    monkeypatch.setattr(quotas, "quotas", dict.fromkeys(OwnerKind, Quota()) | {OwnerKind.TICKET: Quota(documents=1)})
     owners = Owners(ticket, workspace, "192.0.2.7")
     with pytest.raises(QuotaExceeded), quotas.reserved(owners, Use(documents=2)):
         pass

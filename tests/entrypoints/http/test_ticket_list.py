@@ -7,12 +7,13 @@ import json
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from adapters.ids import uuid7
-from adapters.mail.due_reminders import DueReminders
+from adapters.mail.reminders import remind_of_due_tickets
 from domain.members import MemberRole
 from domain.values import Role
 from tests.client import Client, LiveService, Ticket
@@ -273,9 +274,9 @@ def test_the_chore_reminds_the_assignee_of_a_ticket_that_is_due(
     ticket, later = staff.open_ticket(), staff.open_ticket()
     noted(caseworker, ticket, assignee=grace, dueAt="2026-01-01T00:00:00Z")
     noted(caseworker, later, assignee=grace, dueAt="2090-01-01T00:00:00Z")
-    reminders = DueReminders(live.service.database, live.service.commands.desk)
-    reminders.run()
-    reminders.run()
+    reminders = partial(remind_of_due_tickets, live.service.database, live.service.commands.desk)
+    reminders()
+    reminders()
     queued = "SELECT count(*) FROM outbox WHERE kind = 'ticket_due' AND ticket_id = %s"
     assert [live.service.database.row(queued, (about.id,)) for about in (ticket, later)] == [(1,), (0,)]
     last = caseworker.get(f"{ticket.path}/history", params={"limit": 100}).json()["events"][-1]

@@ -355,7 +355,7 @@ def test_a_client_without_patch_names_the_method_in_a_header(sender: Sender):
 @pytest.fixture
 def few_recordings(live: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     quotas = {kind: Quota() for kind in OwnerKind} | {OwnerKind.TICKET: Quota.parse("2 recordings, 1 MB")}
-    monkeypatch.setattr(live.service.content.quotas, "_quotas", quotas)
+    monkeypatch.setattr(live.service.content.quotas, "quotas", quotas)
     return
 
 
