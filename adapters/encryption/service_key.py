@@ -27,7 +27,6 @@ class ServiceKey:
                     "INSERT INTO service_keys (name, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
                     (self._name, wrapped, self._keyring.current),
                 )
-                row = connection.execute("SELECT wrapped FROM service_keys WHERE name = %s", (self._name,)).fetchone()
-            assert row is not None
+                [row] = connection.execute("SELECT wrapped FROM service_keys WHERE name = %s", (self._name,)).fetchall()
             self._key = self._keyring.open(bytes(row[0]), self._name.encode())
         return self._key

@@ -49,22 +49,20 @@ def projections(cursor: Cursor[TupleRow]) -> dict[str, ProjectionLag]:
 
 
 def jobs(cursor: Cursor[TupleRow]) -> dict[str, int]:
-    row = cursor.execute(
+    [row] = cursor.execute(
         "SELECT count(*) FILTER (WHERE status = 'todo'), count(*) FILTER (WHERE status = 'doing'),"
         " count(*) FILTER (WHERE status = 'failed') FROM procrastinate_jobs"
-    ).fetchone()
-    assert row is not None
+    ).fetchall()
     return {"waiting": row[0], "running": row[1], "failed": row[2]}
 
 
 def oldest_job_seconds(cursor: Cursor[TupleRow]) -> float:
     """Return how long the job that waits longest could have run already."""
-    row = cursor.execute(
+    [row] = cursor.execute(
         "SELECT greatest(0, coalesce(extract(epoch FROM now() - min(greatest(e.at, j.scheduled_at))), 0))::float"
         " FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'"
         " WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())"
-    ).fetchone()
-    assert row is not None
+    ).fetchall()
     return float(row[0])
 
 

@@ -222,8 +222,7 @@ class Credentials:
                     None if created_by is None else str(created_by),
                 ),
             )
-            row = connection.execute(_KEYS + " WHERE digest = %s", (digest(key),)).fetchone()
-        assert row is not None
+            [row] = connection.execute(_KEYS + " WHERE digest = %s", (digest(key),)).fetchall()
         return _api_key(row), key
 
     def replace(
@@ -266,9 +265,7 @@ class Credentials:
                     "UPDATE api_keys SET replaced_by = %s, expires_at = least(expires_at, now() + %s) WHERE id = %s",
                     (new_id, overlap, key_id),
                 )
-            cursor.execute(_KEYS + " WHERE id = %s", (new_id,))
-            successor_row = cursor.fetchone()
-        assert successor_row is not None
+            [successor_row] = cursor.execute(_KEYS + " WHERE id = %s", (new_id,)).fetchall()
         return _api_key(successor_row), secret
 
     def list(self) -> list[ApiKey]:

@@ -115,13 +115,11 @@ class IdempotencyKeys:
             )
             if cursor.fetchone() is not None:
                 return NewRequest(RequestSeed(self._opened(sealed, request_hash)))
-            cursor.execute(
+            [row] = cursor.execute(
                 "SELECT body_hash, seed, answer, ticket_id, lease_until > now() FROM idempotency_keys"
                 " WHERE request_hash = %s FOR UPDATE",
                 (request_hash,),
-            )
-            row = cursor.fetchone()
-            assert row is not None
+            ).fetchall()
             stored_body, seed, answer, ticket, running = row
             if stored_body != body:
                 raise InvalidError("this Idempotency-Key was used with another body", code=FaultCode.KEY_REUSED)

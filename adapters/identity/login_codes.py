@@ -272,15 +272,13 @@ class LoginCodes(StepLoop):
         return ""
 
     def _counts(self, cursor: Cursor[TupleRow], request: CodeRequest) -> Counts:
-        cursor.execute(
+        [row] = cursor.execute(
             "SELECT count(*) FILTER (WHERE is_recent AND mailed AND asker IS NOT DISTINCT FROM %s),"
             " count(*) FILTER (WHERE is_recent AND mailed), coalesce(sum(code_attempts), 0)"
             " FROM (SELECT *, created_at > now() - interval '1 hour' AS is_recent FROM access_requests"
             " WHERE contact_indexes[1] = %s) AS requests",
             (request.asker, request.contact_indexes[0]),
-        )
-        row = cursor.fetchone()
-        assert row is not None
+        ).fetchall()
         return Counts(*row)
 
     def _valid_code(self, cursor: Cursor[TupleRow], request: CodeRequest, wrong_codes: int) -> Code | None:

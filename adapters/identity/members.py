@@ -156,7 +156,7 @@ def open_session(
     """Open a session for an address, which acts as its first member, and return the time when it ends."""
     joined = [each for each in memberships(cursor, contact_indexes) if each.has_joined]
     cursor.execute("DELETE FROM member_sessions WHERE expires_at < now()")
-    cursor.execute(
+    [row] = cursor.execute(
         "INSERT INTO member_sessions (id, digest, contact_indexes, member_id, agent, expires_at)"
         " VALUES (%s, %s, %s, %s, %s, now() + make_interval(hours => %s)) RETURNING expires_at",
         (
@@ -167,9 +167,7 @@ def open_session(
             agent[:LONGEST_AGENT] if agent else None,
             SESSION_HOURS,
         ),
-    )
-    row = cursor.fetchone()
-    assert row is not None
+    ).fetchall()
     expires_at: datetime = row[0]
     return expires_at
 

@@ -39,13 +39,11 @@ def open_session(
     ticket_id: UUID | None = None,
 ) -> datetime:
     """Open a session for the tickets of a contact, or for one ticket alone, and return the time when it ends."""
-    cursor.execute(
+    [row] = cursor.execute(
         "INSERT INTO access_sessions (id, digest, contact_indexes, ticket_id, expires_at)"
         " VALUES (%s, %s, %s, %s, now() + make_interval(hours => %s)) RETURNING expires_at",
         (session_id, digest(session_token(secret)), list(contact_indexes), ticket_id, SESSION_HOURS),
-    )
-    row = cursor.fetchone()
-    assert row is not None
+    ).fetchall()
     expires_at: datetime = row[0]
     return expires_at
 

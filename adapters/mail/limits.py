@@ -63,8 +63,7 @@ class UnverifiedMailLimits:
         """Count a mail to this address in the connection's transaction; return False if it must not be sent."""
         hashes = self._contact_index.all_of(Contact(ContactType.EMAIL, address))
         values = {"hashes": hashes, "asker": asker, "pause": PAUSE_HOURS}
-        row = connection.execute(_COUNTS, values).fetchone()
-        assert row is not None
+        [row] = connection.execute(_COUNTS, values).fetchall()
         is_verified, of_asker_to_address, to_address, of_asker, after_pause = row
         if is_verified:
             return True

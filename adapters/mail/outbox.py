@@ -212,6 +212,5 @@ class OutboxHealth:
 
 def health(cursor: Cursor[TupleRow], channel: Channel | None = None) -> OutboxHealth:
     """Return the present state of the outbox, or of one channel."""
-    row = cursor.execute(_HEALTH, {"channel": channel}).fetchone()
-    assert row is not None
+    [row] = cursor.execute(_HEALTH, {"channel": channel}).fetchall()
     return OutboxHealth(*row)

@@ -38,14 +38,12 @@ SELECT CASE WHEN r.rolsuper THEN ARRAY['is a superuser'] ELSE array_remove(ARRAY
 
 def powers_over_history(connection: Connection[TupleRow]) -> list[str]:
     """Return what would let the connection's role alter recorded events, nothing if it could not."""
-    row = connection.execute(_POWERS).fetchone()
-    assert row is not None
+    [row] = connection.execute(_POWERS).fetchall()
     return list(row[0])
 
 
 def current_role(connection: Connection[TupleRow]) -> str:
-    row = connection.execute("SELECT current_user").fetchone()
-    assert row is not None
+    [row] = connection.execute("SELECT current_user").fetchall()
     return str(row[0])
 
 

@@ -49,15 +49,14 @@ def schema_fault(connection: Connection[TupleRow]) -> str | None:
         return f"schema is ahead of this version ({', '.join(unknown)})"
     # All steps were applied. Their tables, triggers and functions must still exist, and the functions be unchanged:
     # only our `append_events` gives positions without gaps in the order of commits.
-    row = connection.execute(
+    [row] = connection.execute(
         "SELECT array(SELECT 'no table ' || t FROM unnest(%s::text[]) AS t WHERE to_regclass(t) IS NULL)"
         " || array(SELECT 'no trigger ' || t FROM unnest(%s::text[]) AS t WHERE NOT EXISTS"
         "  (SELECT FROM pg_trigger WHERE tgname = t AND tgenabled IN ('O', 'A')))"
         " || array(SELECT 'not our function ' || f FROM unnest(%s::text[], %s::text[]) AS ours (f, body)"
         "  WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = f AND prosrc = body))",
         (expected.tables, expected.triggers, list(expected.functions), list(expected.functions.values())),
-    ).fetchone()
-    assert row is not None
+    ).fetchall()
     return f"schema is damaged: {', '.join(row[0])}" if row[0] else None
 
 
@@ -90,6 +89,5 @@ def _expected() -> _Expected:
 
 
 def _setting(connection: Connection[TupleRow], name: str) -> str:
-    row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
-    assert row is not None
+    [row] = connection.execute("SELECT current_setting(%s)", (name,)).fetchall()
     return str(row[0])

@@ -141,14 +141,13 @@ def _recover(
             recovered += _take_living(cursor, epochs, living.keys, name)
         erased_before = living.saved_at if living is not None and keep_hours is None else None
         _check_keyless(cursor, name, erased_before, accept_keyless)
-        keyless = cursor.execute(
+        [keyless] = cursor.execute(
             "WITH keyless AS (UPDATE ticket_keys SET wrapped = '' WHERE epoch IS NOT NULL AND epoch <> %s"
             " RETURNING ticket_id), hashes AS (DELETE FROM contact_hashes USING keyless WHERE owner_id = ticket_id),"
             " words AS (DELETE FROM ticket_search s USING keyless WHERE s.ticket_id = keyless.ticket_id)"
             " SELECT count(*) FROM keyless",
             (name,),
-        ).fetchone()
-        assert keyless is not None
+        ).fetchall()
         if keyless[0]:
             # A worker makes the hashes anew, of the donors who are still readable.
             for table in ("donor_names", "donor_addresses", "donor_name_progress"):
@@ -228,12 +227,11 @@ def _is_left(cursor: Cursor[TupleRow], name: bytes) -> bool:
 def _check_keyless(
     cursor: Cursor[TupleRow], name: bytes, erased_before: datetime | None, accept_keyless: int | None
 ) -> None:
-    row = cursor.execute(
+    [row] = cursor.execute(
         "SELECT count(*) FROM ticket_keys WHERE epoch IS NOT NULL AND epoch <> %s"
         " AND created_at >= coalesce(%s, '-infinity'::timestamptz)",
         (name, erased_before),
-    ).fetchone()
-    assert row is not None
+    ).fetchall()
     if accept_keyless is not None and row[0] not in (0, accept_keyless):
         raise KeylessTicketsError(row[0])
 

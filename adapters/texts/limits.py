@@ -67,8 +67,7 @@ class TextLimits:
             return False
         hashes = self._contact_index.all_of(Contact(ContactType.PHONE, number))
         values = {"hashes": hashes, "asker": asker, "pause": PAUSE_HOURS}
-        row = connection.execute(_COUNTS, values).fetchone()
-        assert row is not None
+        [row] = connection.execute(_COUNTS, values).fetchall()
         is_verified, of_asker_to_number, to_number, of_asker, in_all, after_pause = row
         if in_all >= self._quota.in_all:
             logger.warning("text not sent", reason="TEXT_LIMIT_DAY is reached")
