@@ -2,14 +2,12 @@
 
 import http.client
 import json
-import logging
-import threading
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
 
 from adapters.payments.webhooks import sign
+from adapters.postgres.background import BackgroundLoop
 from adapters.stripe_sandbox.store import Store
 
 POST_SECONDS = 10.0
@@ -18,11 +16,9 @@ LEASE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 60.0
 POLL_SECONDS = 1.0
 
-logger = logging.getLogger(__name__)
 
-
-class WebhookSender(threading.Thread):
-    """A thread that posts due events to one URL; it calls `run_due_steps` before every look at the queue."""
+class WebhookSender(BackgroundLoop):
+    """Posts due events to one URL in a thread of its own; it calls `run_due_steps` before every look at the queue."""
 
     def __init__(
         self,
@@ -33,42 +29,19 @@ class WebhookSender(threading.Thread):
         run_due_steps: Callable[[], None],
         first_pause_seconds: float,
     ) -> None:
-        super().__init__(name="sandbox webhook sender", daemon=True)
+        super().__init__("sandbox webhook sender", self._deliver_due)
         self._transaction = transaction
         self._url = urlsplit(url)
         self._secret = secret
         self._clock = clock
         self._run_due_steps = run_due_steps
         self._first_pause_seconds = first_pause_seconds
-        self._wake_event = threading.Event()
-        self._stopping = False
 
-    def wake(self) -> None:
-        """Look at the queue now."""
-        self._wake_event.set()
-
-    def stop(self) -> None:
-        """Stop after the present delivery, and wait for the thread's end."""
-        self._stopping = True
-        self._wake_event.set()
-        if self.is_alive():
-            self.join(POST_SECONDS + 1)
-
-    def run(self) -> None:
-        pause = POLL_SECONDS
-        while not self._stopping:
-            self._wake_event.clear()
-            try:
-                self._run_due_steps()
-                while not self._stopping and self._deliver_one():
-                    pass
-                pause = POLL_SECONDS
-            except Exception as error:
-                # Usually the database is unavailable. The queue is kept, and tried again.
-                logger.warning("sandbox deliveries failed: %s", type(error).__name__)
-                pause = min(pause * 2, 5.0)
-                time.sleep(pause)
-            self._wake_event.wait(pause)
+    def _deliver_due(self) -> float:
+        self._run_due_steps()
+        while not self.stopping and self._deliver_one():
+            pass
+        return POLL_SECONDS
 
     def _deliver_one(self) -> bool:
         with self._transaction() as store:

@@ -11,7 +11,7 @@ from adapters.payments.stripe_objects import StripeDict
 from adapters.stripe_sandbox import checkout, disputes, refunds
 from adapters.stripe_sandbox.api import Answer, Api
 from adapters.stripe_sandbox.checkout import Outcome
-from adapters.stripe_sandbox.delivery import WebhookSender
+from adapters.stripe_sandbox.delivery import POST_SECONDS, WebhookSender
 from adapters.stripe_sandbox.disputes import DisputeOutcome
 from adapters.stripe_sandbox.payment import Payment, PaymentTiming
 from adapters.stripe_sandbox.redaction import Redaction
@@ -61,7 +61,7 @@ class Sandbox:
             self.run_due_steps,
             self._timing.retry,
         )
-        self._webhook_sender = self._new_webhook_sender()
+        self._webhook_sender, self._delivers = self._new_webhook_sender(), False
 
     def load(self) -> None:
         """Load the models of the API's parameters, so that the first request does not wait for them."""
@@ -69,13 +69,15 @@ class Sandbox:
 
     def start(self) -> None:
         """Deliver from now on, in a thread of its own; calling it again changes nothing."""
-        if not self._webhook_sender.is_alive():
+        if not self._delivers:
+            self._delivers = True
             self._webhook_sender = self._new_webhook_sender()
             self._webhook_sender.start()
 
     def close(self) -> None:
         """Stop delivering; pending deliveries stay stored."""
-        self._webhook_sender.stop()
+        self._delivers = False
+        self._webhook_sender.stop(POST_SECONDS + 1)
 
     def answer(self, method: str, path: str, query: str, body: bytes, headers: dict[str, str]) -> Answer:
         """Answer a request to Stripe's API; `path` begins with /v1, header names are in lower case."""

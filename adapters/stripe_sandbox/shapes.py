@@ -17,6 +17,26 @@ def new_id(prefix: str, length: int = 24) -> str:
     return prefix + "".join(secrets.choice(_BASE62) for _ in range(length))
 
 
+# The fields that Stripe shows and that the sandbox does not use, or not before something happens.
+_NULL_IN_SESSION = """
+after_expiration allow_promotion_codes billing_address_collection client_secret collected_information consent
+consent_collection currency_conversion customer customer_details invoice locale origin_context payment_intent
+payment_link payment_method_configuration_details permissions presentment_details recovered_from
+saved_payment_method_options setup_intent shipping_address_collection shipping_cost subscription wallet_options
+"""
+_NULL_IN_INTENT = """
+application application_fee_amount automatic_payment_methods canceled_at cancellation_reason client_secret customer
+last_payment_error latest_charge next_action on_behalf_of payment_method payment_method_configuration_details
+processing receipt_email review setup_future_usage shipping source statement_descriptor statement_descriptor_suffix
+transfer_data transfer_group
+"""
+_NULL_IN_CHARGE = """
+application application_fee application_fee_amount balance_transaction customer failure_balance_transaction
+failure_code failure_message on_behalf_of outcome receipt_email receipt_number receipt_url review shipping source
+source_transfer statement_descriptor statement_descriptor_suffix transfer_data transfer_group
+"""
+
+
 @dataclass(frozen=True)
 class Payer:
     """The payer's details from the pay page."""
@@ -74,60 +94,36 @@ def session(
         "id": id,
         "object": "checkout.session",
         "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
-        "allow_promotion_codes": None,
         "amount_subtotal": amount,
         "amount_total": amount,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "billing_address_collection": None,
         "cancel_url": cancel_url,
         "client_reference_id": client_reference_id,
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
         "created": now,
         "currency": currency,
-        "currency_conversion": None,
         "custom_fields": [],
         "custom_text": {"after_submit": None, "shipping_address": None, "submit": None},
-        "customer": None,
         "customer_creation": "if_required",
-        "customer_details": None,
         "customer_email": customer_email,
         "discounts": [],
         "expires_at": expires_at,
-        "invoice": None,
         "invoice_creation": {"enabled": False},
         "livemode": False,
-        "locale": None,
         "metadata": metadata,
         "mode": "payment",
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
         "payment_method_collection": "if_required",
-        "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": ["card", delayed_method(currency).type],
         "payment_status": "unpaid",
-        "permissions": None,
         "phone_number_collection": {"enabled": False},
-        "presentment_details": None,
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
         "shipping_options": [],
         "status": "open",
         "submit_type": submit_type,
-        "subscription": None,
         "success_url": success_url,
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
         "url": f"{pages}/{id}",
-        "wallet_options": None,
+        **dict.fromkeys(_NULL_IN_SESSION.split()),
     }
 
 
@@ -155,39 +151,17 @@ def payment_intent(
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
         "capture_method": "automatic_async",
-        "client_secret": None,
         "confirmation_method": "automatic",
         "created": now,
         "currency": currency,
-        "customer": None,
         "description": description,
-        "last_payment_error": None,
-        "latest_charge": None,
         "livemode": False,
         "metadata": metadata,
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": ["card", delayed_method(currency).type],
-        "processing": None,
-        "receipt_email": None,
-        "review": None,
-        "setup_future_usage": None,
-        "shipping": None,
-        "source": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": None,
+        **dict.fromkeys(_NULL_IN_INTENT.split()),
     }
 
 
@@ -199,10 +173,6 @@ def charge(intent: StripeDict, payer: Payer, method: PaymentMethod, now: int) ->
         "amount": intent["amount"],
         "amount_captured": 0,
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
         "billing_details": {
             "address": payer.address(),
             "email": payer.email,
@@ -214,34 +184,18 @@ def charge(intent: StripeDict, payer: Payer, method: PaymentMethod, now: int) ->
         "captured": False,
         "created": now,
         "currency": intent["currency"],
-        "customer": None,
         "description": intent["description"],
         "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
         "fraud_details": {},
         "livemode": False,
         "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
-        "outcome": None,
         "paid": False,
         "payment_intent": intent["id"],
         "payment_method": new_id("pm_1"),
         "payment_method_details": method.details(),
-        "receipt_email": None,
-        "receipt_number": None,
-        "receipt_url": None,
         "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source": None,
-        "source_transfer": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
         "status": "pending",
-        "transfer_data": None,
-        "transfer_group": None,
+        **dict.fromkeys(_NULL_IN_CHARGE.split()),
     }
 
 
