@@ -22,16 +22,11 @@ def normalized(text: str) -> str:
 
 
 def uuid7() -> UUID:
-    milliseconds = time.time_ns() // 1_000_000
-    return UUID(int=_with_version_and_variant(milliseconds, int.from_bytes(os.urandom(10), "big")))
+    return uuid7_from(time.time_ns() // 1_000_000, os.urandom(10))
 
 
 def uuid7_from(moment_ms: int, entropy: bytes) -> UUID:
     """Return the version 7 UUID of a time and ten bytes of entropy; equal arguments give equal ids."""
-    return UUID(int=_with_version_and_variant(moment_ms, int.from_bytes(entropy[:10], "big")))
-
-
-def _with_version_and_variant(milliseconds: int, entropy: int) -> int:
-    value = (milliseconds & (1 << 48) - 1) << 80 | entropy
+    value = (moment_ms & (1 << 48) - 1) << 80 | int.from_bytes(entropy[:10], "big")
     value = value & ~(0xF << 76) | 0x7 << 76
-    return value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)

@@ -10,14 +10,13 @@ import os
 import threading
 import time
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import Cursor
 from psycopg.errors import ForeignKeyViolation
 from psycopg.rows import TupleRow
 
 from adapters.encryption.epoch_store import KEY_BYTES, EpochStore
-from adapters.encryption.keyring import NONCE_BYTES, DecryptionError, Keyring
+from adapters.encryption.keyring import Keyring, open_with, seal_with
 from adapters.postgres.database import Database
 from domain.errors import UnavailableError
 
@@ -216,14 +215,9 @@ class EpochKeyring(Keyring):
 
 def seal(name: bytes, cipher: AESGCM, plain: bytes) -> bytes:
     """Seal with the key of the epoch that has this name."""
-    nonce = os.urandom(NONCE_BYTES)
-    return name + nonce + cipher.encrypt(nonce, plain, name)
+    return name + seal_with(cipher, plain, name)
 
 
 def open_sealed(cipher: AESGCM, sealed: bytes) -> bytes:
     """Return what an epoch's key sealed; DecryptionError if it was changed."""
-    name, rest = sealed[:NAME_BYTES], sealed[NAME_BYTES:]
-    try:
-        return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], name)
-    except (InvalidTag, ValueError):
-        raise DecryptionError("the sealed value is damaged") from None
+    return open_with(cipher, sealed[NAME_BYTES:], sealed[:NAME_BYTES])

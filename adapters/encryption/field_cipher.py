@@ -4,15 +4,13 @@ An envelope names for whom it is sealed, and its context, whose stream is that o
 """
 
 import base64
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.encryption.keyring import NONCE_BYTES, DecryptionError
+from adapters.encryption.keyring import DecryptionError, open_with, seal_with
 from adapters.encryption.ticket_keys import TicketKeys, WrappedKey, books_of
 from domain.personal import SealedFor
 
@@ -71,9 +69,8 @@ class FieldCipher:
         owner: SealedFor = SealedFor.TICKET,
         new_ticket: bool = False,
     ) -> str:
-        nonce = os.urandom(NONCE_BYTES)
         key = AESGCM(self._key(owner, ticket, context.stream, create=new_ticket or owner is not SealedFor.TICKET))
-        sealed = nonce + key.encrypt(nonce, text.encode(), str(context).encode())
+        sealed = seal_with(key, text.encode(), str(context).encode())
         return f"{_MARK}:{owner}:{context}:{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, ticket: UUID, envelope: str, context: FieldContext | None = None) -> str:
@@ -90,8 +87,8 @@ class FieldCipher:
         try:
             sealed = base64.urlsafe_b64decode(code)
             key = AESGCM(self._key(SealedFor(owner), ticket, UUID(context_name[:36])))
-            return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context_name.encode()).decode()
-        except (InvalidTag, ValueError):
+            return open_with(key, sealed, context_name.encode()).decode()
+        except ValueError:
             raise DecryptionError("the sealed value is damaged") from None
 
     def _key(self, owner: SealedFor, ticket: UUID, stream: UUID, *, create: bool = False) -> bytes:

@@ -28,6 +28,20 @@ def derived_key(secret: str, purpose: str) -> bytes:
     )
 
 
+def seal_with(cipher: AESGCM, plain: bytes, context: bytes | None) -> bytes:
+    """Return a random nonce and what was sealed with it."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, plain, context)
+
+
+def open_with(cipher: AESGCM, sealed: bytes, context: bytes | None) -> bytes:
+    """Return what `seal_with` sealed; DecryptionError if it was changed, or sealed with another key or context."""
+    try:
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
+    except (InvalidTag, ValueError):
+        raise DecryptionError("the sealed value is damaged") from None
+
+
 class Keyring:
     """The keys for one purpose from a secret and the older ones: seals with the newest, opens with the right one."""
 
@@ -45,8 +59,7 @@ class Keyring:
         return frozenset(self._keys)
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        return bytes.fromhex(self.current) + nonce + self._keys[self.current].encrypt(nonce, plain, context)
+        return bytes.fromhex(self.current) + seal_with(self._keys[self.current], plain, context)
 
     def is_current(self, sealed: bytes) -> bool:
         """Return True if the newest secret sealed the value."""
@@ -57,7 +70,4 @@ class Keyring:
         key = self._keys.get(sealed[:8].hex())
         if key is None:
             raise DecryptionError("sealed with an unknown key")
-        try:
-            return key.decrypt(sealed[8 : 8 + NONCE_BYTES], sealed[8 + NONCE_BYTES :], context)
-        except (InvalidTag, ValueError):
-            raise DecryptionError("the sealed value is damaged") from None
+        return open_with(key, sealed[8:], context)

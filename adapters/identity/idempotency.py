@@ -20,7 +20,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.encryption.keyring import NONCE_BYTES, Keyring
+from adapters.encryption.keyring import NONCE_BYTES, Keyring, seal_with
 from adapters.encryption.service_key import ServiceKey
 from adapters.encryption.ticket_keys import KeyDestroyed, TicketKeys
 from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH, uuid7_from
@@ -185,9 +185,8 @@ class IdempotencyKeys:
         return hmac.digest(self._key.get(), b"asked " + text, hashlib.sha256)
 
     def _sealed(self, plain: bytes, request_hash: bytes, ticket: UUID | None = None) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
         key = self._key.get() if ticket is None else self._tickets.get(ticket)
-        return nonce + AESGCM(key).encrypt(nonce, plain, request_hash)
+        return seal_with(AESGCM(key), plain, request_hash)
 
     def _opened(self, sealed: bytes, request_hash: bytes, ticket: UUID | None = None) -> bytes:
         key = self._key.get() if ticket is None else self._tickets.get(ticket)

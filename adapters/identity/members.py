@@ -140,16 +140,6 @@ def member_token(secret: bytes) -> str:
     return MEMBER_TOKEN + base64.urlsafe_b64encode(secret).decode().rstrip("=")
 
 
-def expiry(cursor: Cursor[TupleRow], session_id: UUID, secret: bytes) -> datetime | None:
-    """Return the time when this session ends, or None if it was not opened yet."""
-    cursor.execute(
-        "SELECT expires_at FROM member_sessions WHERE id = %s AND digest = %s",
-        (session_id, digest(member_token(secret))),
-    )
-    row = cursor.fetchone()
-    return row[0] if row else None
-
-
 def open_session(
     cursor: Cursor[TupleRow], session_id: UUID, secret: bytes, contact_indexes: Sequence[str], agent: str | None
 ) -> datetime:

@@ -1,13 +1,10 @@
 """Network addresses, sealed with a key of the service, because they are personal."""
 
-import os
-
 import structlog
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.encryption.epochs import EpochKeyMissingError
-from adapters.encryption.keyring import NONCE_BYTES, DecryptionError, Keyring
+from adapters.encryption.keyring import DecryptionError, Keyring, open_with, seal_with
 from adapters.encryption.service_key import ServiceKey
 from adapters.observability.counters import unsealed_addresses
 from adapters.postgres.database import Database
@@ -37,8 +34,7 @@ class AddressCipher:
         if key is None:
             unsealed_addresses.inc()
             return None
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + AESGCM(key).encrypt(nonce, address.encode(), _CONTEXT)
+        return seal_with(AESGCM(key), address.encode(), _CONTEXT)
 
     def open(self, sealed: bytes | None) -> str | None:
         """Return the address, or None if it is no longer kept or cannot be opened any more."""
@@ -46,8 +42,8 @@ class AddressCipher:
         if sealed is None or key is None:
             return None
         try:
-            return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _CONTEXT).decode()
-        except InvalidTag:
+            return open_with(AESGCM(key), sealed, _CONTEXT).decode()
+        except DecryptionError:
             return None
 
     def _present_key(self) -> bytes | None:

@@ -20,16 +20,6 @@ def session_token(secret: bytes) -> str:
     return SESSION_TOKEN + base64.urlsafe_b64encode(secret).decode().rstrip("=")
 
 
-def expiry(cursor: Cursor[TupleRow], session_id: UUID, secret: bytes) -> datetime | None:
-    """Return the time when this session ends, or None if it was not opened yet."""
-    cursor.execute(
-        "SELECT expires_at FROM access_sessions WHERE id = %s AND digest = %s",
-        (session_id, digest(session_token(secret))),
-    )
-    row = cursor.fetchone()
-    return row[0] if row else None
-
-
 def open_session(
     cursor: Cursor[TupleRow],
     session_id: UUID,

@@ -1,7 +1,6 @@
 """The objects that Stripe listed during a reconciliation, in a temporary file: memory does not grow with them."""
 
 import json
-import os
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +9,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.encryption.keyring import NONCE_BYTES
+from adapters.encryption.keyring import open_with, seal_with
 from adapters.payments.stripe_objects import DonationKey, StripeDict
 
 # `objects` has a row without a body for an object that another one names. `changed` are the ids of objects of which an
@@ -121,11 +120,8 @@ class ListedObjects:
             last = rows[-1][0]
 
     def _seal(self, data: StripeDict) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, zlib.compress(json.dumps(data).encode(), 1), None)
+        return seal_with(self._cipher, zlib.compress(json.dumps(data).encode(), 1), None)
 
     def _open(self, sealed: bytes) -> StripeDict:
-        body: StripeDict = json.loads(
-            zlib.decompress(self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None))
-        )
+        body: StripeDict = json.loads(zlib.decompress(open_with(self._cipher, sealed, None)))
         return body
