@@ -65,111 +65,89 @@ class Gauges:
             return [*_history(cursor), *_inbox(cursor), *_jobs(cursor), *_outbox(cursor), *keys]
 
 
+def _gauge(
+    name: str, documentation: str, samples: float | Iterable[tuple[Sequence[str], float]], *labels: str
+) -> Metric:
+    """Return a gauge with one value, or with one for the values of each sample's labels."""
+    gauge = GaugeMetricFamily(f"storyledger_{name}", documentation, labels=labels)
+    for values, value in [((), samples)] if isinstance(samples, int | float) else samples:
+        gauge.add_metric(values, value)
+    return gauge
+
+
 def _history(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
-    position = GaugeMetricFamily(
-        "storyledger_projection_position",
-        "Position of the last event that a read model has folded.",
-        labels=["projection"],
+    rows = lag.projection_rows(cursor)
+    position = [((name,), reached) for name, reached, _, _ in rows]
+    behind = [((name,), head - reached) for name, reached, head, _ in rows]
+    age = [((name,), seconds) for name, _, _, seconds in rows]
+    yield _gauge(
+        "projection_position", "Position of the last event that a read model has folded.", position, "projection"
     )
-    behind = GaugeMetricFamily(
-        "storyledger_projection_lag_events",
-        "Number of events that a read model has not folded yet.",
-        labels=["projection"],
+    yield _gauge(
+        "projection_lag_events", "Number of events that a read model has not folded yet.", behind, "projection"
     )
-    age = GaugeMetricFamily(
-        "storyledger_projection_lag_seconds",
-        "Age of the first event that a read model has not folded yet.",
-        labels=["projection"],
+    yield _gauge(
+        "projection_lag_seconds", "Age of the first event that a read model has not folded yet.", age, "projection"
     )
-    for name, reached, head, seconds in lag.projection_rows(cursor):
-        position.add_metric([name], reached)
-        behind.add_metric([name], head - reached)
-        age.add_metric([name], seconds)
-    yield from (position, behind, age)
     cursor.execute(_COVERED)
     head, signed = cursor.fetchone() or (0, 0)
     yield CounterMetricFamily(
         "storyledger_events_appended", "Events in the history: positions have no gaps.", value=head
     )
-    yield GaugeMetricFamily(
-        "storyledger_proof_lag_events", "Events that are not in the Merkle tree yet.", head - tiles.size(cursor)
-    )
-    yield GaugeMetricFamily("storyledger_checkpoint_events", "Events under the newest signed checkpoint.", signed)
-    yield GaugeMetricFamily(
-        "storyledger_checkpoint_lag_events", "Events that no signed checkpoint covers yet.", head - signed
-    )
+    yield _gauge("proof_lag_events", "Events that are not in the Merkle tree yet.", head - tiles.size(cursor))
+    yield _gauge("checkpoint_events", "Events under the newest signed checkpoint.", signed)
+    yield _gauge("checkpoint_lag_events", "Events that no signed checkpoint covers yet.", head - signed)
 
 
 def _inbox(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
     cursor.execute(_INBOX)
     states = {state: (count, seconds) for state, count, seconds in cursor.fetchall()}
-    events = GaugeMetricFamily(
-        "storyledger_inbox_events",
+    labels = (("received", "waiting"), ("held", "held"), ("dead", "dead"))
+    yield _gauge(
+        "inbox_events",
         "Webhook events that wait to be applied, are held until their payment is known, or are dead letters.",
-        labels=["state"],
+        [((label,), states.get(state, (0, 0))[0]) for state, label in labels],
+        "state",
     )
-    for state, label in (("received", "waiting"), ("held", "held"), ("dead", "dead")):
-        events.add_metric([label], states.get(state, (0, 0))[0])
-    yield events
-    yield GaugeMetricFamily(
-        "storyledger_inbox_oldest_seconds",
-        "Age of the oldest webhook event that waits to be applied.",
-        max(0.0, states.get("received", (0, 0.0))[1]),
-    )
+    oldest = max(0.0, states.get("received", (0, 0.0))[1])
+    yield _gauge("inbox_oldest_seconds", "Age of the oldest webhook event that waits to be applied.", oldest)
 
 
 def _jobs(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
     cursor.execute(_JOBS)
-    jobs = GaugeMetricFamily("storyledger_jobs", "Jobs that wait, run, or have failed.", labels=["kind", "state"])
     no_jobs = dict.fromkeys(_KINDS, (0, 0, 0))
-    for kind, counts in (no_jobs | {kind: counts for kind, *counts in cursor.fetchall()}).items():
-        for state, count in zip(_JOB_STATES, counts, strict=True):
-            jobs.add_metric([kind, state], count)
-    yield jobs
+    kinds = no_jobs | {kind: counts for kind, *counts in cursor.fetchall()}
+    jobs = [
+        ((kind, state), count)
+        for kind, counts in kinds.items()
+        for state, count in zip(_JOB_STATES, counts, strict=True)
+    ]
+    yield _gauge("jobs", "Jobs that wait, run, or have failed.", jobs, "kind", "state")
 
 
 def _outbox(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
     health = outbox.health(cursor)
-    mails = GaugeMetricFamily("storyledger_outbox_mails", "Mails that wait to be sent, or are dead.", labels=["state"])
-    mails.add_metric(["waiting"], health.waiting)
-    mails.add_metric(["dead"], health.dead)
-    yield mails
-    yield GaugeMetricFamily(
-        "storyledger_outbox_oldest_seconds", "Age of the oldest mail that waits to be sent.", health.oldest_seconds
-    )
+    mails = [(("waiting",), health.waiting), (("dead",), health.dead)]
+    yield _gauge("outbox_mails", "Mails that wait to be sent, or are dead.", mails, "state")
+    yield _gauge("outbox_oldest_seconds", "Age of the oldest mail that waits to be sent.", health.oldest_seconds)
 
 
 def _epoch_keys(cursor: Cursor[TupleRow], hours: float) -> Iterator[Metric]:
-    yield GaugeMetricFamily(
-        "storyledger_epoch_key_age_seconds",
-        "Age of the oldest epoch key that is not destroyed.",
-        oldest_key_seconds(cursor) or 0.0,
-    )
-    yield GaugeMetricFamily(
-        "storyledger_epoch_seconds", "How often the epoch key is to be replaced (EPOCH_HOURS).", hours * 3600
-    )
-    damaged = GaugeMetricFamily(
-        "storyledger_damaged_values", "Sealed values that their epoch key did not open.", labels=["table"]
-    )
-    cursor.execute(_DAMAGED.encode())
-    for table, count in cursor.fetchall():
-        damaged.add_metric([table], count)
-    yield damaged
+    oldest = oldest_key_seconds(cursor) or 0.0
+    yield _gauge("epoch_key_age_seconds", "Age of the oldest epoch key that is not destroyed.", oldest)
+    yield _gauge("epoch_seconds", "How often the epoch key is to be replaced (EPOCH_HOURS).", hours * 3600)
+    damaged = [((table,), count) for table, count in cursor.execute(_DAMAGED.encode()).fetchall()]
+    yield _gauge("damaged_values", "Sealed values that their epoch key did not open.", damaged, "table")
 
 
 def pools(databases: Iterable[tuple[str, Database]]) -> Iterator[Metric]:
     """Return the metrics of this process's connection pools by name, without a query."""
-    connections = GaugeMetricFamily(
-        "storyledger_pool_connections", "Connections of a pool that are in use or idle.", labels=["pool", "state"]
-    )
-    most = GaugeMetricFamily("storyledger_pool_size_max", "The largest size of a pool.", labels=["pool"])
-    waiting = GaugeMetricFamily(
-        "storyledger_pool_waiting", "Callers that wait for a connection of a pool.", labels=["pool"]
-    )
-    for name, database in databases:
-        pool = database.occupancy()
-        connections.add_metric([name, "in_use"], pool.in_use)
-        connections.add_metric([name, "idle"], pool.idle)
-        most.add_metric([name], pool.max_size)
-        waiting.add_metric([name], pool.waiting)
-    yield from (connections, most, waiting)
+    found = [(name, database.occupancy()) for name, database in databases]
+    connections = [
+        sample for name, pool in found for sample in (((name, "in_use"), pool.in_use), ((name, "idle"), pool.idle))
+    ]
+    largest = [((name,), pool.max_size) for name, pool in found]
+    waiting = [((name,), pool.waiting) for name, pool in found]
+    yield _gauge("pool_connections", "Connections of a pool that are in use or idle.", connections, "pool", "state")
+    yield _gauge("pool_size_max", "The largest size of a pool.", largest, "pool")
+    yield _gauge("pool_waiting", "Callers that wait for a connection of a pool.", waiting, "pool")
