@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from graphlib import TopologicalSorter
 
 from psycopg import Cursor, sql
+from psycopg.errors import error_from_result
 from psycopg.rows import TupleRow
 
 from adapters.backup.parts import CHUNK_BYTES, BackupError, Readable
@@ -73,18 +74,25 @@ def pieces(cursor: Cursor[TupleRow], name: str, columns: list[str]) -> Iterator[
         sql.Identifier(*name.split(".", 1)),
         sql.SQL(" ORDER BY position" if name == EVENTS else ""),
     )
+    pgconn = cursor.connection.pgconn
     piece, size = [], 0
     with cursor.copy(rows) as copy:
-        for block in copy:
-            # Every block is one row; the header comes with the first one. No row begins as the header.
-            row = bytes(block).removeprefix(_BINARY_HEADER)
-            if row == _BINARY_END:
-                continue
-            piece.append(row)
-            size += len(row)
-            if size >= PIECE_BYTES:
-                yield piece
-                piece, size = [], 0
+        while received := copy.read():
+            # The header comes with the first row. No row begins as the header.
+            row = bytes(received).removeprefix(_BINARY_HEADER)
+            # Rows that have arrived are taken one after the other: `copy.read()` prepares to wait for each of them,
+            # which takes twice as long.
+            while row and row != _BINARY_END:
+                piece.append(row)
+                size += len(row)
+                if size >= PIECE_BYTES:
+                    yield piece
+                    piece, size = [], 0
+                length, received = pgconn.get_copy_data(1)
+                if length < 0:
+                    [failed] = iter(pgconn.get_result, None)
+                    raise error_from_result(failed)
+                row = bytes(received)
     if piece:
         yield piece
 

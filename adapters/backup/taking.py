@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -113,7 +113,7 @@ def take_backup(
         connection.execute(_SNAPSHOT)
         # Copying takes long, and may wait for a migration's lock.
         connection.execute("SET LOCAL statement_timeout = 0")
-        with connection.cursor() as cursor, ThreadPoolExecutor(max_workers=1) as archiving:
+        with connection.cursor() as cursor:
             header = _header(cursor, version, epoch_keys)
             # COPY occupies the first connection, so the tree is read on another one, in the same snapshot.
             tree_connection.execute(_SNAPSHOT)
@@ -121,8 +121,7 @@ def take_backup(
             tree_connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
             writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
             verification = audit.Verification(tree_connection)
-            copy_table = _RowCopy(cursor, writer, archiving, verification, progress)
-            rows = sum(copy_table(*table) for table in header.tables.items())
+            rows = _copy_rows(cursor, header.tables, writer, verification, progress)
             objects = _Objects(storage, writer, present)
             objects.copy(connection, progress)
             objects.copy_others(progress)
@@ -156,41 +155,36 @@ def _header(cursor: Cursor[TupleRow], version: str, epoch_keys: str) -> Header:
     )
 
 
-class _RowCopy:
-    """Copies tables. Each piece is compressed and written while the next one is read and its events are verified."""
+def _copy_rows(
+    cursor: Cursor[TupleRow],
+    copied: tables.Tables,
+    writer: Writer,
+    verification: audit.Verification,
+    progress: Progress,
+) -> int:
+    """Copy tables and return the number of their rows.
 
-    def __init__(
-        self,
-        cursor: Cursor[TupleRow],
-        writer: Writer,
-        archiving: Executor,
-        verification: audit.Verification,
-        progress: Progress,
-    ) -> None:
-        self._cursor = cursor
-        self._writer = writer
-        self._archiving = archiving
-        self._verification = verification
-        self._progress = progress
-
-    def __call__(self, name: str, columns: list[str]) -> int:
-        """Return the number of the table's rows when all are written."""
-        total, copied = tables.estimate(self._cursor, name), 0
-        archived: Future[None] | None = None
-        for number, piece in enumerate(tables.pieces(self._cursor, name, columns), 1):
-            if archived is not None:
+    Each piece is compressed and written while the next one is read and its events are verified.
+    """
+    rows = 0
+    with ThreadPoolExecutor(max_workers=1) as archiving:
+        archived = archiving.submit(lambda: None)
+        for name, columns in copied.items():
+            total, count = tables.estimate(cursor, name), 0
+            for number, piece in enumerate(tables.pieces(cursor, name, columns), 1):
                 archived.result()
-            archived = self._archiving.submit(self._archive, f"{ROWS}{name}/{number:08}", piece)
-            if name == tables.EVENTS:
-                self._verification.extend(audit.copied(piece))
-            copied += len(piece)
-            self._progress("rows", copied, max(total, copied))
-        if archived is not None:
-            archived.result()
-        return copied
+                archived = archiving.submit(_archive, writer, f"{ROWS}{name}/{number:08}", piece)
+                if name == tables.EVENTS:
+                    verification.extend(audit.copied(piece))
+                count += len(piece)
+                progress("rows", count, max(total, count))
+            rows += count
+        archived.result()
+    return rows
 
-    def _archive(self, name: str, piece: list[bytes]) -> None:
-        self._writer.add(name, tables.packed(piece))
+
+def _archive(writer: Writer, name: str, piece: list[bytes]) -> None:
+    writer.add(name, tables.packed(piece))
 
 
 class _Objects:

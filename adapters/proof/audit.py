@@ -90,16 +90,14 @@ Tiles = dict[int, bytes]
 COLUMNS = ["position", "stream", "version", "topic", "ticket", "recorded_at", "state", "hash"]
 
 
-def copied(rows: Iterable[bytes]) -> list[Row]:
-    """Return what COVERED selects, from rows of COLUMNS in COPY's binary format."""
-    links = []
+def copied(rows: Iterable[bytes]) -> Iterator[Row]:
+    """Yield what COVERED selects, from rows of COLUMNS in COPY's binary format."""
     for row in rows:
         fields = _fields(int.from_bytes(row[42:46], "big"))
         position, stream, version, topic, ticket, recorded_at, length = fields.unpack_from(row)
         end = fields.size + length
         covered = b"".join((position, stream, version, ticket, recorded_at, topic, row[fields.size : end]))
-        links.append((int.from_bytes(position, "big", signed=True), covered, row[end + 4 :]))
-    return links
+        yield int.from_bytes(position, "big", signed=True), covered, row[end + 4 :]
 
 
 @lru_cache
@@ -116,14 +114,15 @@ class Verification:
         self._chain, self._tree = Chain(), _Tree(connection)
         self._bad: Bad | None = None
 
-    def extend(self, rows: list[Row], stored_tiles: Tiles | None = None) -> bool:
+    def extend(self, rows: Iterable[Row], stored_tiles: Tiles | None = None) -> bool:
         """Check the next rows and the stored tiles over them; return False, and check no more, if one is bad."""
         if not self._ok():
             return False
+        last, links = self._chain.length, self._chain.extend(rows)
         if stored_tiles is None:
             with self._connection.cursor(binary=True) as cursor:
-                stored_tiles = _tiles_over(cursor, self._chain.length, len(rows))
-        self._bad = self._tree.extend(self._chain.extend(rows), stored_tiles)
+                stored_tiles = _tiles_over(cursor, last, len(links))
+        self._bad = self._tree.extend(links, stored_tiles)
         return self._ok()
 
     def _ok(self) -> bool:
@@ -193,7 +192,7 @@ class Chain:
         self.head = GENESIS
         self.bad: Bad | None = None
 
-    def extend(self, rows: list[Row]) -> list[bytes]:
+    def extend(self, rows: Iterable[Row]) -> list[bytes]:
         """Check the next rows and return their valid links in order."""
         sha256, expected, last = hashlib.sha256, self.head, self.length
         links = []

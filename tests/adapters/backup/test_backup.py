@@ -279,7 +279,7 @@ def test_a_table_in_many_pieces_is_the_same_after_a_restore(world: World, empty:
 def test_the_copied_rows_give_the_bytes_that_the_links_cover(world: World):
     with connect(world.service.url) as connection, connection.cursor(binary=True) as cursor:
         [copied] = tables.pieces(cursor, tables.EVENTS, tables.backed_up_tables(cursor)[tables.EVENTS])
-        assert audit.copied(copied) == cursor.execute(audit.COVERED, (0, 1000)).fetchall() != []
+        assert list(audit.copied(copied)) == cursor.execute(audit.COVERED, (0, 1000)).fetchall() != []
 
 
 def test_a_backup_with_rows_as_text_is_restored(world: World, empty: str):
