@@ -55,5 +55,5 @@ def _read(connection: Connection[TupleRow], where: str, params: tuple[object, ..
         cursor.execute((_SELECT + where).encode(), params, prepare=True)
         return [
             RecordedEvent(position, recorded_at, codec.decode(topic, state, stream, version, recorded_at))
-            for position, recorded_at, topic, state, stream, version in cursor
+            for position, recorded_at, topic, state, stream, version in cursor.fetchall()
         ]

@@ -76,15 +76,12 @@ class BatchRows:
         self._changed[table][key] = None
 
     def flush(self) -> None:
-        """Write the changed rows."""
+        """Write the changed rows, once."""
         for table, rows in self._changed.items():
-            loaded = self._loaded[table]
-            deleted_keys, new, old = [], list[Row](), list[Row]()
-            for key, row in rows.items():
-                if row is None:
-                    deleted_keys.append(key)
-                else:
-                    (old if loaded and loaded.get(key) is not None else new).append(row)
+            deleted_keys = [key for key, row in rows.items() if row is None]
+            stored_keys = [key for key, row in self._loaded[table].items() if row is not None]
+            old = [row for key in stored_keys if (row := rows.pop(key, None)) is not None]
+            new = [row for row in rows.values() if row is not None]
             if deleted_keys:
                 self._delete(table, deleted_keys)
             if len(new) >= MIN_COPY_ROWS:
