@@ -341,7 +341,7 @@ VALUES: Mapping[str, Any] = {
     "waiting": 0,
     "running": 0,
 }
-BY_FORMAT = {"uuid": TICKET, "date-time": "2026-05-01T12:00:00Z"}
+BY_FORMAT = {"uuid": TICKET, "date": "2026-05-01", "date-time": "2026-05-01T12:00:00Z"}
 BY_TYPE: Mapping[str, Any] = {"string": "text", "integer": 1, "number": 1, "boolean": True, "null": None}
 # Fields that answers and bodies mostly leave out.
 LEFT_OUT = {
