@@ -1,5 +1,6 @@
-"""A ticket and the totals of its donations in one round trip, for requests that need both."""
+"""Tickets and the totals of their donations in one round trip, for requests that need both."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from projections import donation_ledger, ticket_status
@@ -23,22 +24,25 @@ SELECT {", ".join(f"ticket.{name}" for name in ticket_status.TICKETS.columns)}, 
         ORDER BY coalesce(donation.paid_at, '-infinity') DESC, donation.created_at DESC, donation.donation_id DESC
         LIMIT 1
        ) last ON true
- WHERE ticket.ticket_id = %(ticket_id)s
+ WHERE ticket.ticket_id = ANY(%(ticket_ids)s)
  ORDER BY total.first_paid_at NULLS LAST, total.currency
 """  # noqa: S608
 
 
-def ticket_with_totals(cursor: Cursor, ticket_id: UUID) -> Row | None:
-    """Return the ticket's row with its `SUMMARY`, or None if the ticket does not exist."""
-    cursor.execute(_SELECT, {"ticket_id": ticket_id})
-    joined_rows = [_split(values) for values in cursor.fetchall()]
-    if not joined_rows:
-        return None
-    ticket, _, last = joined_rows[0]
-    totals = [total for _, total, _ in joined_rows if total["ticket_id"] is not None]
-    row = ticket_status.present(ticket)
-    row[SUMMARY] = donation_ledger.ordered_totals(cursor, ticket_id, totals), last if last["paid_at"] else None
-    return row
+def tickets_with_totals(cursor: Cursor, ticket_ids: Sequence[UUID]) -> dict[UUID, Row]:
+    """Return the rows of those tickets that exist, by their ids, each with its `SUMMARY`."""
+    cursor.execute(_SELECT, {"ticket_ids": list(ticket_ids)})
+    rows: dict[UUID, Row] = {}
+    totals: dict[UUID, list[Row]] = {}
+    for ticket, total, last in map(_split, cursor.fetchall()):
+        id = ticket["ticket_id"]
+        if id not in rows:
+            rows[id], totals[id] = ticket_status.present(ticket) | {SUMMARY: last if last["paid_at"] else None}, []
+        if total["ticket_id"] is not None:
+            totals[id].append(total)
+    for id, row in rows.items():
+        row[SUMMARY] = donation_ledger.ordered_totals(cursor, id, totals[id]), row[SUMMARY]
+    return rows
 
 
 def _split(values: tuple[object, ...]) -> tuple[Row, Row, Row]:

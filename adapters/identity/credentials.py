@@ -321,14 +321,21 @@ def _is_well_formed(credential: str) -> bool:
     return len(credential) <= LONGEST_CREDENTIAL and credential.isascii()
 
 
-def ticket_holder(token: str, tickets: TicketRows) -> Principal | None:
-    """Return the holder of the ticket that a ticket token belongs to, or None if the token is invalid."""
+def token_ticket(token: str) -> UUID | None:
+    """Return the ticket that a ticket token names, or None if it is no such token. The token may still be invalid."""
     if not _is_well_formed(token) or not token.startswith(TICKET_TOKEN):
         return None
     code = token.removeprefix(TICKET_TOKEN)
     try:
-        ticket = UUID(bytes=base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))[:16])
+        return UUID(bytes=base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))[:16])
     except ValueError:
+        return None
+
+
+def ticket_holder(token: str, tickets: TicketRows) -> Principal | None:
+    """Return the holder of the ticket that a ticket token belongs to, or None if the token is invalid."""
+    ticket = token_ticket(token)
+    if ticket is None:
         return None
     if _is_token_of(tickets.get(ticket), token) or _is_token_of(tickets.newest(ticket), token):
         return Principal(Role.HOLDER, ticket=ticket)

@@ -1,7 +1,10 @@
 """Read-your-writes for tickets: a client sees its own writes, also while the read models lag behind the event log."""
 
+from __future__ import annotations
+
 import threading
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from adapters.event_store.log import EventLog
@@ -11,8 +14,8 @@ from adapters.read_models.projection_barrier import ProjectionBarrier
 from projections import ticket_status
 from projections.model import Cursor, RecordedEvent, Row
 
-# A query of the projections that reads a ticket's row; it may add more columns.
-TicketQuery = Callable[[Cursor, UUID], Row | None]
+# A query of the projections that reads the rows of those tickets that exist, by their ids; it may add more columns.
+TicketQuery = Callable[[Cursor, Sequence[UUID]], Mapping[UUID, Row]]
 
 
 class ReadYourWrites:
@@ -46,16 +49,20 @@ class ReadYourWrites:
                 self._unprojected = 0
         return True
 
-    def ticket(self, ticket: UUID, query: TicketQuery = ticket_status.ticket) -> Row | None:
-        """Return the ticket's row with every write that this process acknowledged, or None for an unknown ticket.
+    def ticket(self, ticket: UUID) -> Row | None:
+        """Return the ticket's row with every write that this process acknowledged, or None for an unknown ticket."""
+        return self.tickets((ticket,), ticket_status.tickets)[ticket]
+
+    def tickets(self, tickets: Collection[UUID], query: TicketQuery) -> dict[UUID, Row | None]:
+        """Return such a row of each ticket, by its id.
 
         A row that is folded from events has only the ticket's columns, even if the query reads more.
         """
-        # Asked before the row is read: the read models may reach the position in between.
+        # Asked before the rows are read: the read models may reach the position in between.
         all_projected = self._all_projected()
         with self._database.reading() as cursor:
-            row = query(cursor, ticket)
-        return row if all_projected else self.newest_ticket(ticket, row)
+            rows = query(cursor, list(tickets))
+        return {id: rows.get(id) if all_projected else self.newest_ticket(id, rows.get(id)) for id in tickets}
 
     def newest_ticket(self, ticket: UUID, row: Row | None) -> Row | None:
         """Return `row` if it contains all events of the ticket, else a row folded from them."""
@@ -73,17 +80,36 @@ class ReadYourWrites:
 
 
 class TicketRows:
-    """The ticket rows of one request; each is read at most once."""
+    """The ticket rows of one request; each is read at most once.
 
-    def __init__(self, reader: ReadYourWrites, query: TicketQuery = ticket_status.ticket) -> None:
+    `expected` is the only ticket that the request will read, if that is known, so that it may be read together with
+    those of other requests.
+    """
+
+    def __init__(
+        self, reader: ReadYourWrites, query: TicketQuery = ticket_status.tickets, expected: UUID | None = None
+    ) -> None:
         self._reader = reader
         self._query = query
+        self.expected = expected
         self._rows: dict[UUID, Row | None] = {}
+
+    @staticmethod
+    def read_expected(requests: Iterable[TicketRows]) -> None:
+        """Read the expected tickets of these requests, in one round trip for each of their queries."""
+        by_query: defaultdict[TicketQuery, list[TicketRows]] = defaultdict(list)
+        for request in requests:
+            by_query[request._query].append(request)
+        for query, alike in by_query.items():
+            found = alike[0]._reader.tickets({one.expected for one in alike if one.expected is not None}, query)
+            for one in alike:
+                if one.expected is not None:
+                    one._rows[one.expected] = found[one.expected]
 
     def get(self, ticket: UUID) -> Row | None:
         """Return the row with every acknowledged write, or None if the ticket does not exist."""
         if ticket not in self._rows:
-            self._rows[ticket] = self._reader.ticket(ticket, self._query)
+            self._rows |= self._reader.tickets((ticket,), self._query)
         return self._rows[ticket]
 
     def newest(self, ticket: UUID) -> Row | None:

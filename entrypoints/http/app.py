@@ -21,7 +21,7 @@ from entrypoints.http.handlers import handlers
 from entrypoints.http.handlers.quotas import address_of_person
 from entrypoints.http.intake import Intake
 from entrypoints.http.middleware.audit import AuditTrail
-from entrypoints.http.middleware.authentication import Authentication
+from entrypoints.http.middleware.authentication import Authentication, ticket_of
 from entrypoints.http.middleware.authorization import Authorization
 from entrypoints.http.middleware.database_gate import DatabaseGate
 from entrypoints.http.middleware.headers import ResponseHeaders, logged_id_of, response_headers_of
@@ -38,7 +38,7 @@ from entrypoints.http.problems import Problem
 from entrypoints.http.query import refuse_unknown_parameters
 from entrypoints.http.routing import PathRouter
 from entrypoints.http.table import OPERATIONS
-from entrypoints.http.threads import UPLOAD_THREADS, Threads
+from entrypoints.http.threads import READ_THREADS, UPLOAD_THREADS, Threads
 from projections import ticket_status
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ def application(
         reads = service.queries.reads(writes=operation.method != "GET")
         # The query of an operation may read more than the ticket's row, and it reads from the primary. If there is a
         # replica, only the row is read here, and the handler reads the rest from the replica.
-        ticket_query = operation.ticket_query if reads.replica is None else ticket_status.ticket
+        ticket_query = operation.ticket_query if reads.replica is None else ticket_status.tickets
+        reads_only_ticket = operation.reads_only_ticket and reads.replica is None and not request.scope["query_string"]
         response_headers = response_headers_of(request.scope)
         response_headers.update(operation.response_headers)
         return Call(
@@ -129,10 +130,15 @@ def application(
             headers=request.headers,
             reads=reads,
             response_headers=response_headers,
-            ticket_rows=TicketRows(service.history.ticket_reader, ticket_query),
+            ticket_rows=TicketRows(
+                service.history.ticket_reader, ticket_query, ticket_of(request.headers) if reads_only_ticket else None
+            ),
         )
 
     threads, upload_threads = Threads(), Threads(UPLOAD_THREADS, max_calls=UPLOAD_THREADS)
+    read_threads = Threads(
+        READ_THREADS, prepare=lambda calls: TicketRows.read_expected(call.ticket_rows for call in calls)
+    )
     operations_by_path: dict[str, list[Operation]] = {}
     for operation in bind(operations, handlers(service, openapi_document, {one.path for one in operations})):
         operations_by_path.setdefault(operation.path, []).append(operation)
@@ -145,6 +151,7 @@ def application(
             require_access,
             refuse_webhook,
             threads,
+            read_threads,
             upload_threads,
             service.content.upload_space,
         )

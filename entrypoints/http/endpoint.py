@@ -23,7 +23,7 @@ class Endpoint:
     """The operations of one path, as an ASGI application.
 
     `check` and `handle` run in a thread: `check` before the body is read, `handle` after it. Uploads are handled in
-    threads of their own.
+    threads of their own, and so are calls that read only their ticket, because those read theirs together.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Endpoint:
         require_access: Callable[[Call], None],
         refuse_webhook: Callable[[Call], None],
         threads: Threads,
+        read_threads: Threads,
         upload_threads: Threads,
         upload_space: FreeSpace,
     ) -> None:
@@ -49,6 +50,7 @@ class Endpoint:
         self._require_access = require_access
         self._refuse_webhook = refuse_webhook
         self._threads = threads
+        self._read_threads = read_threads
         self._upload_threads = upload_threads
         self._upload_space = upload_space
 
@@ -94,7 +96,8 @@ class Endpoint:
         if call.operation.monitoring:
             return await call.operation.answer_on_loop(call)
         if call.operation.body_kind is BodyKind.NONE:
-            return await self._threads.run(self._check_and_handle, call)
+            threads = self._threads if call.ticket_rows.expected is None else self._read_threads
+            return await threads.run(self._check_and_handle, call)
         await self._threads.run(self._check, call)
         try:
             await read_body(call, request, self._upload_space)

@@ -292,7 +292,9 @@ class Operation:
     # The headers of every response, whether it is an answer or a problem.
     response_headers: Mapping[str, str] = field(default_factory=dict)
     # Reads the path's ticket, once, for the access check and for the handler.
-    ticket_query: TicketQuery = ticket_status.ticket
+    ticket_query: TicketQuery = ticket_status.tickets
+    # Without parameters the handler reads nothing but that, so that the tickets of several calls are read together.
+    reads_only_ticket: bool = False
     # The name in the OpenAPI document, which a generated client wears as the name of a function. One is made of the
     # method and the path if it is None.
     id: str | None = None

@@ -11,31 +11,43 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from domain.errors import BusyError
 
 T = TypeVar("T")
+_Call = tuple[Context, partial[Any], asyncio.Future[Any]]
+_Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 # As many as Starlette has, and more than there are database connections, because some threads wait for other things.
 MAX_THREADS = 40
 # Uploads have threads of their own, because checking a recording takes long: most of them wait for that.
 UPLOAD_THREADS = 16
+# What calls read together, one thread reads while the other works with what it has read.
+READ_THREADS = 2
+MAX_CALLS_AT_ONCE = 16
 
 
 class Threads:
     """Runs blocking calls for the event loop. A thread is started when all others are busy, and is kept.
 
     One wake-up of the event loop hands back the results of all threads that have finished by then. With `max_calls`, a
-    call while this many run or wait raises BusyError.
+    call while this many run or wait raises BusyError. With `prepare`, a thread takes several of the calls that wait at
+    once, and first calls `prepare` with the last argument of each; if that raises, all of them raise the same.
     """
 
-    def __init__(self, max_threads: int = MAX_THREADS, max_calls: int | None = None) -> None:
+    def __init__(
+        self,
+        max_threads: int = MAX_THREADS,
+        max_calls: int | None = None,
+        prepare: Callable[[list[Any]], None] | None = None,
+    ) -> None:
         self._max_threads = max_threads
         self._max_calls = max_calls
-        self._work: SimpleQueue[tuple[Context, Callable[[], Any], asyncio.Future[Any]]] = SimpleQueue()
-        self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._prepare = prepare
+        self._work: SimpleQueue[_Call] = SimpleQueue()
+        self._done: deque[_Outcome] = deque()
         self._wakeup_pending = False
         # Changed on the event loop only.
         self._threads = 0
@@ -55,16 +67,32 @@ class Threads:
 
     def _serve(self) -> None:
         while True:
-            outcome = _outcome(*self._work.get())
-            loop = outcome[0].get_loop()
-            self._done.append(outcome)
+            calls = self._next_calls()
+            loop = calls[0][2].get_loop()
+            self._done.extend(self._outcomes(calls))
             # An idle thread must not keep a result alive.
-            del outcome
+            del calls
             # If two threads pass the check at once, the loop is woken twice, which is harmless.
             if not self._wakeup_pending:
                 self._wakeup_pending = True
                 with suppress(RuntimeError):  # the loop is closed, and nothing waits for the result
                     loop.call_soon_threadsafe(self._hand_back)
+
+    def _next_calls(self) -> list[_Call]:
+        calls = [self._work.get()]
+        if self._prepare is not None:
+            with suppress(Empty):
+                while len(calls) < MAX_CALLS_AT_ONCE:
+                    calls.append(self._work.get_nowait())
+        return calls
+
+    def _outcomes(self, calls: list[_Call]) -> list[_Outcome]:
+        if self._prepare is not None:
+            try:
+                self._prepare([work.args[-1] for _, work, _ in calls])
+            except Exception as error:
+                return [(future, None, error) for _, _, future in calls]
+        return [_outcome(*call) for call in calls]
 
     def _hand_back(self) -> None:
         self._wakeup_pending = False
@@ -79,9 +107,7 @@ class Threads:
                 future.set_exception(error)
 
 
-def _outcome(
-    context: Context, work: Callable[[], Any], future: asyncio.Future[Any]
-) -> tuple[asyncio.Future[object], object, BaseException | None]:
+def _outcome(context: Context, work: Callable[[], Any], future: asyncio.Future[Any]) -> _Outcome:
     try:
         return future, context.run(work), None
     except BaseException as error:

@@ -1,8 +1,10 @@
 """Authentication: the principal of a call is found by its credential, a bearer token or the cookie of a page."""
 
 import hmac
+from collections.abc import Mapping
+from uuid import UUID
 
-from adapters.identity.credentials import TICKET_TOKEN, VISITOR, Credentials, Principal, ticket_holder
+from adapters.identity.credentials import TICKET_TOKEN, VISITOR, Credentials, Principal, ticket_holder, token_ticket
 from domain.values import Role
 from entrypoints.http.cookies import SAFE_METHODS, comes_from_own_page, read_cookie, session_cookie_name
 from entrypoints.http.middleware.rate_limits import RateLimiter
@@ -53,6 +55,11 @@ class Authentication:
         if credential.startswith(TICKET_TOKEN):
             return ticket_holder(credential, call.ticket_rows)
         return self._credentials.principal(credential)
+
+
+def ticket_of(headers: Mapping[str, str]) -> UUID | None:
+    """Return the only ticket whose row tells whether the credential is valid, or None for any other credential."""
+    return token_ticket(bearer_credential(headers.get("authorization", "")))
 
 
 def _require_own_page(call: Call) -> None:

@@ -53,7 +53,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", f"{TICKET}/donations/total", "Get the totals of the donations to a ticket", DonationHandlers.totals,
-        TOTALS, tag="Donations", ticket_query=ticket_totals.ticket_with_totals,
+        TOTALS, tag="Donations", ticket_query=ticket_totals.tickets_with_totals, reads_only_ticket=True,
         query=(AS_OF, KNOWN_AT, Parameter("explain", "Add the entries that the total sums up.", {"type": "boolean"})),
         id="getDonationTotals",
     ),

@@ -92,7 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", f"{TICKET}/status", "Get the progress of the work on a ticket", RecordingHandlers.progress, READ,
-        id="getTicketStatus",
+        reads_only_ticket=True, id="getTicketStatus",
     ),
     Operation(
         "GET", f"{TICKET}/transcript", "Get the transcript of all recordings as text, subtitles or a Word file",

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import pytest
 
 from domain.errors import BusyError
-from entrypoints.http.threads import Threads
+from entrypoints.http.threads import MAX_CALLS_AT_ONCE, Threads
 from tests.client import WAIT_SECONDS
 
 CALLER: ContextVar[str] = ContextVar("who", default="nobody")
@@ -89,3 +89,39 @@ def test_a_call_beyond_the_maximum_is_refused_at_once_and_accepted_later():
         return [await threads.run(int, number) for number in (1, 2, 3)]
 
     assert asyncio.run(run()) == [1, 2, 3]
+
+
+def test_calls_that_wait_are_prepared_together():
+    prepared: list[list[int]] = []
+
+    async def run() -> list[int]:
+        threads, begun, may_end = Threads(max_threads=1, prepare=prepared.append), threading.Event(), threading.Event()
+
+        def work(number: int) -> int:
+            begun.set()
+            may_end.wait(WAIT_SECONDS)
+            return -number
+
+        calls = [asyncio.ensure_future(threads.run(work, 0))]
+        await asyncio.to_thread(begun.wait, WAIT_SECONDS)
+        calls += [asyncio.ensure_future(threads.run(work, number)) for number in range(1, MAX_CALLS_AT_ONCE + 2)]
+        await asyncio.sleep(0)
+        may_end.set()
+        return await asyncio.gather(*calls)
+
+    assert asyncio.run(run()) == [-number for number in range(MAX_CALLS_AT_ONCE + 2)]
+    assert prepared == [[0], [*range(1, MAX_CALLS_AT_ONCE + 1)], [MAX_CALLS_AT_ONCE + 1]]
+
+
+def test_an_error_of_the_preparation_reaches_its_callers_and_the_thread_goes_on():
+    def prepare(numbers: list[int]) -> None:
+        if 0 in numbers:
+            raise BusyError("not now")
+
+    async def run() -> list[object]:
+        threads = Threads(max_threads=1, prepare=prepare)
+        with pytest.raises(BusyError):
+            await threads.run(int, 0)
+        return [await threads.run(int, 1)]
+
+    assert asyncio.run(run()) == [1]
