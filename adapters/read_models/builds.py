@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
@@ -182,13 +183,14 @@ def fold(cursor: Cursor[TupleRow], builds: Collection[Build], batch: Sequence[Re
 
     A projection that no event concerns costs no statement.
     """
-    present = {recorded.event.TOPIC for recorded in batch}
+    batch_topics = [recorded.event.TOPIC for recorded in batch]
+    present = set(batch_topics)
     for build in builds:
         topics = build.projection.TOPICS
         if topics.isdisjoint(present):
             continue
         rows = BatchRows(cursor, build.schema)
-        build.projection.fold([recorded for recorded in batch if recorded.event.TOPIC in topics], rows)
+        build.projection.fold(list(compress(batch, map(topics.__contains__, batch_topics))), rows)
         rows.flush()
 
 
@@ -210,7 +212,7 @@ def fold_next(
     behind = [build for build, reached in positions.items() if reached == position]
     end = min(until, position + MAX_RANGE, *(reached for reached in positions.values() if reached > position))
     topics = frozenset[str]().union(*(build.projection.TOPICS for build in behind))
-    batch = event_batches.between(cursor.connection, position, end, list(topics), limit, partition)
+    batch = event_batches.between(cursor.connection, position, end, topics, limit, partition)
     fold(cursor, behind, batch)
     return dict.fromkeys(behind, batch[-1].position if len(batch) == limit else end)
 

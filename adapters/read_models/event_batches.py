@@ -1,6 +1,6 @@
 """Reads batches of events for the read models: only the columns that folds need, with personal texts still sealed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -32,16 +32,19 @@ def between(
     connection: Connection[TupleRow],
     after: int,
     until: int,
-    topics: Sequence[str],
+    topics: Iterable[str],
     limit: int,
     partition: Partition = WHOLE,
 ) -> list[RecordedEvent]:
     """Return up to `limit` events of these topics and tickets whose position is above `after` and at most `until`."""
-    where, params = "WHERE position > %s AND position <= %s AND topic = ANY(%s)", (after, until, list(topics))
+    # PostgreSQL hashes a list of literals; an array that is a parameter of a prepared statement is searched one by one.
+    among_topics = ", ".join(f"'{topic}'" for topic in sorted(topics))
+    where, params = f"WHERE position > %s AND position <= %s AND topic IN ({among_topics})", (after, until)
     if partition == WHOLE:
         return _read(connection, where + " ORDER BY position LIMIT %s", (*params, limit))
-    # Tickets are distributed over the partitions by the last byte of their ids, which is random.
-    in_partition = " AND get_byte(uuid_send(ticket), 15) %% %s = %s ORDER BY position LIMIT %s"
+    # Tickets are distributed over the partitions by the last byte of their ids, which is random. The planner expects a
+    # third of the rows from a function; from `=` it expects so few that it starts parallel workers for each page.
+    in_partition = " AND int4eq(get_byte(uuid_send(ticket), 15) %% %s, %s) ORDER BY position LIMIT %s"
     return _read(connection, where + in_partition, (*params, partition.partitions, partition.number, limit))
 
 
