@@ -51,7 +51,6 @@ GOVERNANCE_FIELDS: Mapping[str, str] = {
     "RefundAllProgress.state": "Whether the refunds go on or are done.",
     "RefundAllProgress.totals": "What was left of the gifts before and is left now, in each currency.",
     "RefundAllProgress.waiting": "The number of gifts that are still to be refunded.",
-    "RequestedChanges.note": "What is to be changed before the page is approved. The holder gets the note by mail.",
     "SkippedGift.outcome": "Why the gift was not refunded.",
     "approval": "Where the approval of the page stands, where one was asked for.",
     "approvalsRequested": "The number of tickets of the workspace whose page waits for an approval.",
