@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ApiKey
-from domain.errors import InvalidError, NotFoundError, RefusedError
+from domain.errors import InvalidError, NotFoundError
 from domain.values import Role
 from entrypoints.cli.console import CommandFailed, UsageError, print_json, print_line, print_table, warn
 from entrypoints.cli.context import OPERATOR, as_moment, as_uuid, logged_act, open_service
@@ -134,14 +134,10 @@ def _create(
 
 def _replace(service: Service, replaces: str, expires: datetime | None, overlap_days: float) -> tuple[ApiKey, str]:
     old_id = as_uuid(replaces, "--replaces")
-    try:
-        with logged_act(service.access.log, "keys create --replaces", str(old_id), _workspace(service, old_id)) as act:
-            key, secret = service.access.credentials.replace(
-                old_id, timedelta(days=overlap_days), expires, created_by=OPERATOR
-            )
-            act.object = f"{old_id}/{key.id}"
-    except (NotFoundError, RefusedError) as error:
-        raise CommandFailed(str(error)) from None
+    overlap = timedelta(days=overlap_days)
+    with logged_act(service.access.log, "keys create --replaces", str(old_id), _workspace(service, old_id)) as act:
+        key, secret = service.access.credentials.replace(old_id, overlap, expires, created_by=OPERATOR)
+        act.object = f"{old_id}/{key.id}"
     return key, secret
 
 

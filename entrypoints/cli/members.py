@@ -6,10 +6,10 @@ from adapters import contacts
 from adapters.identity.credentials import is_workspace_name
 from adapters.ids import uuid7
 from domain.commands.workspaces import Invitation
-from domain.errors import InvalidError, NotFoundError, RefusedError
+from domain.errors import InvalidError
 from domain.members import MemberRole
 from domain.values import ContactType
-from entrypoints.cli.console import CommandFailed, UsageError, print_json, print_line, print_table
+from entrypoints.cli.console import UsageError, print_json, print_line, print_table
 from entrypoints.cli.context import OPERATOR, as_uuid, logged_act, open_service
 from entrypoints.presentation.responses import utc
 
@@ -26,11 +26,8 @@ def invite(email: str, role: str, workspace: str, json: bool) -> None:
     with open_service() as service:
         index, *earlier_indexes = service.access.contact_index.all_of(contact)
         invitation = Invitation(member_id, contact, index, earlier_indexes, MemberRole(role))
-        try:
-            with logged_act(service.access.log, "members invite", str(member_id), workspace):
-                service.commands.workspaces.invite(OPERATOR, workspace, invitation, now=datetime.now(UTC))
-        except RefusedError as error:
-            raise CommandFailed(str(error)) from None
+        with logged_act(service.access.log, "members invite", str(member_id), workspace):
+            service.commands.workspaces.invite(OPERATOR, workspace, invitation, now=datetime.now(UTC))
         link = service.commands.workspaces.desk_url
     if json:
         print_json({"id": str(member_id), "workspace": workspace, "role": role, "signIn": link})
@@ -65,16 +62,12 @@ def list_all(workspace: str, json: bool) -> None:
 
 def remove(id: str, workspace: str, json: bool) -> None:
     member_id = as_uuid(id, "ID")
-    with open_service() as service:
+    with open_service() as service, logged_act(service.access.log, "members remove", str(member_id), workspace):
         commands = service.commands.workspaces
-        try:
-            with logged_act(service.access.log, "members remove", str(member_id), workspace):
-                if any(member.id == member_id for member in commands.workspaces.get(workspace).members()):
-                    commands.remove(OPERATOR, workspace, member_id)
-                else:
-                    commands.revoke_invitation(OPERATOR, workspace, member_id)
-        except (NotFoundError, RefusedError) as error:
-            raise CommandFailed(str(error)) from None
+        if any(member.id == member_id for member in commands.workspaces.get(workspace).members()):
+            commands.remove(OPERATOR, workspace, member_id)
+        else:
+            commands.revoke_invitation(OPERATOR, workspace, member_id)
     if json:
         print_json({"id": str(member_id), "removed": True})
     else:
@@ -83,12 +76,8 @@ def remove(id: str, workspace: str, json: bool) -> None:
 
 def erase(id: str, workspace: str, json: bool) -> None:
     member_id = as_uuid(id, "ID")
-    with open_service() as service:
-        try:
-            with logged_act(service.access.log, "members erase", str(member_id), workspace):
-                service.commands.workspaces.erase_member(OPERATOR, workspace, member_id)
-        except (NotFoundError, RefusedError) as error:
-            raise CommandFailed(str(error)) from None
+    with open_service() as service, logged_act(service.access.log, "members erase", str(member_id), workspace):
+        service.commands.workspaces.erase_member(OPERATOR, workspace, member_id)
     if json:
         print_json({"id": str(member_id), "erased": True})
     else:

@@ -12,6 +12,10 @@ workspaces = typer.Typer(
     no_args_is_help=True,
 )
 
+KeepDonors = Annotated[
+    str | None,
+    typer.Option(metavar="DAYS|none", help="Days after a gift for which the law asks to keep the donor's name."),
+]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The workspace's name.")]
 
 
@@ -54,10 +58,7 @@ def workspaces_set(
     keep_tickets: Annotated[
         str | None, typer.Option(metavar="DAYS|none", help="Days without use after which a ticket is erased.")
     ] = None,
-    keep_donors: Annotated[
-        str | None,
-        typer.Option(metavar="DAYS|none", help="Days after a gift for which the law asks to keep the donor's name."),
-    ] = None,
+    keep_donors: KeepDonors = None,
     json: Json = False,
 ) -> None:
     """Change settings of a workspace.
@@ -91,10 +92,7 @@ def workspaces_retention(
     days: Annotated[
         str | None, typer.Argument(metavar="DAYS|none", help="Days without use after which a ticket is erased.")
     ] = None,
-    donors: Annotated[
-        str | None,
-        typer.Option(metavar="DAYS|none", help="Days after a gift for which the law asks to keep the donor's name."),
-    ] = None,
+    donors: KeepDonors = None,
     json: Json = False,
 ) -> None:
     """Set the retention of a workspace.
