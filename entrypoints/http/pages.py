@@ -150,7 +150,8 @@ class Site:
     ) -> Answer[bytes]:
         """Return a page in the reader's language, whose forms lead only to `form_action`.
 
-        The template also gets what `render` adds, and `done`: the word in the query that says what was just done.
+        The template also gets what `render` adds; `done`, the word in the query that says what was just done; and
+        `ticket_id`, if the path names a ticket.
         """
         language = caller_language(call, story_language)
         kept = language_cookie(language, https=self.https) if offered_language(call.query.get("lang")) else {}
@@ -162,7 +163,7 @@ class Site:
             desk_path=_desk_path(call),
             acts_for_person=_acts_for_person(call),
             query=call.query,
-            **{"done": call.query.get("done"), **values},
+            **{"done": call.query.get("done"), **_ticket_id(call), **values},
         )
         return html_page(content, status, form_action=form_action, headers={**kept, **(headers or {})})
 
@@ -177,6 +178,11 @@ class Site:
         if not prefers_page(call.headers):
             raise Problem("gone", "This page is not available at the moment.")
         return self.page(call, "gone.html", 410, thanks="thanks" in call.query, headers={"Vary": "Accept"})
+
+
+def _ticket_id(call: Call) -> dict[str, object]:
+    ticket: Row | None = getattr(call, "ticket", None)
+    return {"ticket_id": ticket["ticket_id"]} if ticket else {}
 
 
 def _acts_for_person(call: Call) -> bool:

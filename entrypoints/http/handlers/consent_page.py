@@ -59,7 +59,6 @@ class ConsentPageHandlers:
             "consent.html",
             422 if fault else 200,
             story_language=story_language(row),
-            ticket_id=row["ticket_id"],
             text=text,
             given=[shown(scope) for scope in consents.given],
             ended=[shown(scope) for scope in ConsentScope if scope in ever and scope not in consents.given],

@@ -61,7 +61,6 @@ class DeskRefundAllHandlers:
             call,
             "refund_all.html",
             problem.status if problem else 422 if wrong_word else 200,
-            ticket_id=call.ticket_id,
             title=call.personal_data(self.cipher).draft(call.ticket).title,
             suspended=call.ticket["suspended"],
             progress=progress,

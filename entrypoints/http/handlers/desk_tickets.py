@@ -173,7 +173,6 @@ class DeskTicketHandlers:
             call,
             "ticket.html",
             problem.status if problem else 200,
-            ticket_id=call.ticket_id,
             title=personal.draft(row).title,
             name=personal.text_or_none(row["ticket_id"], row["display_name"]),
             contact=personal.contact(row),

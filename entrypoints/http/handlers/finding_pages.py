@@ -46,7 +46,6 @@ class FindingPageHandlers:
         return self.site.page(
             call,
             "finding.html",
-            ticket_id=call.ticket_id,
             finding=finding,
             passage=_passage(draft, finding) if finding else None,
             suggested_title=suggested_title if finding and finding.field == "title" else None,

@@ -57,7 +57,6 @@ class ListenPageHandlers:
         return self.site.page(
             call,
             "listen.html",
-            ticket_id=call.ticket_id,
             version=row["version"],
             part=part,
             at=at,

@@ -29,7 +29,6 @@ class NewsPageHandlers:
             call,
             "news.html",
             story_language=story_language(call.ticket),
-            ticket_id=call.ticket_id,
             contact=call.personal_data(self.cipher).contact(call.ticket, shortened=True),
             reached=contact is not None,
             by_text=contact is not None and contact.type is ContactType.PHONE,

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from adapters import ids
 from adapters.encryption.field_cipher import FieldCipher
-from adapters.languages import translations
 from adapters.quotas import QuotaExceeded
 from domain.errors import InvalidError, NotAnAttachmentError, NotFoundError, RefusedError
 from domain.ticket_state import Picture
@@ -20,7 +19,7 @@ from entrypoints.http.handlers.attachments import (
     ChosenPicture,
 )
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import Site, page_language, see_other, story_language
+from entrypoints.http.pages import Site, see_other, story_language
 from entrypoints.http.problems import Problem
 from projections.consent_records import shown_scopes
 
@@ -88,23 +87,20 @@ class PhotoPageHandlers:
         self, call: Call, form: Mapping[str, str] = MappingProxyType({}), faults: list[str] | None = None
     ) -> Answer[bytes]:
         row = call.ticket
-        language = page_language(call, story_language(row))
         listed = self.attachments.list_attachments(call)
         photos = [each for each in listed if each.media_type == PHOTO_MEDIA_TYPE]
-        about = form.get("id", "")
         return self.site.page(
             call,
             "photo.html",
             422 if faults else 200,
             story_language=story_language(row),
-            ticket_id=row["ticket_id"],
             photos=photos,
             picture=next((each for each in photos if each.picture), None),
             agreed=ConsentScope.PHOTO in shown_scopes(row),
             public=row["published"] and not row["suspended"],
             values=form,
             longest=LONGEST_DESCRIPTION,
-            errors=_sentences(faults or [], language, about),
+            faults=faults or [],
         )
 
 
@@ -114,21 +110,3 @@ def _is_description(text: str) -> bool:
     except Problem:
         return False
     return True
-
-
-def _sentences(faults: list[str], language: str, about: str) -> dict[str, str]:
-    """Return for each fault the id of the place on the page, and what to do there."""
-    _ = translations(language).gettext
-    # Each photo that is kept has a field of its own for its description.
-    description = f"description-{about}" if about else "description"
-    places = {
-        "file": ("file", _("Choose a photo that your phone or computer can show. It may have 10 MB.")),
-        "letter": ("file", _("This is a letter. We keep it with your story. For your page, choose a photo.")),
-        "many": ("file", _("You have too many photos and letters. Delete one first.")),
-        "description": (
-            description,
-            _("Write in one line what the photo shows. At most %(most)s characters.") % {"most": LONGEST_DESCRIPTION},
-        ),
-        "gone": ("main", _("This photo is not here any more.")),
-    }
-    return dict(places[fault] for fault in faults)

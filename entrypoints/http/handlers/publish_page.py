@@ -7,7 +7,6 @@ from typing import Any
 
 from adapters import consent_texts
 from adapters.encryption.field_cipher import FieldCipher
-from adapters.languages import translations
 from domain.commands.approvals import ApprovalCommands, NeedsApproval
 from domain.commands.tickets import TicketCommands
 from domain.errors import InvalidError, RefusedError, StaleVersionError
@@ -65,8 +64,6 @@ class PublishPageHandlers:
             except RefusedError:
                 faults = ["refused"]
             except Problem as problem:
-                if problem.name != "invalid":
-                    raise
                 pointers = {error.pointer.removeprefix("/") for error in problem.errors}
                 faults = [name for name in ("lookedBy", "note") if name in pointers] or ["changed"]
         return self._page(call, form, faults) if faults else see_other(f"/t/{call.ticket_id}/manage?done={done}")
@@ -151,7 +148,6 @@ class PublishPageHandlers:
             "publish.html",
             422 if faults else 200,
             story_language=story_language(row),
-            ticket_id=row["ticket_id"],
             version=row["version"],
             draft=draft,
             goal=format_amount(draft.goal, language) if draft.goal else None,
@@ -175,7 +171,7 @@ class PublishPageHandlers:
             looked_by=form.get("lookedBy", personal.text_or_none(row["ticket_id"], row["display_name"]) or ""),
             note=form.get("note", ""),
             longest=LONGEST_NOTE,
-            errors=_sentences(faults or [], language),
+            faults=faults or [],
         )
 
 
@@ -187,23 +183,3 @@ def approval_values(row: Row, personal: PersonalData, needs_approval: NeedsAppro
         "approval": approval["state"],
         "note_of_staff": personal.text_or_none(row["ticket_id"], approval["note"]),
     }
-
-
-def _sentences(faults: list[str], language: str) -> dict[str, str]:
-    """Return for each fault the id of the place on the page, and what to do there."""
-    _ = translations(language).gettext
-    places = {
-        "suspended": ("answers", _("We have taken this page down. You cannot publish it now.")),
-        "missing": ("answers", _("Something is still missing. Answer it first.")),
-        "findings": ("findings", _("Decide first about the words that could put somebody in danger.")),
-        "changed": ("answers", _("Something changed meanwhile. Read it again, then publish.")),
-        "refused": ("answers", _("This cannot be published yet. Read and correct your story first.")),
-        "story": ("show-story", _("Say that we may show your story. Without that there is no page.")),
-        "others": ("others", _("Say whether your story speaks of a child, or of another person.")),
-        "lookedBy": ("lookedBy", _("Write in one line who looked at this.")),
-        "note": (
-            "note",
-            _("Write in a few words who you asked. At most %(most)s characters.") % {"most": LONGEST_NOTE},
-        ),
-    }
-    return dict(places[fault] for fault in faults)

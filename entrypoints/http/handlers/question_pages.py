@@ -98,7 +98,6 @@ class QuestionPageHandlers:
         return self.site.page(
             call,
             "answers.html",
-            ticket_id=row["ticket_id"],
             draft=draft,
             goal=format_amount(draft.goal, self._language(call)) if draft.goal else None,
             missing=missing_fields(Kind(row["kind"]), draft),
@@ -149,7 +148,6 @@ class QuestionPageHandlers:
             call,
             "question.html",
             status,
-            ticket_id=row["ticket_id"],
             question=question,
             # After a fault, the answer is still one to what was read first.
             version=answers.get("version", row["version"]) if errors else row["version"],

@@ -39,7 +39,6 @@ class RecordingPageHandlers:
         return self.site.page(
             call,
             "recordings.html",
-            ticket_id=row["ticket_id"],
             recordings=shown_recordings(row, page_language(call)),
             working=row["step"] is not None,
         )

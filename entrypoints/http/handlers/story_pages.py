@@ -217,7 +217,6 @@ class StoryPageHandlers:
             call,
             "story.html",
             attempt.status,
-            ticket_id=call.ticket_id,
             version=row["version"],
             published=row["published"],
             drafting=row["content_status"] == "PROCESSING",

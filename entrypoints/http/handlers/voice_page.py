@@ -7,7 +7,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from adapters import consent_texts
-from adapters.languages import translations
 from adapters.quotas import QuotaExceeded
 from domain.commands.tickets import TicketCommands
 from domain.corrections import CorrectedSegment
@@ -107,11 +106,7 @@ class VoicePageHandlers:
         try:
             consent = validated(GivenConsent, body).consent()
             self.commands.give_consent(call.principal.actor, call.ticket_id, consent, call.ticket["version"])
-        except StaleVersionError:
-            return self._page(call, form, "changed")
-        except Problem as problem:
-            if problem.name != "invalid":
-                raise
+        except (StaleVersionError, Problem):
             return self._page(call, form, "changed")
         return self._done(call, "agreed")
 
@@ -126,14 +121,12 @@ class VoicePageHandlers:
         findings: Sequence[Finding] = (),
     ) -> Answer[bytes]:
         row = call.ticket
-        language = page_language(call, story_language(row))
-        text = consent_texts.consent_text(consent_texts.CURRENT, language)
+        text = consent_texts.consent_text(consent_texts.CURRENT, page_language(call, story_language(row)))
         return self.site.page(
             call,
             "voice.html",
             422 if fault else 200,
             story_language=story_language(row),
-            ticket_id=row["ticket_id"],
             voice=self.voices.shown(call, row),
             sound=row["voice"] and row["voice"]["sha256"],
             length=row["voice"] and length_of(row),
@@ -146,7 +139,7 @@ class VoicePageHandlers:
             first=form.get("first"),
             last=form.get("last"),
             findings=list(dict.fromkeys(finding.text for finding in findings)),
-            errors=_sentences(fault, language),
+            fault=fault,
         )
 
     def _recordings(self, call: Call, row: Row) -> list[HeardRecording]:
@@ -168,23 +161,3 @@ def _shown(each: CorrectedSegment) -> ShownSegment:
     return ShownSegment(
         str(each.place), segment.text.strip(), clock(segment.start_ms), segment.start_ms, segment.end_ms
     )
-
-
-def _sentences(fault: str | None, language: str) -> dict[str, str]:
-    """Return the id of the place on the page that a fault is about, and what to do there."""
-    _ = translations(language).gettext
-    places = {
-        "none": ("sentences", _("Choose where your voice begins and where it ends.")),
-        "order": ("sentences", _("The end is before the beginning. Choose again.")),
-        "long": (
-            "sentences",
-            _("This part is too long. It may last %(most)s seconds. Choose a shorter one.")
-            % {"most": LONGEST_MS // 1000},
-        ),
-        "passage": ("sentences", _("In this part there is a sentence that you took out. Choose another part.")),
-        "changed": ("sentences", _("Something changed meanwhile. Choose again.")),
-        "sound": ("sentences", _("We could not cut this part just now. Try again, or choose another part.")),
-        "findings": ("keep", _("In this part you say something that could put somebody in danger.")),
-        "consent": ("recording", _("Say that people may hear this. Without that, nobody hears it.")),
-    }
-    return dict([places[fault]]) if fault else {}

@@ -83,7 +83,6 @@ class WaitPageHandlers:
         return self.site.page(
             call,
             "wait.html",
-            ticket_id=row["ticket_id"],
             name=personal.text_or_none(row["ticket_id"], row["display_name"]),
             state=state_of(row),
             # A page that shows something else than its status says fetches itself anew.
