@@ -129,6 +129,7 @@ def application(
             query=request.query_params if request.scope["query_string"] else NO_QUERY,
             headers=request.headers,
             reads=reads,
+            cipher=service.history.cipher,
             response_headers=response_headers,
             ticket_rows=TicketRows(
                 service.history.ticket_reader, ticket_query, ticket_of(request.headers) if reads_only_ticket else None

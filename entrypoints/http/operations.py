@@ -147,6 +147,8 @@ class Call:
     headers: Mapping[str, str]
     # Reads what the answer shows, from the replica if possible.
     reads: Reads
+    # Opens personal data.
+    cipher: FieldCipher
     # The headers that the response gets, whether it is an answer or a problem.
     response_headers: dict[str, str]
     # Reads tickets for the access check and for read-your-writes, always from the primary.
@@ -191,9 +193,9 @@ class Call:
             case _:
                 return self.principal.role is Role.AUDITOR
 
-    def personal_data(self, cipher: FieldCipher) -> PersonalData:
-        """Return the reader of personal data for the caller."""
-        return PersonalData(cipher, masked=self.masked)
+    def personal_data(self) -> PersonalData:
+        """Return a reader of personal data for the caller."""
+        return PersonalData(self.cipher, masked=self.masked)
 
 
 @dataclass
@@ -233,10 +235,10 @@ class EventStream:
     open: Callable[[Callable[[], object]], AbstractContextManager[AsyncIterator[bytes]]]
 
 
-# The table names unbound methods of handler classes; `bind` replaces them with methods of the instances that hold the
-# collaborators. A handler returns the response body, or an Answer if it also sets the status or headers. Handlers run
-# in a thread, except two kinds, which run on the event loop: webhooks, because many arrive at once, and health checks
-# and metrics, because they must answer when no thread is free.
+# The table names functions, or unbound methods of handler classes, which `bind` replaces with methods of the instances
+# that hold the collaborators. A handler returns the response body, or an Answer if it also sets the status or headers.
+# Handlers run in a thread, except two kinds, which run on the event loop: webhooks, because many arrive at once, and
+# health checks and metrics, because they must answer when no thread is free.
 Handler = Callable[..., object]
 
 

@@ -59,7 +59,6 @@ from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
 from entrypoints.http.handlers.help_pages import HelpPageHandlers
-from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.jobs import JobHandlers
 from entrypoints.http.handlers.keys import KeyHandlers, general_limits
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers
@@ -131,13 +130,12 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     status = StatusReader(queries)
     intake = RecordingIntake(commands.recordings, content.inspector, content.inspection_slots)
     recordings = RecordingHandlers(
-        commands.recordings, commands.tickets, ticket_reader, cipher, intake, content.quotas, queries.progress
+        commands.recordings, commands.tickets, ticket_reader, intake, content.quotas, queries.progress
     )
     recording_files = RecordingFileHandlers(commands.recordings, contents)
     tickets = TicketHandlers(
         commands.tickets,
         ticket_reader,
-        cipher,
         access.contact_index,
         contents,
         content.transcripts,
@@ -147,11 +145,10 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         draft_safety,
         service.aggregates.settings,
     )
-    campaigns = CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety)
+    campaigns = CampaignHandlers(commands.tickets, ticket_reader, page_url, draft_safety)
     attachments = AttachmentHandlers(
         commands.attachments,
         ticket_reader,
-        cipher,
         contents,
         content.attachment_inspector,
         content.inspection_slots,
@@ -161,7 +158,6 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     voices = VoiceHandlers(
         commands.voices,
         ticket_reader,
-        cipher,
         contents,
         draft_safety,
         content.inspection_slots,
@@ -172,7 +168,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
     )
     transcripts = TranscriptHandlers(
-        commands.transcripts, ticket_reader, contents, content.transcripts, content.printer, cipher
+        commands.transcripts, ticket_reader, contents, content.transcripts, content.printer
     )
     sessions = SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces, access.security_events)
     workspaces = WorkspaceHandlers(commands.workspaces, access.contact_index, queries)
@@ -187,25 +183,24 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     settings = service.settings
     fixed_periods = FixedPeriods(settings.address_days, settings.webhook_days, settings.epoch_hours)
     workspace_ends = WorkspaceEndHandlers(service.jobs.retention, service.aggregates.workspaces, queries)
-    ticket_list = TicketListHandlers(cipher, service.aggregates.search.hashes, access.contact_index)
-    notes = DeskHandlers(commands.desk, cipher)
+    ticket_list = TicketListHandlers(service.aggregates.search.hashes, access.contact_index)
+    notes = DeskHandlers(commands.desk)
     support = SupportHandlers(
         support_desk,
         commands.support,
         ticket_reader,
-        cipher,
         access.contact_index,
         database,
         service.mail.outbox,
     )
-    approvals = ApprovalHandlers(commands.approvals, ticket_reader, cipher)
+    approvals = ApprovalHandlers(commands.approvals, ticket_reader)
     refund_requests = RefundRequestHandlers(commands.refunds, database)
     disputes = DisputeHandlers(
-        queries, cipher, dashboard_of(livemode=service.settings.livemode, sandbox=service.settings.sandbox)
+        queries, dashboard_of(livemode=service.settings.livemode, sandbox=service.settings.sandbox)
     )
     refund_runs = RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs)
-    refund_request_list = RefundRequestListHandlers(queries, cipher)
-    refunds = RefundHandlers(commands.refunds, cipher, database)
+    refund_request_list = RefundRequestListHandlers(queries)
+    refunds = RefundHandlers(commands.refunds, database)
     refund_previews = RefundPreviewHandlers(commands.refunds, database)
     keys = KeyHandlers(access.credentials, queries, general_limits(service.settings))
     knowledge = KnowledgeHandlers(database)
@@ -216,7 +211,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     audit_log = AuditLogHandlers(access.log, access.addresses, commands.workspaces.workspaces, queries)
     access_log = AccessLogHandlers(access.log)
     desk = Desk(site, commands.workspaces, access.member_sessions, access.security_events, paths)
-    gift_search = GiftSearchHandlers(queries, cipher, payments.donor_addresses, payments.donor_names)
+    gift_search = GiftSearchHandlers(queries, payments.donor_addresses, payments.donor_names)
     return [
         TellHandlers(
             commands.tickets,
@@ -231,12 +226,11 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         recordings,
         recording_files,
         RecordingPageHandlers(recording_files, site),
-        TicketExportHandlers(contents, content.transcripts, cipher, draft_safety, public_url),
+        TicketExportHandlers(contents, content.transcripts, draft_safety, public_url),
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),
         WaitPageHandlers(
             recordings,
-            cipher,
             page_url,
             site,
             service.mail.outbox,
@@ -245,19 +239,19 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             not service.settings.mail_is_off,
             paths,
         ),
-        QuestionPageHandlers(commands.tickets, ticket_reader, cipher, draft_safety, site, paths),
-        FindingPageHandlers(commands.tickets, cipher, draft_safety, site),
+        QuestionPageHandlers(commands.tickets, ticket_reader, draft_safety, site, paths),
+        FindingPageHandlers(commands.tickets, draft_safety, site),
         campaigns,
         ticket_list,
         notes,
-        DeskTicketHandlers(ticket_list, notes, campaigns, approvals, cipher, service.aggregates.needs_approval, desk),
+        DeskTicketHandlers(ticket_list, notes, campaigns, approvals, service.aggregates.needs_approval, desk),
         DeskOrganisationHandlers(workspaces, logos, desk),
         workspace_ends,
         DeskRetentionHandlers(workspaces, workspace_ends, fixed_periods, desk),
         DeskCloseHandlers(workspaces, workspace_ends, desk),
         approvals,
-        UpdateHandlers(commands.tickets, cipher, draft_safety),
-        ConsentHandlers(commands.tickets, ticket_reader, cipher),
+        UpdateHandlers(commands.tickets, draft_safety),
+        ConsentHandlers(commands.tickets, ticket_reader),
         attachments,
         PictureHandlers(database, draft_safety, contents),
         logos,
@@ -266,20 +260,17 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         VoicePageHandlers(voices, transcripts, commands.tickets, site),
         documents,
         transcripts,
-        StoryPageHandlers(commands.tickets, transcripts, documents, ticket_reader, cipher, site),
-        ListenPageHandlers(commands.tickets, transcripts, ticket_reader, cipher, story_languages, site),
-        VersionHandlers(commands.tickets, ticket_reader, cipher, draft_safety),
-        DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
-        DonorWordsHandlers(commands.donor_words, cipher),
+        StoryPageHandlers(commands.tickets, transcripts, documents, ticket_reader, site),
+        ListenPageHandlers(commands.tickets, transcripts, ticket_reader, story_languages, site),
+        VersionHandlers(commands.tickets, ticket_reader, draft_safety),
+        DonationHandlers(commands.checkouts, qr_codes, page_url),
+        DonorWordsHandlers(commands.donor_words),
         DonorHandlers(commands.donors, commands.documents, service.mail.forget_links, database, site),
-        HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
-        AuditPageHandlers(
-            access.credentials, cipher, service.proof.checkpoints, proof_checks, commands.workspaces, site
-        ),
+        AuditPageHandlers(access.credentials, service.proof.checkpoints, proof_checks, commands.workspaces, site),
         VerifyPageHandlers(proof_checks, site),
-        ExportHandlers(queries, cipher),
-        FigureHandlers(queries, cipher, desk),
+        ExportHandlers(queries),
+        FigureHandlers(queries, desk),
         gift_search,
         DeskGiftHandlers(gift_search, desk),
         disputes,
@@ -287,7 +278,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         LoginCodeHandlers(access.login_codes),
         sessions,
         workspaces,
-        SignInPageHandlers(access.login_codes, database, cipher, service.mail.outbox, site, access.member_sessions),
+        SignInPageHandlers(access.login_codes, database, service.mail.outbox, site, access.member_sessions),
         DeskSignInHandlers(access.login_codes, sessions, desk),
         DeskMemberHandlers(workspaces, sessions, desk),
         security_events,
@@ -300,7 +291,6 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             commands.tickets,
             commands.support,
             commands.donor_words,
-            cipher,
             access.contact_index,
             access.recovery_links,
             access.contact_changes,
@@ -311,19 +301,19 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             paths,
             service.aggregates.needs_approval,
         ),
-        NewsPageHandlers(service.mail.subscriptions, service.mail.outbox, cipher, site),
-        ConsentPageHandlers(commands.tickets, cipher, site),
-        PhotoPageHandlers(attachments, cipher, site),
+        NewsPageHandlers(service.mail.subscriptions, service.mail.outbox, site),
+        ConsentPageHandlers(commands.tickets, site),
+        PhotoPageHandlers(attachments, site),
         PublishPageHandlers(
-            commands.tickets, commands.approvals, cipher, draft_safety, site, service.aggregates.needs_approval
+            commands.tickets, commands.approvals, draft_safety, site, service.aggregates.needs_approval
         ),
         support,
         DeskSupportHandlers(support, desk),
-        HelpPageHandlers(support_desk, support, commands.support, cipher, site),
-        PageReportHandlers(support_desk, database, cipher, draft_safety, site),
+        HelpPageHandlers(support_desk, support, commands.support, site),
+        PageReportHandlers(support_desk, database, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
         jobs,
-        DeskJobHandlers(jobs, cipher, desk),
+        DeskJobHandlers(jobs, desk),
         dead_letters,
         DeskDeadLetterHandlers(dead_letters, desk),
         dead_mails,
@@ -334,7 +324,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeskRefundRequestHandlers(refund_request_list, desk),
         DeskRefundHandlers(refund_previews, refunds, refund_requests, desk),
         refund_runs,
-        DeskRefundAllHandlers(refund_runs, cipher, desk),
+        DeskRefundAllHandlers(refund_runs, desk),
         refunds,
         refund_previews,
         knowledge,
@@ -342,7 +332,6 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         CampaignPageHandlers(
             commands.checkouts,
             database,
-            cipher,
             draft_safety,
             payments.retrievals,
             site,
@@ -350,7 +339,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             story_languages,
         ),
         CampaignFileHandlers(
-            commands.documents, database, cipher, draft_safety, content.prints, qr_codes, page_url, story_languages
+            commands.documents, database, draft_safety, content.prints, qr_codes, page_url, story_languages
         ),
         SitePageHandlers(site, service.settings),
         UnsubscribeHandlers(service.mail.subscriptions, site),

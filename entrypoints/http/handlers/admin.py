@@ -10,7 +10,6 @@ from pydantic import Field, field_validator
 
 import projections
 from adapters import ids
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.access_log import AccessLog
 from adapters.mail.dead_mails import DeadMails
 from adapters.payments.dead_letters import DeadLetters
@@ -145,7 +144,6 @@ class AccessLogHandlers:
 @dataclass(frozen=True)
 class RefundHandlers:
     commands: RefundCommands
-    cipher: FieldCipher
     database: Database
 
     def refund(self, call: Call, body: RefundOrder) -> Attribution:
@@ -160,4 +158,4 @@ class RefundHandlers:
         self.commands.request(
             call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason
         )
-        return Attribution.from_row(donation_row(self.database, call), call.personal_data(self.cipher))
+        return Attribution.from_row(donation_row(self.database, call), call.personal_data())

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.approval import LONGEST_NOTE
 from domain.commands.approvals import ApprovalCommands
@@ -24,7 +23,6 @@ class RequestedChanges(Body):
 class ApprovalHandlers:
     commands: ApprovalCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
 
     def request(self, call: Call, body: Publication) -> Answer[Ticket]:
         self.commands.request(call.principal.actor, call.ticket_id, consent=body.consent, if_match=if_match(call))
@@ -40,4 +38,4 @@ class ApprovalHandlers:
 
     def _ticket(self, call: Call) -> Answer[Ticket]:
         row = current_row(self.ticket_reader, call.ticket_id)
-        return Answer(Ticket.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
+        return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))

@@ -8,7 +8,6 @@ from uuid import UUID
 from pydantic import Field
 
 from adapters import ids
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.postgres.database import Database
 from adapters.quotas import Quotas, Use
 from adapters.read_models.read_your_writes import ReadYourWrites
@@ -49,7 +48,6 @@ class ChosenPicture(Body):
 class AttachmentHandlers:
     commands: AttachmentCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     contents: Contents
     inspector: AttachmentInspector
     inspection_slots: InspectionSlots
@@ -58,7 +56,7 @@ class AttachmentHandlers:
 
     def attach(self, call: Call) -> Answer[Attachment]:
         row = _attachment_row(call, self.receive(call))
-        attachment = Attachment.from_row(row, call.ticket, call.personal_data(self.cipher), self.public_url)
+        attachment = Attachment.from_row(row, call.ticket, call.personal_data(), self.public_url)
         return Answer(attachment, 201, {"Location": attachment.file_path})
 
     def receive(self, call: Call) -> UUID:
@@ -77,7 +75,7 @@ class AttachmentHandlers:
 
     def list_attachments(self, call: Call) -> list[Attachment]:
         rows = call.reads.ask(lambda cursor: attachments.attachments(cursor, call.ticket_id))
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         return [Attachment.from_row(row, call.ticket, personal, self.public_url) for row in rows]
 
     def download(self, call: Call) -> Answer[bytes | None]:
@@ -106,7 +104,7 @@ class AttachmentHandlers:
         picture = Picture(body.attachment_id, body.description)
         self.commands.choose_picture(call.principal.actor, call.ticket_id, picture, if_match(call))
         ticket = current_row(self.ticket_reader, call.ticket_id)
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         row = _attachment_row(call, body.attachment_id)
         return Answer(Attachment.from_row(row, ticket, personal, self.public_url), 200, etag_header(ticket))
 

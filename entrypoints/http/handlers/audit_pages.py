@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from adapters import ids
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.event_store.log import StoredEntry, TicketExtent
 from adapters.identity.credentials import API_KEY, Credentials
 from adapters.proof.checker import Refused
@@ -40,7 +39,6 @@ READERS_OF_ALL = (Role.ADMIN, Role.AUDITOR)
 @dataclass(frozen=True)
 class AuditPageHandlers:
     credentials: Credentials
-    cipher: FieldCipher
     checkpoints: Checkpoints
     checks: ProofChecks
     workspaces: WorkspaceCommands
@@ -78,7 +76,7 @@ class AuditPageHandlers:
         )
 
     def show(self, call: Call) -> Answer[bytes]:
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         reader = Reader(caller_language(call), personal)
         extent = call.reads.ask_log(lambda log: log.ticket_extent(call.ticket_id))
         at = _requested_position(call, extent)
@@ -159,7 +157,7 @@ class AuditPageHandlers:
 
     def check(self, call: Call) -> Answer[bytes]:
         """Check the proof of the whole history now, and add its total up again."""
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         reader = Reader(caller_language(call), personal)
         extent = call.reads.ask_log(lambda log: log.ticket_extent(call.ticket_id))
         finding = refusal = added_up = shown = None

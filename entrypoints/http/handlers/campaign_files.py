@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.languages import DEFAULT_LANGUAGE, translations
 from adapters.postgres.database import Database
 from domain.commands.documents import DocumentCommands
@@ -35,7 +34,6 @@ CODE_CACHE = {"Cache-Control": "public, max-age=86400"}
 class CampaignFileHandlers:
     documents: DocumentCommands
     database: Database
-    cipher: FieldCipher
     safety: DraftSafety
     prints: "Callable[[], CampaignPrints]"
     qr_codes: QrCodes
@@ -83,7 +81,7 @@ class CampaignFileHandlers:
     def _face(self, call: Call, row: Row, otherwise: str) -> "CampaignFace":
         from adapters.documents.campaign_prints import CampaignFace
 
-        personal = PersonalData(self.cipher)
+        personal = PersonalData(call.cipher)
         draft = Draft.from_row(self.safety.public_row(row), personal)
         language = self.languages.of(row, draft) or otherwise
         totals = call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket_id"]))

@@ -7,7 +7,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.languages import offered_language, text_direction, translations
 from adapters.payments.retrieval import PendingRetrievals
 from adapters.postgres.database import Database
@@ -45,7 +44,6 @@ _NO_FORM: Mapping[str, str] = MappingProxyType({})
 class CampaignPageHandlers:
     commands: CheckoutCommands
     database: Database
-    cipher: FieldCipher
     safety: DraftSafety
     retrievals: PendingRetrievals
     site: Site
@@ -77,7 +75,7 @@ class CampaignPageHandlers:
         call.answer_ticket_id = row["ticket_id"]
         form = form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
-        draft = self._draft(row)
+        draft = self._draft(call, row)
         language = self._language(call, row, draft, form.get("lang"))
         typed = form.get("amount", "").strip() or form.get("choice", "")
         try:
@@ -106,8 +104,8 @@ class CampaignPageHandlers:
         row = page_row(self.database, call)
         if row is None or not ticket_status.is_public(row):
             raise NotFoundError("There is no such page, or it is not public yet.")
-        draft = self._draft(row)
-        totals = DonationTotals.from_rows(row, _totals(call, row), None, None, PersonalData(self.cipher))
+        draft = self._draft(call, row)
+        totals = DonationTotals.from_rows(row, _totals(call, row), None, None, PersonalData(call.cipher))
         shown = page_total(totals, goal_of(draft), self._own_gift(call, row), self._language(call, row, draft))
         return Answer(shown, 200, {"Cache-Control": "no-store"})
 
@@ -128,8 +126,8 @@ class CampaignPageHandlers:
             return None
         return call.reads.ask(lambda cursor: donation_ledger.donation_of_session(cursor, row["ticket_id"], session_id))
 
-    def _draft(self, row: Row) -> Draft:
-        return Draft.from_row(self.safety.public_row(row), PersonalData(self.cipher))
+    def _draft(self, call: Call, row: Row) -> Draft:
+        return Draft.from_row(self.safety.public_row(row), PersonalData(call.cipher))
 
     def _language(self, call: Call, row: Row, draft: Draft, chosen: str | None = None) -> str:
         return page_language(call, row, self.languages.of(row, draft), offered_language(chosen))
@@ -144,7 +142,7 @@ class CampaignPageHandlers:
         *,
         preview: bool = False,
     ) -> Answer[bytes]:
-        personal, public = PersonalData(self.cipher), self.safety.public_row(row)
+        personal, public = PersonalData(call.cipher), self.safety.public_row(row)
         draft = Draft.from_row(public, personal)
         story_language = self.languages.of(row, draft)
         language = self._language(call, row, draft, form.get("lang"))

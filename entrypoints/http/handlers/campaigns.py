@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from entrypoints.http.bodies import DraftChange, Empty, FindingDecisions, Publication, Suspension
@@ -18,7 +17,6 @@ from entrypoints.presentation.tickets import Draft, PublishedTicket, Ticket
 class CampaignHandlers:
     commands: TicketCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     page_url: Callable[[str], str]
     safety: DraftSafety
 
@@ -52,15 +50,15 @@ class CampaignHandlers:
 
     def _draft(self, call: Call) -> Answer[Draft]:
         row = current_row(self.ticket_reader, call.ticket_id)
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         return Answer(Draft.from_row(row, personal, self.safety.of(row, personal)), 200, etag_header(row))
 
     def _ticket(self, call: Call) -> Answer[Ticket]:
         row = current_row(self.ticket_reader, call.ticket_id)
-        return Answer(Ticket.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
+        return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
 
     def _publication(self, call: Call, *, published: bool) -> Answer[PublishedTicket]:
         row = current_row(self.ticket_reader, call.ticket_id)
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         url = self.page_url(row["slug"]) if published else None
         return Answer(PublishedTicket.from_row(row, personal, public_url=url), 200, etag_header(row))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from adapters import consent_texts
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.localisation import format_date
 from domain.commands.tickets import TicketCommands
 from domain.values import ConsentScope
@@ -28,7 +27,6 @@ class ShownScope(NamedTuple):
 @dataclass(frozen=True)
 class ConsentPageHandlers:
     commands: TicketCommands
-    cipher: FieldCipher
     site: Site
 
     def show(self, call: Call) -> Answer[bytes]:
@@ -46,7 +44,7 @@ class ConsentPageHandlers:
     def _page(self, call: Call, *, fault: bool = False) -> Answer[bytes]:
         row, language = call.ticket, page_language(call, story_language(call.ticket))
         text = consent_texts.consent_text(consent_texts.CURRENT, language)
-        consents = Consents.from_row(row, call.personal_data(self.cipher))
+        consents = Consents.from_row(row, call.personal_data())
 
         def shown(scope: ConsentScope) -> ShownScope:
             last = next(record for record in reversed(consents.consents) if scope in record.scopes)

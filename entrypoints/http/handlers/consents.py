@@ -8,7 +8,6 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from adapters import consent_texts
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.consent import Consent
@@ -98,7 +97,6 @@ def given_on_page(call: Call) -> dict[str, str]:
 class ConsentHandlers:
     commands: TicketCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
 
     def list_consents(self, call: Call) -> Answer[Consents]:
         return self._answer(call, call.ticket)
@@ -121,4 +119,4 @@ class ConsentHandlers:
         return Answer(ConsentWords.of(text), 200, CACHED)
 
     def _answer(self, call: Call, row: Row, status: int = 200) -> Answer[Consents]:
-        return Answer(Consents.from_row(row, call.personal_data(self.cipher)), status, etag_header(row))
+        return Answer(Consents.from_row(row, call.personal_data()), status, etag_header(row))

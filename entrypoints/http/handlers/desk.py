@@ -8,7 +8,6 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.event_store.log import StoredEntry
 from domain.commands.desk import DeskCommands
 from domain.desk import LONGEST_NOTE, desk_stream, normalized_labels
@@ -49,7 +48,6 @@ class NewNote(Body):
 @dataclass(frozen=True)
 class DeskHandlers:
     commands: DeskCommands
-    cipher: FieldCipher
 
     def change(self, call: Call, body: DeskChange) -> DeskState:
         changes = {name: getattr(body, name) for name in body.model_fields_set}
@@ -59,13 +57,13 @@ class DeskHandlers:
         page = requested_page(call)
         before = page.after_position()
         notes = [entry for entry in stored_notes(call) if before is None or entry.position < before]
-        shown, personal = page.cut(notes, lambda entry: [entry.position]), call.personal_data(self.cipher)
+        shown, personal = page.cut(notes, lambda entry: [entry.position]), call.personal_data()
         return page.answer(NotePage([Note.of(entry, personal) for entry in shown], page.next_cursor))
 
     def add_note(self, call: Call, body: NewNote) -> Answer[Note]:
         note_id = call.seed.id("note")
         self.commands.add_note(call.principal.actor, call.ticket_id, note_id, body.text)
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         added = next(note for entry in stored_notes(call) if (note := Note.of(entry, personal)).id == note_id)
         return Answer(added, 201)
 

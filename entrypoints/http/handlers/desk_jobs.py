@@ -6,7 +6,6 @@ from uuid import UUID
 
 from starlette.datastructures import QueryParams
 
-from adapters.encryption.field_cipher import FieldCipher
 from domain.errors import DomainError
 from domain.members import MemberRole
 from domain.values import Role
@@ -43,7 +42,6 @@ def fault_of(code: str) -> str:
 @dataclass(frozen=True)
 class DeskJobHandlers:
     jobs: JobHandlers
-    cipher: FieldCipher
     desk: Desk
 
     def show(self, call: Call) -> Answer[bytes]:
@@ -81,5 +79,5 @@ class DeskJobHandlers:
         """Return what the staff of the workspace call the stories; operators learn no personal texts here."""
         if call.principal.role is not Role.MEMBER:
             return {}
-        personal, rows = call.personal_data(self.cipher), call.reads.ask(lambda c: ticket_status.tickets(c, ticket_ids))
+        personal, rows = call.personal_data(), call.reads.ask(lambda c: ticket_status.tickets(c, ticket_ids))
         return {id: personal.text_or_none(id, row["draft"]["title"] or row["display_name"]) for id, row in rows.items()}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.languages import translations
 from domain.errors import DomainError, NotFoundError
 from entrypoints.http.bodies import form_fields, validated
@@ -26,7 +25,6 @@ OLD = timedelta(days=180)
 @dataclass(frozen=True)
 class DeskRefundAllHandlers:
     runs: RefundRunHandlers
-    cipher: FieldCipher
     desk: Desk
 
     def show(self, call: Call) -> Answer[bytes]:
@@ -61,7 +59,7 @@ class DeskRefundAllHandlers:
             call,
             "refund_all.html",
             problem.status if problem else 422 if wrong_word else 200,
-            title=call.personal_data(self.cipher).draft(call.ticket).title,
+            title=call.personal_data().draft(call.ticket).title,
             suspended=call.ticket["suspended"],
             progress=progress,
             all_gifts=progress.gifts if progress else 0,

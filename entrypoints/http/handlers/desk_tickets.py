@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from adapters.encryption.field_cipher import FieldCipher
 from domain.approval import LONGEST_NOTE as LONGEST_WISH
 from domain.commands.approvals import NeedsApproval
 from domain.commands.desk import ASSIGNABLE
@@ -61,7 +60,6 @@ class DeskTicketHandlers:
     notes: DeskHandlers
     campaigns: CampaignHandlers
     approvals: ApprovalHandlers
-    cipher: FieldCipher
     needs_approval: NeedsApproval
     desk: Desk
 
@@ -157,7 +155,7 @@ class DeskTicketHandlers:
         return see_other(f"{DESK}/tickets/{call.ticket_id}?done={done}")
 
     def _page(self, call: Call, error: Exception | None = None, form: Mapping[str, str] | None = None) -> Answer[bytes]:
-        row, personal = call.ticket, call.personal_data(self.cipher)
+        row, personal = call.ticket, call.personal_data()
         workspace, language = self.desk.workspace(call), page_language(call)
         listed, totals = call.reads.ask(
             lambda cursor: (

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.encryption.field_cipher import FieldCipher
 from entrypoints.composition.queries import Queries
 from entrypoints.http.handlers.exports import requested_workspace
 from entrypoints.http.operations import Answer, Call
@@ -22,7 +21,6 @@ class DisputeHandlers:
     """`dashboard` is the address of Stripe's dashboard in the mode of the key, or None in the sandbox."""
 
     queries: Queries
-    cipher: FieldCipher
     dashboard: str | None
 
     def list_all(self, call: Call) -> Answer[DisputePage]:
@@ -37,7 +35,7 @@ class DisputeHandlers:
         after = page.after_key(_page_end)
         found = call.reads.ask(lambda cursor: disputes(cursor, chosen, page.limit + 1, after))
         rows = page.cut(found, lambda row: [row["place"], row["dispute_id"]])
-        personal, now = call.personal_data(self.cipher), datetime.now(UTC)
+        personal, now = call.personal_data(), datetime.now(UTC)
         personal.preload(rows)
         listed = [Dispute.from_row(row, personal, now, self.dashboard) for row in rows]
         return page.answer(DisputePage(listed, page.next_cursor))

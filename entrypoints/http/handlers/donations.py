@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from adapters.encryption.field_cipher import FieldCipher
 from domain.commands.checkouts import CheckoutCommands
 from domain.errors import AmountError
 from domain.ports import QrCodes
@@ -28,7 +27,6 @@ from projections.model import Row
 @dataclass(frozen=True)
 class DonationHandlers:
     commands: CheckoutCommands
-    cipher: FieldCipher
     qr_codes: QrCodes
     page_url: Callable[[str], str]
 
@@ -60,14 +58,14 @@ class DonationHandlers:
             rows, count = _present_donations(call, page)
         else:
             rows, count = _past_donations(call, page, as_of, known_at)
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         donations = [Donation.from_row(row, personal) for row in page.cut(personal.preload(rows), _key)]
         return page.answer(DonationPage(True, call.ticket_id, count, donations, page.next_cursor))
 
     def totals(self, call: Call) -> DonationTotals:
         as_of, known_at = time_parameter(call, "as_of"), time_parameter(call, "known_at")
         explain = flag_parameter(call, "explain")
-        ticket, personal = call.ticket, call.personal_data(self.cipher)
+        ticket, personal = call.ticket, call.personal_data()
         if as_of is not None or known_at is not None:
             ledger = past_ledger(call.reads.ticket_history(call.ticket_id), as_of, known_at)
             return past_totals(ticket, ledger, personal, explain=explain)

@@ -6,7 +6,6 @@ from uuid import UUID
 from pydantic import StrictBool
 
 from adapters import ids
-from adapters.encryption.field_cipher import FieldCipher
 from domain.commands.donor_words import DonorWordsCommands
 from domain.errors import NotFoundError
 from entrypoints.http.bodies import Body
@@ -24,7 +23,6 @@ class WordsChange(Body):
 @dataclass(frozen=True)
 class DonorWordsHandlers:
     commands: DonorWordsCommands
-    cipher: FieldCipher
 
     def get(self, call: Call) -> DonorWords:
         return self._words(call, _donation_id(call))
@@ -38,7 +36,7 @@ class DonorWordsHandlers:
         row = call.reads.ask(lambda cursor: page_words.words_of(cursor, [donation_id])).get(donation_id)
         if row is None or row["ticket_id"] != call.ticket_id:
             raise NotFoundError("This gift has no words.")
-        return DonorWords.from_row(row, call.personal_data(self.cipher))
+        return DonorWords.from_row(row, call.personal_data())
 
 
 def _donation_id(call: Call) -> UUID:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from adapters.encryption.field_cipher import FieldCipher
 from domain.errors import NotFoundError
 from domain.values import Role
 from entrypoints.composition.exports import Export, Format
@@ -25,7 +24,6 @@ FILES: dict[Format, tuple[str, str]] = {
 @dataclass(frozen=True)
 class ExportHandlers:
     queries: Queries
-    cipher: FieldCipher
 
     def export(self, call: Call) -> Answer[Stream | JsonStream[list[ExportedDonation]]]:
         format: Format = choice_parameter(call, "format", get_args(Format))
@@ -33,7 +31,7 @@ class ExportHandlers:
         ticket_id, workspace = id_parameter(call, "ticket"), requested_workspace(call, self.queries)
         since, until = day_parameter(call, "from"), day_parameter(call, "to", end_of_day=True)
         export = Export(format, Selection(by, ticket_id, workspace, since, until), flag_parameter(call, "unpaid"))
-        content = export.content(call.reads, call.personal_data(self.cipher))
+        content = export.content(call.reads, call.personal_data())
         file_name, media_type = FILES[format]
         headers = attachment(file_name, organisation_of(call.reads, workspace))
         body = JsonStream[list[ExportedDonation]](content) if format == "json" else Stream(content)

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.localisation import supported_language
 from domain.errors import FaultCode
 from entrypoints.composition.queries import Queries
@@ -77,7 +76,6 @@ class Asked:
 @dataclass(frozen=True)
 class FigureHandlers:
     queries: Queries
-    cipher: FieldCipher
     desk: Desk
     now: Callable[[ZoneInfo], datetime] = datetime.now
 
@@ -136,7 +134,7 @@ class FigureHandlers:
             )
 
     def _campaign_lines(self, call: Call, asked: Asked, sums: Sequence[CampaignSums]) -> Iterator[CampaignFigures]:
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         for start in range(0, len(sums), TITLES_AT_ONCE):
             part = sums[start : start + TITLES_AT_ONCE]
             rows = call.reads.ask(partial(campaigns, ticket_ids=[ticket_id for ticket_id, _ in part]))

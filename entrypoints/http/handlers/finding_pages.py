@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from adapters.encryption.field_cipher import FieldCipher
 from domain.commands.tickets import TicketCommands
 from domain.errors import InvalidError
 from domain.values import Draft, FindingDecision
@@ -31,12 +30,11 @@ class FindingPageHandlers:
     """The query `next` is the page of ours that comes after the last decision."""
 
     commands: TicketCommands
-    cipher: FieldCipher
     safety: DraftSafety
     site: Site
 
     def show(self, call: Call) -> Answer[bytes]:
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         safety, draft = self.safety.of(call.ticket, personal), personal.draft(call.ticket)
         # The same text has one id, wherever it stands.
         findings = {finding.id: finding for finding in (safety.findings if isinstance(safety, Safety) else ())}

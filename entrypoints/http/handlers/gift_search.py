@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.payments.donor_names import DonorNames
 from domain.errors import AmountError, FaultCode
@@ -24,7 +23,6 @@ MAX_NAME_WORDS = 8
 @dataclass(frozen=True)
 class GiftSearchHandlers:
     queries: Queries
-    cipher: FieldCipher
     addresses: KeyedHashes
     names: DonorNames
 
@@ -33,7 +31,7 @@ class GiftSearchHandlers:
         after = page.after_time_and_id()
         found = call.reads.ask(lambda cursor: gifts(cursor, search, page.limit + 1, after))
         rows = page.cut(found, lambda row: [row["dated_at"].isoformat(), str(row["donation_id"])])
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         donations = [FoundDonation.from_row(row, personal) for row in rows]
         return page.answer(FoundDonationPage(donations, page.next_cursor))
 

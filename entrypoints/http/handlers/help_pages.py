@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from adapters import ids
-from adapters.encryption.field_cipher import FieldCipher
 from domain.commands.support import SupportCommands
 from domain.errors import NotFoundError, RefusedError
 from domain.support import LONGEST_REPLY
@@ -31,7 +30,6 @@ class HelpPageHandlers:
     desk: SupportDesk
     support: SupportHandlers
     commands: SupportCommands
-    cipher: FieldCipher
     site: Site
 
     def show_list(self, call: Call) -> Answer[bytes]:
@@ -90,7 +88,7 @@ class HelpPageHandlers:
     def _conversation_page(
         self, call: Call, status: int = 200, *, fault: str | None = None, typed: str = ""
     ) -> Answer[bytes]:
-        request = SupportTicketDetails.with_replies(self._own_row(call), call.personal_data(self.cipher))
+        request = SupportTicketDetails.with_replies(self._own_row(call), call.personal_data())
         return self.site.page(
             call,
             "help_request.html",

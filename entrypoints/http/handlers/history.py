@@ -1,30 +1,23 @@
-"""Handlers for a ticket's history: its events, and the ticket as it was at an earlier position."""
+"""The handler for a ticket's history: its events, and the ticket as it was at an earlier position."""
 
-from dataclasses import dataclass
-
-from adapters.encryption.field_cipher import FieldCipher
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
 from entrypoints.http.query import parse_integer, time_parameter
 from entrypoints.presentation.history import EventPage, PastState, history_events
 
 
-@dataclass(frozen=True)
-class HistoryHandlers:
-    cipher: FieldCipher
-
-    def history(self, call: Call) -> Answer[EventPage | PastState]:
-        personal = call.personal_data(self.cipher)
-        if "at" in call.query:
-            position = position_parameter(call, call.query["at"])
-            past_events = call.reads.ticket_history(call.ticket_id, until=position)
-            return Answer(PastState.of(past_events, position, personal))
-        page = requested_page(call)
-        after = page.after_position() or 0
-        entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, page.limit + 1))
-        shown = page.cut(entries, lambda entry: [entry.position])
-        events = history_events(shown, personal, for_staff=call.is_staff)
-        return page.answer(EventPage(events, page.next_cursor))
+def history(call: Call) -> Answer[EventPage | PastState]:
+    personal = call.personal_data()
+    if "at" in call.query:
+        position = position_parameter(call, call.query["at"])
+        past_events = call.reads.ticket_history(call.ticket_id, until=position)
+        return Answer(PastState.of(past_events, position, personal))
+    page = requested_page(call)
+    after = page.after_position() or 0
+    entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, page.limit + 1))
+    shown = page.cut(entries, lambda entry: [entry.position])
+    events = history_events(shown, personal, for_staff=call.is_staff)
+    return page.answer(EventPage(events, page.next_cursor))
 
 
 def position_parameter(call: Call, text: str) -> int:

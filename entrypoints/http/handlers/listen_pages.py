@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.corrections import CorrectedSegment
@@ -42,13 +41,12 @@ class ListenPageHandlers:
     commands: TicketCommands
     transcripts: TranscriptHandlers
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     languages: StoryLanguages
     site: Site
 
     def show(self, call: Call) -> Answer[bytes]:
         """Show the beginning, one part, what can be done about a part that is wrong, or what was decided."""
-        row, personal = call.ticket, call.personal_data(self.cipher)
+        row, personal = call.ticket, call.personal_data()
         language, parts = self._language(call), self._parts(call, row)
         at = number_in(call.query.get("at", ""))
         part = parts[at - 1] if 0 < at <= len(parts) else None
@@ -76,7 +74,7 @@ class ListenPageHandlers:
         """Leave a part out of the draft or put a sentence in, as the page of the story does; then the next part."""
         form = {name: text.strip() for name, text in form_fields(call.raw_body).items()}
         steps = {name: number_in(form.get(name, "")) for name in ("at", "out", "put")}
-        draft, parts = call.personal_data(self.cipher).draft(call.ticket), self._parts(call, call.ticket)
+        draft, parts = call.personal_data().draft(call.ticket), self._parts(call, call.ticket)
         at = steps["at"]
         part = parts[at - 1] if 0 < at <= len(parts) else None
         if part is None or part.text.strip() != form.get("text") or not (change := _change(part, draft)):
@@ -100,7 +98,7 @@ class ListenPageHandlers:
         return see_other(f"/t/{call.ticket_id}/listen?{urlencode({**steps, **more})}")
 
     def _parts(self, call: Call, row: Row) -> list[SpokenPart]:
-        draft = call.personal_data(self.cipher).draft(row)
+        draft = call.personal_data().draft(row)
         segments = self.transcripts.segments(call, row) if row["transcriptions"] else []
         recording_ids = {recording.id for recording in recordings_of(row)}
         goal = format_amount(draft.goal, self._language(call)) if draft.goal else None

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from adapters import contacts, ids
 from adapters.contacts import ContactIndex
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.contact_changes import ContactChanges
 from adapters.identity.recovery_links import RecoveryLinks
 from adapters.identity.sessions import SESSION_TOKEN, session_token
@@ -59,7 +58,6 @@ class ManagePageHandlers:
     commands: TicketCommands
     support: SupportCommands
     donor_words: DonorWordsCommands
-    cipher: FieldCipher
     contact_index: ContactIndex
     recovery_links: RecoveryLinks
     contact_changes: ContactChanges
@@ -76,7 +74,7 @@ class ManagePageHandlers:
         return self._page(call)
 
     def _page(self, call: Call, *, fault: str | None = None, typed: str = "") -> Answer[bytes]:
-        row, personal = call.ticket, call.personal_data(self.cipher)
+        row, personal = call.ticket, call.personal_data()
         language = page_language(call, story_language(row))
         gift_rows, total_rows, words = call.reads.ask(
             lambda cursor: (
@@ -249,7 +247,7 @@ class ManagePageHandlers:
         return {name for path, name in named.items() if path in self.paths}
 
     def _recovery_page(self, call: Call, *, made: str | None, qr: str | None) -> Answer[bytes]:
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         return self.site.page(
             call,
             "recovery.html",
@@ -268,7 +266,7 @@ class ManagePageHandlers:
             "contact.html",
             422 if fault else 200,
             story_language=story_language(call.ticket),
-            contact=call.personal_data(self.cipher).contact(call.ticket, shortened=True),
+            contact=call.personal_data().contact(call.ticket, shortened=True),
             typed=typed[: contacts.LONGEST],
             change_id=change_id,
             by_text=change_id is not None and contacts.likely_contact(typed).type is ContactType.PHONE,
@@ -277,7 +275,7 @@ class ManagePageHandlers:
         )
 
     def _erase_page(self, call: Call, *, wrong: bool) -> Answer[bytes]:
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         return self.site.page(
             call,
             "erase.html",

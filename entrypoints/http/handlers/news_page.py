@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.mail.outbox import Outbox
 from adapters.mail.subscriptions import NEWS_OF_HOLDERS, Subscriptions
 from domain.values import Contact, ContactType
@@ -16,7 +15,6 @@ from entrypoints.http.problems import Problem
 class NewsPageHandlers:
     subscriptions: Subscriptions
     outbox: Outbox
-    cipher: FieldCipher
     site: Site
 
     def show(self, call: Call) -> Answer[bytes]:
@@ -29,7 +27,7 @@ class NewsPageHandlers:
             call,
             "news.html",
             story_language=story_language(call.ticket),
-            contact=call.personal_data(self.cipher).contact(call.ticket, shortened=True),
+            contact=call.personal_data().contact(call.ticket, shortened=True),
             reached=contact is not None,
             by_text=contact is not None and contact.type is ContactType.PHONE,
             wanted=wanted,
@@ -45,7 +43,7 @@ class NewsPageHandlers:
 
     def _contact(self, call: Call) -> Contact | None:
         """Return the ticket's contact if messages can be sent to it."""
-        value = call.personal_data(self.cipher).contact(call.ticket)
+        value = call.personal_data().contact(call.ticket)
         if value is None:
             return None
         contact = Contact(ContactType(call.ticket["contact_type"]), value)

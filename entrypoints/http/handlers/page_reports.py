@@ -8,7 +8,6 @@ from typing import Annotated
 from pydantic import Field
 
 from adapters import contacts
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.postgres.database import Database
 from domain.errors import InvalidError
 from domain.values import SupportCategory
@@ -38,7 +37,6 @@ class PageReport(Body):
 class PageReportHandlers:
     desk: SupportDesk
     database: Database
-    cipher: FieldCipher
     safety: DraftSafety
     site: Site
 
@@ -85,7 +83,7 @@ class PageReportHandlers:
             call,
             "report.html",
             status,
-            title=Draft.from_row(self.safety.public_row(row), PersonalData(self.cipher)).title or f"/d/{row['slug']}",
+            title=Draft.from_row(self.safety.public_row(row), PersonalData(call.cipher)).title or f"/d/{row['slug']}",
             page_path=f"/d/{row['slug']}",
             sent=sent,
             faults=faults,

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from uuid import UUID
 
 from adapters import ids
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.quotas import QuotaExceeded
 from domain.errors import InvalidError, NotAnAttachmentError, NotFoundError, RefusedError
 from domain.ticket_state import Picture
@@ -27,7 +26,6 @@ from projections.consent_records import shown_scopes
 @dataclass(frozen=True)
 class PhotoPageHandlers:
     attachments: AttachmentHandlers
-    cipher: FieldCipher
     site: Site
 
     def show(self, call: Call) -> Answer[bytes]:

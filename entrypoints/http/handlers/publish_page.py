@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters import consent_texts
-from adapters.encryption.field_cipher import FieldCipher
 from domain.commands.approvals import ApprovalCommands, NeedsApproval
 from domain.commands.tickets import TicketCommands
 from domain.errors import InvalidError, RefusedError, StaleVersionError
@@ -32,7 +31,6 @@ ABOUT_OTHERS = frozenset({FindingKind.NAME, FindingKind.MINOR})
 class PublishPageHandlers:
     commands: TicketCommands
     approvals: ApprovalCommands
-    cipher: FieldCipher
     safety: DraftSafety
     site: Site
     needs_approval: NeedsApproval
@@ -127,10 +125,10 @@ class PublishPageHandlers:
         return [scope for scope in ConsentScope if scope in offered]
 
     def _draft(self, call: Call) -> Draft:
-        return call.personal_data(self.cipher).draft(call.ticket)
+        return call.personal_data().draft(call.ticket)
 
     def _findings(self, call: Call) -> Safety | None:
-        safety = self.safety.of(call.ticket, call.personal_data(self.cipher))
+        safety = self.safety.of(call.ticket, call.personal_data())
         return safety if isinstance(safety, Safety) else None
 
     def _names_others(self, call: Call) -> bool:
@@ -140,7 +138,7 @@ class PublishPageHandlers:
     def _page(
         self, call: Call, form: Mapping[str, str] = MappingProxyType({}), faults: list[str] | None = None
     ) -> Answer[bytes]:
-        row, personal, draft = call.ticket, call.personal_data(self.cipher), self._draft(call)
+        row, personal, draft = call.ticket, call.personal_data(), self._draft(call)
         language, findings, picture = page_language(call, story_language(row)), self._findings(call), row["picture"]
         text = consent_texts.consent_text(consent_texts.CURRENT, language)
         return self.site.page(

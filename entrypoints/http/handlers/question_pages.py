@@ -9,7 +9,6 @@ from typing import Any
 from babel import Locale
 from babel.numbers import get_currency_name
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.languages import translations
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
@@ -42,7 +41,6 @@ COMMON_CURRENCIES = ("USD", "EUR", "MXN", "GBP", "CAD")
 class QuestionPageHandlers:
     commands: TicketCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     safety: DraftSafety
     site: Site
     # The paths that this process answers.
@@ -93,7 +91,7 @@ class QuestionPageHandlers:
             raise StaleVersionError("This is no version.")
 
     def answers(self, call: Call) -> Answer[bytes]:
-        row, personal = call.ticket, call.personal_data(self.cipher)
+        row, personal = call.ticket, call.personal_data()
         draft, safety = personal.draft(row), self.safety.of(row, personal)
         return self.site.page(
             call,
@@ -119,7 +117,7 @@ class QuestionPageHandlers:
 
     def _answers(self, call: Call) -> dict[str, str]:
         """Return what the draft has, as it stands in the form; what it lacks is offered if it can be guessed."""
-        row, personal = call.ticket, call.personal_data(self.cipher)
+        row, personal = call.ticket, call.personal_data()
         draft = personal.draft(row)
         name = personal.text_or_none(row["ticket_id"], row["display_name"])
         return {
@@ -142,7 +140,7 @@ class QuestionPageHandlers:
         missing = missing_fields(Kind(row["kind"]), draft_of(row))
         before = QUESTIONS[: QUESTIONS.index(question)]
         checks = "check" in call.query or "check" in answers
-        draft = call.personal_data(self.cipher).draft(row)
+        draft = call.personal_data().draft(row)
         goal = format_amount(draft.goal, language) if draft.goal else None
         return self.site.page(
             call,

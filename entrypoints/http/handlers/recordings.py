@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.jobs.queue import requested_by
 from adapters.quotas import Quotas, Use
 from adapters.read_models.read_your_writes import ReadYourWrites
@@ -31,7 +30,6 @@ class RecordingHandlers:
     commands: RecordingCommands
     ticket_commands: TicketCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     intake: RecordingIntake
     quotas: Quotas
     # Returns the progress of a recording's step, from 0 to 1.
@@ -49,7 +47,7 @@ class RecordingHandlers:
             size_bytes=content.size_bytes,
             media_type=audio.media_type,
             duration_seconds=audio.duration_ms / 1000,
-            ticket=Ticket.from_row(row, call.personal_data(self.cipher)),
+            ticket=Ticket.from_row(row, call.personal_data()),
         )
         return Answer(uploaded, 200, etag_header(row))
 

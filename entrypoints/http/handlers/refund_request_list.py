@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from adapters.encryption.field_cipher import FieldCipher
 from domain.refund_proposals import ProposalState
 from domain.values import Role
 from entrypoints.composition.queries import Queries
@@ -66,7 +65,6 @@ class FoundRefundRequestPage(ResponseBody):
 @dataclass(frozen=True)
 class RefundRequestListHandlers:
     queries: Queries
-    cipher: FieldCipher
 
     def list_all(self, call: Call) -> Answer[FoundRefundRequestPage]:
         page, workspace = requested_page(call), requested_workspace(call, self.queries)
@@ -75,7 +73,7 @@ class RefundRequestListHandlers:
         found = call.reads.ask(lambda cursor: requests(cursor, workspace, state, page.limit + 1, after))
         rows = page.cut(found, lambda row: [row["asked_at"].isoformat(), str(row["request_id"])])
         # Accountants know the titles from the gifts, and they ask for refunds themselves.
-        personal = PersonalData(self.cipher, masked=call.principal.role is Role.AUDITOR)
+        personal = PersonalData(call.cipher, masked=call.principal.role is Role.AUDITOR)
         personal.preload_keys([row["ticket_id"] for row in rows])
         listed = [FoundRefundRequest.from_row(row, personal) for row in rows]
         return page.answer(FoundRefundRequestPage(listed, page.next_cursor))

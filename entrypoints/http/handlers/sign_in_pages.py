@@ -14,7 +14,6 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters import contacts, ids
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.credentials import TICKET_TOKEN, ticket_holder
 from adapters.identity.login_codes import LoginCodes
 from adapters.identity.members import MemberSessions
@@ -55,7 +54,6 @@ class Story(NamedTuple):
 class SignInPageHandlers:
     login_codes: LoginCodes
     database: Database
-    cipher: FieldCipher
     outbox: Outbox
     site: Site
     member_sessions: MemberSessions
@@ -177,7 +175,7 @@ class SignInPageHandlers:
             rows = ticket_status.tickets(cursor, ticket_ids)
             return [rows[ticket_id] for ticket_id in ticket_ids if ticket_id in rows]
 
-        personal, language = call.personal_data(self.cipher), supported_language(page_language(call))
+        personal, language = call.personal_data(), supported_language(page_language(call))
         return [
             Story(
                 row["ticket_id"],

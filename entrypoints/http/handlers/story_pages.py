@@ -7,7 +7,6 @@ from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.languages import translations
 from adapters.localisation import format_moment, supported_language
 from adapters.read_models.read_your_writes import ReadYourWrites
@@ -97,7 +96,6 @@ class StoryPageHandlers:
     transcripts: TranscriptHandlers
     documents: DocumentHandlers
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     site: Site
 
     def show(self, call: Call) -> Answer[bytes]:
@@ -160,7 +158,7 @@ class StoryPageHandlers:
 
     def _save(self, call: Call, form: Mapping[str, str], *, partly: bool) -> Saved:
         """Save the form on top of what the draft says now, whatever else of the ticket has changed."""
-        row, personal = call.ticket, call.personal_data(self.cipher)
+        row, personal = call.ticket, call.personal_data()
         for _ in range(ATTEMPTS):
             now = texts_of(personal.draft(row))
             before = self._before(call, row, _version(form), now)
@@ -183,7 +181,7 @@ class StoryPageHandlers:
         """Return the texts that the form was filled with."""
         if version == row["version"]:
             return now
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         return texts_of(draft_at(call.reads.ticket_history(call.ticket_id), version, call.ticket_id, personal))
 
     def _changes(self, call: Call, form: StoryForm) -> tuple[dict[str, object], dict[str, str]]:
@@ -209,7 +207,7 @@ class StoryPageHandlers:
         return faults_of(error, translations(self._language(call)).gettext)
 
     def _page(self, call: Call, row: Row, attempt: Attempt) -> Answer[bytes]:
-        personal, language = call.personal_data(self.cipher), self._language(call)
+        personal, language = call.personal_data(), self._language(call)
         draft, segments = personal.draft(row), self._segments(call, row)
         recording_ids = {recording.id for recording in recordings_of(row)} if segments else set()
         heard = {str(each.place.recording_id) for each in segments}
@@ -243,7 +241,7 @@ class StoryPageHandlers:
 
     def _versions(self, call: Call, language: str) -> list[ShownVersion]:
         """Return the latest versions of the draft before the present one, newest first."""
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         history = _sittings(past_drafts(call.reads.ticket_history(call.ticket_id)))
         shown = []
         for past in islice(reversed(history), 1, 1 + SHOWN_VERSIONS):

@@ -11,7 +11,6 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from adapters import contacts, ids
 from adapters.contacts import ContactIndex
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.event_store.log import EventLog
 from adapters.identity.credentials import ticket_token
 from adapters.identity.tokens import digest
@@ -124,7 +123,6 @@ class SupportHandlers:
     desk: SupportDesk
     commands: SupportCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     contact_index: ContactIndex
     database: Database
     outbox: Outbox
@@ -150,15 +148,15 @@ class SupportHandlers:
         after = page.after_time_and_id()
         rows = call.reads.ask(lambda cursor: support.recent(cursor, page.limit + 1, after, filters))
         rows_on_page = page.cut(rows, lambda row: (row["asked_at"].isoformat(), str(row["support_id"])))
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         tickets = [SupportTicket.of(row, personal) for row in rows_on_page]
         return page.answer(SupportTicketPage(tickets, page.next_cursor))
 
     def get(self, call: Call) -> SupportTicket:
-        return SupportTicket.of(_support_row(call), call.personal_data(self.cipher), shortened_contact=False)
+        return SupportTicket.of(_support_row(call), call.personal_data(), shortened_contact=False)
 
     def show(self, call: Call) -> SupportTicketDetails:
-        return SupportTicketDetails.with_replies(_support_row(call), call.personal_data(self.cipher))
+        return SupportTicketDetails.with_replies(_support_row(call), call.personal_data())
 
     def reply(self, call: Call, body: NewReply) -> Answer[SupportTicketDetails]:
         row = _support_row(call)
@@ -179,7 +177,7 @@ class SupportHandlers:
 
     def resolve(self, call: Call, _: Empty) -> SupportTicket:
         self.commands.resolve(call.principal.actor, _support_row(call)["support_id"])
-        return SupportTicket.of(_support_row(call), call.personal_data(self.cipher))
+        return SupportTicket.of(_support_row(call), call.personal_data())
 
     def approve_reset(self, call: Call, body: ProfileReset) -> Answer[Ticket]:
         """Return the ticket with its new contact; its new access token goes to that contact by mail only."""
@@ -202,7 +200,7 @@ class SupportHandlers:
             if_match=if_match(call),
         )
         row = current_row(self.ticket_reader, call.ticket_id)
-        return Answer(Ticket.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
+        return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
 
 
 def _support_contact(text: str | None) -> Contact | None:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import msgspec
 
-from adapters.encryption.field_cipher import FieldCipher
 from domain.corrections import corrected
 from domain.errors import NotFoundError
 from domain.ports import Contents, Transcripts
@@ -49,7 +48,6 @@ Files = Iterator[tuple[str, Iterable[bytes]]]
 class TicketExportHandlers:
     contents: Contents
     transcripts: Transcripts
-    cipher: FieldCipher
     safety: DraftSafety
     public_url: str
 
@@ -61,7 +59,7 @@ class TicketExportHandlers:
         return Answer(Stream(zipped(self._files(call), now)), 200, headers, "application/zip")
 
     def _files(self, call: Call) -> Files:
-        personal, missing = call.personal_data(self.cipher), list[str]()
+        personal, missing = call.personal_data(), list[str]()
         language = page_language(call, story_language(call.ticket))
         yield "README.txt", [guide(language).encode()]
         yield from self._words(call, personal, missing)

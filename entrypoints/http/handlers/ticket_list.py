@@ -8,7 +8,6 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.contacts import ContactIndex
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.search.ticket_search import SearchHashes
 from domain.approval import ApprovalState
 from domain.desk import LONGEST_LABEL
@@ -34,7 +33,6 @@ _SEARCHES = ("q", "label")
 
 @dataclass(frozen=True)
 class TicketListHandlers:
-    cipher: FieldCipher
     hashes: SearchHashes
     contact_index: ContactIndex
 
@@ -55,8 +53,8 @@ class TicketListHandlers:
 
         rows, counts, approvals_requested = call.reads.ask(query)
         shown = page.cut(rows, lambda row: _cursor_key(row, sort))
-        self.cipher.preload_keys([row["ticket_id"] for row in shown])
-        personal = call.personal_data(self.cipher)
+        call.cipher.preload_keys([row["ticket_id"] for row in shown])
+        personal = call.personal_data()
         listed = [ListedTicket.from_row(row, personal) for row in shown]
         return page.answer(TicketList(listed, counts, approvals_requested, page.next_cursor))
 

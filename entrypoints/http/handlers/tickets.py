@@ -12,7 +12,6 @@ from psycopg.rows import TupleRow
 
 from adapters import contacts
 from adapters.contacts import ContactIndex
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ticket_token
 from adapters.identity.tokens import digest
 from adapters.read_models.read_your_writes import ReadYourWrites
@@ -65,7 +64,6 @@ def current_row(ticket_reader: ReadYourWrites, ticket_id: UUID) -> Row:
 class TicketHandlers:
     commands: TicketCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     contact_index: ContactIndex
     contents: Contents
     transcripts: Transcripts
@@ -96,14 +94,14 @@ class TicketHandlers:
         # The read model may not have the new ticket yet; then its row is folded from its events.
         row = self.ticket_reader.ticket(ticket_id) or self.ticket_reader.newest_ticket(ticket_id, None)
         assert row is not None
-        opened = OpenedTicket.from_row(row, call.personal_data(self.cipher), access_token=token)
+        opened = OpenedTicket.from_row(row, call.personal_data(), access_token=token)
         return Answer(opened, 201, etag_header(row) | {"Location": f"/api/tickets/{ticket_id}"})
 
     def get(self, call: Call) -> Answer[TicketDetails]:
         include, principal = _included(call), call.principal
         if "attributions" in include and principal.role is Role.CLIENT and "donations:read" not in principal.scopes:
             raise Problem("forbidden", "This key lacks the scope donations:read, which attributions need.")
-        row, personal, ticket_id = call.ticket, call.personal_data(self.cipher), call.ticket_id
+        row, personal, ticket_id = call.ticket, call.personal_data(), call.ticket_id
         details = TicketDetails.from_row(
             row,
             personal,
@@ -143,7 +141,7 @@ class TicketHandlers:
     def rename(self, call: Call, body: TicketChange) -> Answer[Ticket]:
         self.commands.rename(call.principal.actor, call.ticket_id, body.display_name, if_match(call))
         row = current_row(self.ticket_reader, call.ticket_id)
-        return Answer(Ticket.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
+        return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
 
     def erase(self, call: Call) -> ErasedTicket:
         self.commands.erase(call.principal.actor, call.ticket_id, if_match(call))
@@ -160,11 +158,11 @@ class TicketHandlers:
         if call.masked:
             return Transcription.from_row(row, None)
         with self.contents.open(call.ticket_id, Content(row["sha256"], row["size_bytes"])) as content:
-            corrections = call.personal_data(self.cipher).corrections(call.ticket)
+            corrections = call.personal_data().corrections(call.ticket)
             return Transcription.from_row(row, self.transcripts.load(content.read()), corrections)
 
     def _summaries(self, call: Call, rows: Sequence[Row]) -> list[TicketSummary]:
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         return [
             TicketSummary.from_row(row, personal, donation_draft=DraftSummary.from_row(row, personal)) for row in rows
         ]

@@ -5,7 +5,6 @@ from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.transcripts import TranscriptCommands
 from domain.corrections import CorrectedSegment, corrected_segments
@@ -42,7 +41,6 @@ class TranscriptHandlers:
     contents: Contents
     transcripts: Transcripts
     printer: Printer
-    cipher: FieldCipher
 
     def get(self, call: Call) -> Answer[Transcription | bytes]:
         """Return the transcript of all recordings; 409 without any, or for subtitles if there are no times.
@@ -56,7 +54,7 @@ class TranscriptHandlers:
         if format == "json":
             return self._shown(call, call.ticket)
         newest = newest_of(_rows(call.ticket))
-        personal = call.personal_data(self.cipher)
+        personal = call.personal_data()
         corrections = personal.corrections(call.ticket)
         heard = [recording.corrected(corrections) for recording in self._heard(call, call.ticket)]
         if format == "docx":
@@ -83,7 +81,7 @@ class TranscriptHandlers:
 
     def segments(self, call: Call, ticket: Row) -> list[CorrectedSegment]:
         """Return the segments of all recordings as they read now."""
-        corrections = call.personal_data(self.cipher).corrections(ticket)
+        corrections = call.personal_data().corrections(ticket)
         return [
             segment
             for recording in self._heard(call, ticket)
@@ -91,7 +89,7 @@ class TranscriptHandlers:
         ]
 
     def _shown(self, call: Call, ticket: Row) -> Answer[Transcription]:
-        corrections = call.personal_data(self.cipher).corrections(ticket)
+        corrections = call.personal_data().corrections(ticket)
         shown = Transcription.of_all(_rows(ticket), self._heard(call, ticket), corrections)
         return Answer(shown, 200, etag_header(ticket))
 

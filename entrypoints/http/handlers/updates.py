@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import Field
 
 from adapters import ids
-from adapters.encryption.field_cipher import FieldCipher
 from domain.commands.tickets import TicketCommands
 from domain.errors import NotFoundError
 from entrypoints.http.bodies import Body, Text
@@ -25,7 +24,6 @@ class NewUpdate(Body):
 @dataclass(frozen=True)
 class UpdateHandlers:
     commands: TicketCommands
-    cipher: FieldCipher
     safety: DraftSafety
 
     def list_updates(self, call: Call) -> Updates:
@@ -44,5 +42,5 @@ class UpdateHandlers:
 
     def _updates(self, call: Call) -> Updates:
         rows = call.reads.ask(lambda cursor: page_words.updates(cursor, call.ticket_id))
-        personal, shown = call.personal_data(self.cipher), self.safety.shown_text(call.ticket)
+        personal, shown = call.personal_data(), self.safety.shown_text(call.ticket)
         return Updates([Update.from_row(call.ticket_id, row, personal, shown) for row in rows])

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from entrypoints.http.bodies import Restoration
@@ -26,11 +25,10 @@ from entrypoints.presentation.versions import (
 class VersionHandlers:
     commands: TicketCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     safety: DraftSafety
 
     def list_drafts(self, call: Call) -> Answer[DraftVersions]:
-        page, personal = requested_page(call), call.personal_data(self.cipher)
+        page, personal = requested_page(call), call.personal_data()
         found = [
             (past.recorded.event.originator_version, past)
             for past in past_drafts(call.reads.ticket_history(call.ticket_id))
@@ -39,7 +37,7 @@ class VersionHandlers:
         return page.answer(DraftVersions(versions, page.next_cursor))
 
     def list_transcripts(self, call: Call) -> Answer[TranscriptVersions]:
-        page, personal = requested_page(call), call.personal_data(self.cipher)
+        page, personal = requested_page(call), call.personal_data()
         found = [
             (version.version, version)
             for version in past_transcripts(call.reads.ticket_history(call.ticket_id), personal)
@@ -49,7 +47,7 @@ class VersionHandlers:
 
     def restore_draft(self, call: Call, body: Restoration) -> Answer[Draft]:
         self.commands.restore_draft(call.principal.actor, call.ticket_id, body.version, if_match(call))
-        row, personal = current_row(self.ticket_reader, call.ticket_id), call.personal_data(self.cipher)
+        row, personal = current_row(self.ticket_reader, call.ticket_id), call.personal_data()
         return Answer(Draft.from_row(row, personal, self.safety.of(row, personal)), 200, etag_header(row))
 
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.postgres.database import Database
 from adapters.quotas import Quotas, Use
 from adapters.read_models.read_your_writes import ReadYourWrites
@@ -53,7 +52,6 @@ class ChosenVoice(Body):
 class VoiceHandlers:
     commands: VoiceCommands
     ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     contents: Contents
     safety: DraftSafety
     inspection_slots: InspectionSlots
@@ -87,7 +85,7 @@ class VoiceHandlers:
         if not row["voice"]:
             return None
         heard = ticket_status.is_public(row) and self.safety.voice_is_heard(row)
-        return Voice.from_row(row, call.personal_data(self.cipher), self.public_url, heard=heard)
+        return Voice.from_row(row, call.personal_data(), self.public_url, heard=heard)
 
     def _answer(self, call: Call, row: Row) -> Answer[Voice]:
         voice = self.shown(call, row)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.recovery_links import RecoveryLinks
 from adapters.mail.outbox import Outbox
 from domain.commands.approvals import NeedsApproval
@@ -64,7 +63,6 @@ def first_page(ticket_id: UUID, names: Sequence[str], paths: Collection[str]) ->
 @dataclass(frozen=True)
 class WaitPageHandlers:
     recordings: RecordingHandlers
-    cipher: FieldCipher
     page_url: Callable[[str], str]
     site: Site
     outbox: Outbox
@@ -76,7 +74,7 @@ class WaitPageHandlers:
     paths: Collection[str]
 
     def show(self, call: Call) -> Answer[bytes]:
-        row, contact, personal = call.ticket, self._contact(call), call.personal_data(self.cipher)
+        row, contact, personal = call.ticket, self._contact(call), call.personal_data()
         by_text = contact is not None and contact.type is ContactType.PHONE and self.outbox.reaches(contact)
         by_mail = contact is not None and contact.type is ContactType.EMAIL and self.sends_mail
         progress = TicketProgress.of(row, self.recordings.step_progress)
@@ -105,7 +103,7 @@ class WaitPageHandlers:
         )
 
     def _contact(self, call: Call) -> Contact | None:
-        value = call.personal_data(self.cipher).contact(call.ticket)
+        value = call.personal_data().contact(call.ticket)
         return None if value is None else Contact(ContactType(call.ticket["contact_type"]), value)
 
     def start(self, call: Call) -> Answer[None]:

@@ -4,7 +4,7 @@ from domain.values import DocumentFormat
 from entrypoints.http import bodies
 from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
-from entrypoints.http.handlers.history import HistoryHandlers
+from entrypoints.http.handlers.history import history
 from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.recording_files import RECORDING_SUFFIXES, RecordingFileHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
@@ -161,7 +161,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", f"{TICKET}/history", "List a ticket's events, or get the ticket as of an earlier position",
-        HistoryHandlers.history, HISTORY, tag="History", id="getHistory",
+        history, HISTORY, tag="History", id="getHistory",
         query=(
             LIMIT, CURSOR,
             Parameter("at", "A position of the event log or a time; the ticket is shown as it was then."),
