@@ -130,6 +130,7 @@ def application(
             headers=request.headers,
             reads=reads,
             cipher=service.history.cipher,
+            ticket_reader=service.history.ticket_reader,
             response_headers=response_headers,
             ticket_rows=TicketRows(
                 service.history.ticket_reader, ticket_query, ticket_of(request.headers) if reads_only_ticket else None

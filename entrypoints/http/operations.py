@@ -22,8 +22,9 @@ from typing_extensions import TypeVar
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.credentials import VISITOR, Principal
 from adapters.identity.idempotency import RequestSeed
-from adapters.read_models.read_your_writes import TicketQuery, TicketRows
+from adapters.read_models.read_your_writes import ReadYourWrites, TicketQuery, TicketRows
 from adapters.read_models.reads import Reads
+from domain.errors import NotFoundError
 from domain.members import MemberRole
 from domain.values import Role
 from entrypoints.presentation.personal_data import PersonalData
@@ -149,6 +150,7 @@ class Call:
     reads: Reads
     # Opens personal data.
     cipher: FieldCipher
+    ticket_reader: ReadYourWrites
     # The headers that the response gets, whether it is an answer or a problem.
     response_headers: dict[str, str]
     # Reads tickets for the access check and for read-your-writes, always from the primary.
@@ -176,6 +178,13 @@ class Call:
     def ticket_id(self) -> UUID:
         ticket_id: UUID = self.ticket["ticket_id"]
         return ticket_id
+
+    def current_row(self) -> Row:
+        """Return the row of the path's ticket with the writes of this request; NotFoundError if there is none."""
+        row = self.ticket_reader.ticket(self.ticket_id)
+        if row is None:
+            raise NotFoundError("There is no such ticket.")
+        return row
 
     @property
     def is_staff(self) -> bool:

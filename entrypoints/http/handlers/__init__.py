@@ -119,23 +119,19 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     """Build the handlers of every area for this process, which answers these paths."""
     commands, queries, database = service.commands, service.queries, service.database
     history, content, payments, access = service.history, service.content, service.payments, service.access
-    cipher, ticket_reader = history.cipher, history.ticket_reader
     contents, qr_codes = content.contents, content.qr_codes
     public_url, page_url = service.public_url, service.page_url
     site = Site(public_url, service.settings.sandbox, operator_of(service.settings))
     story_languages = StoryLanguages()
     support_desk = SupportDesk(commands.support, access.contact_index, history.log)
     proof_checks = ProofChecks(service.proof.checkpoints, service.proof.signer, service.proof.exporter)
-    draft_safety = DraftSafety(content.safety, cipher)
+    draft_safety = DraftSafety(content.safety, history.cipher)
     status = StatusReader(queries)
     intake = RecordingIntake(commands.recordings, content.inspector, content.inspection_slots)
-    recordings = RecordingHandlers(
-        commands.recordings, commands.tickets, ticket_reader, intake, content.quotas, queries.progress
-    )
+    recordings = RecordingHandlers(commands.recordings, commands.tickets, intake, content.quotas, queries.progress)
     recording_files = RecordingFileHandlers(commands.recordings, contents)
     tickets = TicketHandlers(
         commands.tickets,
-        ticket_reader,
         access.contact_index,
         contents,
         content.transcripts,
@@ -145,10 +141,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         draft_safety,
         service.aggregates.settings,
     )
-    campaigns = CampaignHandlers(commands.tickets, ticket_reader, page_url, draft_safety)
+    campaigns = CampaignHandlers(commands.tickets, page_url, draft_safety)
     attachments = AttachmentHandlers(
         commands.attachments,
-        ticket_reader,
         contents,
         content.attachment_inspector,
         content.inspection_slots,
@@ -157,7 +152,6 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     )
     voices = VoiceHandlers(
         commands.voices,
-        ticket_reader,
         contents,
         draft_safety,
         content.inspection_slots,
@@ -167,9 +161,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     documents = DocumentHandlers(
         commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
     )
-    transcripts = TranscriptHandlers(
-        commands.transcripts, ticket_reader, contents, content.transcripts, content.printer
-    )
+    transcripts = TranscriptHandlers(commands.transcripts, contents, content.transcripts, content.printer)
     sessions = SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces, access.security_events)
     workspaces = WorkspaceHandlers(commands.workspaces, access.contact_index, queries)
     logos = LogoHandlers(
@@ -188,12 +180,11 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     support = SupportHandlers(
         support_desk,
         commands.support,
-        ticket_reader,
         access.contact_index,
         database,
         service.mail.outbox,
     )
-    approvals = ApprovalHandlers(commands.approvals, ticket_reader)
+    approvals = ApprovalHandlers(commands.approvals)
     refund_requests = RefundRequestHandlers(commands.refunds, database)
     disputes = DisputeHandlers(
         queries, dashboard_of(livemode=service.settings.livemode, sandbox=service.settings.sandbox)
@@ -218,7 +209,6 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             tickets,
             recordings,
             campaigns,
-            ticket_reader,
             site,
             Intake(database, service.settings.intake == "open"),
         ),
@@ -239,7 +229,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
             not service.settings.mail_is_off,
             paths,
         ),
-        QuestionPageHandlers(commands.tickets, ticket_reader, draft_safety, site, paths),
+        QuestionPageHandlers(commands.tickets, draft_safety, site, paths),
         FindingPageHandlers(commands.tickets, draft_safety, site),
         campaigns,
         ticket_list,
@@ -251,7 +241,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeskCloseHandlers(workspaces, workspace_ends, desk),
         approvals,
         UpdateHandlers(commands.tickets, draft_safety),
-        ConsentHandlers(commands.tickets, ticket_reader),
+        ConsentHandlers(commands.tickets),
         attachments,
         PictureHandlers(database, draft_safety, contents),
         logos,
@@ -260,9 +250,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         VoicePageHandlers(voices, transcripts, commands.tickets, site),
         documents,
         transcripts,
-        StoryPageHandlers(commands.tickets, transcripts, documents, ticket_reader, site),
-        ListenPageHandlers(commands.tickets, transcripts, ticket_reader, story_languages, site),
-        VersionHandlers(commands.tickets, ticket_reader, draft_safety),
+        StoryPageHandlers(commands.tickets, transcripts, documents, site),
+        ListenPageHandlers(commands.tickets, transcripts, story_languages, site),
+        VersionHandlers(commands.tickets, draft_safety),
         DonationHandlers(commands.checkouts, qr_codes, page_url),
         DonorWordsHandlers(commands.donor_words),
         DonorHandlers(commands.donors, commands.documents, service.mail.forget_links, database, site),

@@ -5,12 +5,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.approval import LONGEST_NOTE
 from domain.commands.approvals import ApprovalCommands
 from entrypoints.http.bodies import Body, Empty, Publication, Text
 from entrypoints.http.handlers.preconditions import etag_header, if_match
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.presentation.tickets import Ticket
 
@@ -22,7 +20,6 @@ class RequestedChanges(Body):
 @dataclass(frozen=True)
 class ApprovalHandlers:
     commands: ApprovalCommands
-    ticket_reader: ReadYourWrites
 
     def request(self, call: Call, body: Publication) -> Answer[Ticket]:
         self.commands.request(call.principal.actor, call.ticket_id, consent=body.consent, if_match=if_match(call))
@@ -37,5 +34,5 @@ class ApprovalHandlers:
         return self._ticket(call)
 
     def _ticket(self, call: Call) -> Answer[Ticket]:
-        row = current_row(self.ticket_reader, call.ticket_id)
+        row = call.current_row()
         return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))

@@ -10,7 +10,6 @@ from pydantic import Field
 from adapters import ids
 from adapters.postgres.database import Database
 from adapters.quotas import Quotas, Use
-from adapters.read_models.read_your_writes import ReadYourWrites
 from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.attachments import AttachmentCommands
 from domain.errors import FaultCode, NotFoundError
@@ -21,7 +20,6 @@ from entrypoints.http.bodies import Body, Line
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.public_pages import page_row
 from entrypoints.http.handlers.quotas import owners_of
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.middleware.rate_limits import client_network
 from entrypoints.http.negotiation import matches_etag
 from entrypoints.http.operations import Answer, Call
@@ -47,7 +45,6 @@ class ChosenPicture(Body):
 @dataclass(frozen=True)
 class AttachmentHandlers:
     commands: AttachmentCommands
-    ticket_reader: ReadYourWrites
     contents: Contents
     inspector: AttachmentInspector
     inspection_slots: InspectionSlots
@@ -103,7 +100,7 @@ class AttachmentHandlers:
     def choose_picture(self, call: Call, body: ChosenPicture) -> Answer[Attachment]:
         picture = Picture(body.attachment_id, body.description)
         self.commands.choose_picture(call.principal.actor, call.ticket_id, picture, if_match(call))
-        ticket = current_row(self.ticket_reader, call.ticket_id)
+        ticket = call.current_row()
         personal = call.personal_data()
         row = _attachment_row(call, body.attachment_id)
         return Answer(Attachment.from_row(row, ticket, personal, self.public_url), 200, etag_header(ticket))

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from entrypoints.http.bodies import DraftChange, Empty, FindingDecisions, Publication, Suspension
 from entrypoints.http.handlers.preconditions import etag_header, if_match
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.tickets import Draft, PublishedTicket, Ticket
@@ -16,7 +14,6 @@ from entrypoints.presentation.tickets import Draft, PublishedTicket, Ticket
 @dataclass(frozen=True)
 class CampaignHandlers:
     commands: TicketCommands
-    ticket_reader: ReadYourWrites
     page_url: Callable[[str], str]
     safety: DraftSafety
 
@@ -49,16 +46,16 @@ class CampaignHandlers:
         return self._ticket(call)
 
     def _draft(self, call: Call) -> Answer[Draft]:
-        row = current_row(self.ticket_reader, call.ticket_id)
+        row = call.current_row()
         personal = call.personal_data()
         return Answer(Draft.from_row(row, personal, self.safety.of(row, personal)), 200, etag_header(row))
 
     def _ticket(self, call: Call) -> Answer[Ticket]:
-        row = current_row(self.ticket_reader, call.ticket_id)
+        row = call.current_row()
         return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
 
     def _publication(self, call: Call, *, published: bool) -> Answer[PublishedTicket]:
-        row = current_row(self.ticket_reader, call.ticket_id)
+        row = call.current_row()
         personal = call.personal_data()
         url = self.page_url(row["slug"]) if published else None
         return Answer(PublishedTicket.from_row(row, personal, public_url=url), 200, etag_header(row))

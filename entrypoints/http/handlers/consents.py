@@ -8,14 +8,12 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from adapters import consent_texts
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.consent import Consent
 from domain.errors import FaultCode
 from domain.values import ConsentHow, ConsentScope, OthersDecision, Role
 from entrypoints.http.bodies import Body, Line, Text
 from entrypoints.http.handlers.preconditions import etag_header, if_match
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.presentation.consents import Consents, ConsentWords
 from projections.model import Row
@@ -96,18 +94,17 @@ def given_on_page(call: Call) -> dict[str, str]:
 @dataclass(frozen=True)
 class ConsentHandlers:
     commands: TicketCommands
-    ticket_reader: ReadYourWrites
 
     def list_consents(self, call: Call) -> Answer[Consents]:
         return self._answer(call, call.ticket)
 
     def give(self, call: Call, body: GivenConsent) -> Answer[Consents]:
         self.commands.give_consent(call.principal.actor, call.ticket_id, body.consent(), if_match(call))
-        return self._answer(call, current_row(self.ticket_reader, call.ticket_id), 201)
+        return self._answer(call, call.current_row(), 201)
 
     def withdraw(self, call: Call, body: WithdrawnConsent) -> Answer[Consents]:
         self.commands.withdraw_consent(call.principal.actor, call.ticket_id, body.scopes, if_match(call))
-        return self._answer(call, current_row(self.ticket_reader, call.ticket_id))
+        return self._answer(call, call.current_row())
 
     def text(self, call: Call) -> Answer[ConsentWords]:
         """Return the words of a version; `current` is the newest."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.corrections import CorrectedSegment
 from domain.errors import InvalidError, StaleVersionError
@@ -16,7 +15,6 @@ from entrypoints.http.amounts import format_amount
 from entrypoints.http.bodies import DraftChange, form_fields, validated
 from entrypoints.http.handlers.public_pages import StoryLanguages
 from entrypoints.http.handlers.story_pages import number_in
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, caller_language, see_other
@@ -40,7 +38,6 @@ class ListenPageHandlers:
 
     commands: TicketCommands
     transcripts: TranscriptHandlers
-    ticket_reader: ReadYourWrites
     languages: StoryLanguages
     site: Site
 
@@ -91,7 +88,7 @@ class ListenPageHandlers:
             # The next part has moved to this place.
             return self._next(call, steps | {"out": steps["out"] + 1})
         rest = [each.text for each in parts[at:]]
-        now = [each.text for each in self._parts(call, current_row(self.ticket_reader, call.ticket_id))]
+        now = [each.text for each in self._parts(call, call.current_row())]
         return self._next(call, {**steps, "put": steps["put"] + 1, "at": len(now) - len(rest) + 1})
 
     def _next(self, call: Call, steps: Mapping[str, int], **more: int) -> Answer[None]:

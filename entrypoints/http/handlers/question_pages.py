@@ -10,7 +10,6 @@ from babel import Locale
 from babel.numbers import get_currency_name
 
 from adapters.languages import translations
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.errors import FaultCode, InvalidError, StaleVersionError
 from domain.lifecycle import missing_fields
@@ -18,7 +17,6 @@ from domain.tickets import DEFAULT_CURRENCY
 from domain.values import CURRENCIES, Draft, FindingDecision, Kind
 from entrypoints.http.amounts import MAX_AMOUNT_LENGTH, format_amount, read_amount
 from entrypoints.http.bodies import DraftChange, form_fields, validated
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.wait_pages import first_page
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, caller_language, see_other, story_language
@@ -40,7 +38,6 @@ COMMON_CURRENCIES = ("USD", "EUR", "MXN", "GBP", "CAD")
 @dataclass(frozen=True)
 class QuestionPageHandlers:
     commands: TicketCommands
-    ticket_reader: ReadYourWrites
     safety: DraftSafety
     site: Site
     # The paths that this process answers.
@@ -67,7 +64,7 @@ class QuestionPageHandlers:
             self._write(call, changes, form.get("version"))
         except StaleVersionError:
             # What both have written is on the next page, and saving there replaces it knowingly.
-            call.ticket = current_row(self.ticket_reader, call.ticket_id)
+            call.ticket = call.current_row()
             return self._page(call, form, status=409)
         except (Problem, InvalidError) as error:
             problem = problem_of(error)
@@ -78,7 +75,7 @@ class QuestionPageHandlers:
             return self._page(call, form, errors, 422)
         if "check" in form:
             return see_other(f"/t/{call.ticket_id}/answers")
-        return see_other(_next_page(current_row(self.ticket_reader, call.ticket_id)))
+        return see_other(_next_page(call.current_row()))
 
     def _write(self, call: Call, changes: Mapping[str, Any], seen: str | None) -> None:
         """Write the changes, unless somebody else has answered since the version that the form was made of."""

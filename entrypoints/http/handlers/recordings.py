@@ -7,7 +7,6 @@ from uuid import UUID
 
 from adapters.jobs.queue import requested_by
 from adapters.quotas import Quotas, Use
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.recordings import RecordingCommands
 from domain.commands.tickets import TicketCommands
 from domain.errors import AlreadyProcessing
@@ -17,7 +16,6 @@ from entrypoints.http.bodies import Empty, ProcessRequest, ProvidedInfo
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.quotas import owners_of
 from entrypoints.http.handlers.recording_intake import RecordingIntake
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.progress import ProcessingStarted, TicketProgress
@@ -29,7 +27,6 @@ from projections.model import Row
 class RecordingHandlers:
     commands: RecordingCommands
     ticket_commands: TicketCommands
-    ticket_reader: ReadYourWrites
     intake: RecordingIntake
     quotas: Quotas
     # Returns the progress of a recording's step, from 0 to 1.
@@ -40,7 +37,7 @@ class RecordingHandlers:
         recording_id = call.seed.id("recording")
         with self.quotas.reserved(owners_of(call), Use(recordings=1, bytes=call.upload.size_bytes)):
             audio, content = self.intake.accept(call, recording_id, call.upload.file, call.upload.file_name)
-        row = current_row(self.ticket_reader, call.ticket_id)
+        row = call.current_row()
         uploaded = UploadedRecording(
             audio_id=recording_id,
             sha256=content.sha256,
@@ -63,7 +60,7 @@ class RecordingHandlers:
     def provide_info(self, call: Call, body: ProvidedInfo) -> Answer[TicketProgress]:
         info = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
         self.ticket_commands.provide_info(call.principal.actor, call.ticket_id, info, if_match(call))
-        return self._progress(current_row(self.ticket_reader, call.ticket_id))
+        return self._progress(call.current_row())
 
     def _progress(self, row: Row) -> Answer[TicketProgress]:
         return Answer(TicketProgress.of(row, self.step_progress), 200, etag_header(row))

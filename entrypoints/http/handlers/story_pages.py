@@ -9,7 +9,6 @@ from uuid import UUID
 
 from adapters.languages import translations
 from adapters.localisation import format_moment, supported_language
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.corrections import CorrectedSegment
 from domain.errors import InvalidError, StaleVersionError
@@ -25,7 +24,6 @@ from entrypoints.http.bodies import (
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.question_pages import currency_choices
 from entrypoints.http.handlers.story_form import GOAL, LONGEST, StoryForm, faults_of, texts_of, without_dropped
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, caller_language, see_other, story_language
@@ -95,7 +93,6 @@ class StoryPageHandlers:
     commands: TicketCommands
     transcripts: TranscriptHandlers
     documents: DocumentHandlers
-    ticket_reader: ReadYourWrites
     site: Site
 
     def show(self, call: Call) -> Answer[bytes]:
@@ -132,7 +129,7 @@ class StoryPageHandlers:
             texts = [(corrected.segment_id, corrected.text) for corrected in body.corrections]
             self.transcripts.commands.correct(call.principal.actor, call.ticket_id, texts, version)
         except StaleVersionError:
-            return self._page(call, current_row(self.ticket_reader, call.ticket_id), conflict)
+            return self._page(call, call.current_row(), conflict)
         except (Problem, InvalidError) as error:
             errors = {f"segment-{segment_id}": next(iter(self._errors(call, error).values()))}
             return self._page(call, call.ticket, Attempt(segments={segment_id: text}, errors=errors))
@@ -147,7 +144,7 @@ class StoryPageHandlers:
                 raise StaleVersionError("The ticket has changed since you read it.")
             self.commands.restore_draft(call.principal.actor, call.ticket_id, earlier, version)
         except StaleVersionError:
-            return self._page(call, current_row(self.ticket_reader, call.ticket_id), Attempt(stale=True))
+            return self._page(call, call.current_row(), Attempt(stale=True))
         return see_other(f"/t/{call.ticket_id}/story?done=restored")
 
     def print(self, call: Call) -> Answer[None]:
@@ -169,12 +166,12 @@ class StoryPageHandlers:
             try:
                 self.commands.edit_draft(call.principal.actor, call.ticket_id, changes, row["version"])
             except StaleVersionError:
-                row = current_row(self.ticket_reader, call.ticket_id)
+                row = call.current_row()
                 continue
             except InvalidError as error:
                 # The fields are right, but together they are no goal.
                 return Saved(row, compared, {**errors, **self._errors(call, error)})
-            return Saved(current_row(self.ticket_reader, call.ticket_id), compared, errors)
+            return Saved(call.current_row(), compared, errors)
         raise StaleVersionError("The ticket has changed since you read it.")
 
     def _before(self, call: Call, row: Row, version: int, now: Mapping[str, str]) -> Mapping[str, str]:

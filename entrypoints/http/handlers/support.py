@@ -16,7 +16,6 @@ from adapters.identity.credentials import ticket_token
 from adapters.identity.tokens import digest
 from adapters.mail.outbox import Outbox
 from adapters.postgres.database import Database
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.support import ContactReset, HelpRequest, SupportCommands, reply_key, require_mail
 from domain.errors import InvalidError, NotFoundError
 from domain.support import LONGEST_REPLY
@@ -24,7 +23,6 @@ from domain.values import Contact, ContactType, Role, SupportCategory, SupportSt
 from entrypoints.http.bodies import Body, Empty, Line, Text, report_fault
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.ticket_list import NOBODY, ONESELF
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.middleware.authorization import has_access
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
@@ -122,7 +120,6 @@ class SupportDesk:
 class SupportHandlers:
     desk: SupportDesk
     commands: SupportCommands
-    ticket_reader: ReadYourWrites
     contact_index: ContactIndex
     database: Database
     outbox: Outbox
@@ -199,7 +196,7 @@ class SupportHandlers:
             now=datetime.now(UTC),
             if_match=if_match(call),
         )
-        row = current_row(self.ticket_reader, call.ticket_id)
+        row = call.current_row()
         return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
 
 

@@ -17,7 +17,6 @@ from adapters import consent_texts, contacts
 from adapters.consent_texts import ConsentText
 from adapters.identity.credentials import ticket_holder
 from adapters.quotas import QuotaExceeded
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from domain.consent import Consent
 from domain.errors import AmountError, AudioTooLongError, BusyError, InvalidError, NotAudioError
@@ -80,7 +79,6 @@ class TellHandlers:
     tickets: TicketHandlers
     recordings: RecordingHandlers
     campaigns: CampaignHandlers
-    ticket_reader: ReadYourWrites
     site: Site
     intake: Intake
 
@@ -177,7 +175,7 @@ class TellHandlers:
         contact = reachable_contact(contact_text)
         opening = {"contactType": contact.type, "contactValue": contact.value} | ({"displayName": name} if name else {})
         opened = self.tickets.create(call, read(TicketOpening, json.dumps(opening).encode())).body
-        row = self.ticket_reader.ticket(opened.id) or self.ticket_reader.newest_ticket(opened.id, None)
+        row = call.ticket_reader.ticket(opened.id) or call.ticket_reader.newest_ticket(opened.id, None)
         assert row is not None
         assert opened.access_token is not None
         call.ticket = row

@@ -14,9 +14,8 @@ from adapters import contacts
 from adapters.contacts import ContactIndex
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ticket_token
 from adapters.identity.tokens import digest
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
-from domain.errors import FaultCode, NotFoundError
+from domain.errors import FaultCode
 from domain.ports import Contents, QrCodes, SettingsReader, Transcripts
 from domain.tickets import NewTicket
 from domain.values import Contact, Content, Role, SupportCategory
@@ -52,18 +51,9 @@ _UNESCAPED_PLUS = re.compile(r" [1-9]")
 INCLUDES = ("draft", "documents", "attributions", "qr", "transcriptions", "support")
 
 
-def current_row(ticket_reader: ReadYourWrites, ticket_id: UUID) -> Row:
-    """Return the ticket's row, in which the writes of this request are visible."""
-    row = ticket_reader.ticket(ticket_id)
-    if row is None:
-        raise NotFoundError("There is no such ticket.")
-    return row
-
-
 @dataclass(frozen=True)
 class TicketHandlers:
     commands: TicketCommands
-    ticket_reader: ReadYourWrites
     contact_index: ContactIndex
     contents: Contents
     transcripts: Transcripts
@@ -92,7 +82,7 @@ class TicketHandlers:
             ),
         )
         # The read model may not have the new ticket yet; then its row is folded from its events.
-        row = self.ticket_reader.ticket(ticket_id) or self.ticket_reader.newest_ticket(ticket_id, None)
+        row = call.ticket_reader.ticket(ticket_id) or call.ticket_reader.newest_ticket(ticket_id, None)
         assert row is not None
         opened = OpenedTicket.from_row(row, call.personal_data(), access_token=token)
         return Answer(opened, 201, etag_header(row) | {"Location": f"/api/tickets/{ticket_id}"})
@@ -140,7 +130,7 @@ class TicketHandlers:
 
     def rename(self, call: Call, body: TicketChange) -> Answer[Ticket]:
         self.commands.rename(call.principal.actor, call.ticket_id, body.display_name, if_match(call))
-        row = current_row(self.ticket_reader, call.ticket_id)
+        row = call.current_row()
         return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
 
     def erase(self, call: Call) -> ErasedTicket:

@@ -5,7 +5,6 @@ from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID
 
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.transcripts import TranscriptCommands
 from domain.corrections import CorrectedSegment, corrected_segments
 from domain.errors import FaultCode, RefusedError
@@ -15,7 +14,6 @@ from domain.transcripts import HeardRecording, joined
 from domain.values import Content, DocumentFormat
 from entrypoints.http.bodies import Restoration, TranscriptCorrections
 from entrypoints.http.handlers.preconditions import etag_header, if_match
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import invalid
 from entrypoints.presentation.tickets import Transcription, newest_of
@@ -37,7 +35,6 @@ _SUBTITLES = {"srt": as_srt, "vtt": as_vtt}
 @dataclass(frozen=True)
 class TranscriptHandlers:
     commands: TranscriptCommands
-    ticket_reader: ReadYourWrites
     contents: Contents
     transcripts: Transcripts
     printer: Printer
@@ -73,11 +70,11 @@ class TranscriptHandlers:
         """Correct segments; the fields of the draft that nobody wrote by hand are then drafted again."""
         texts = [(corrected.segment_id, corrected.text) for corrected in body.corrections]
         self.commands.correct(call.principal.actor, call.ticket_id, texts, if_match(call))
-        return self._shown(call, current_row(self.ticket_reader, call.ticket_id))
+        return self._shown(call, call.current_row())
 
     def restore(self, call: Call, body: Restoration) -> Answer[Transcription]:
         self.commands.restore(call.principal.actor, call.ticket_id, body.version, if_match(call))
-        return self._shown(call, current_row(self.ticket_reader, call.ticket_id))
+        return self._shown(call, call.current_row())
 
     def segments(self, call: Call, ticket: Row) -> list[CorrectedSegment]:
         """Return the segments of all recordings as they read now."""

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from entrypoints.http.bodies import Restoration
 from entrypoints.http.handlers.preconditions import etag_header, if_match
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import Item, ResultPage, requested_page
 from entrypoints.presentation.safety import DraftSafety
@@ -24,7 +22,6 @@ from entrypoints.presentation.versions import (
 @dataclass(frozen=True)
 class VersionHandlers:
     commands: TicketCommands
-    ticket_reader: ReadYourWrites
     safety: DraftSafety
 
     def list_drafts(self, call: Call) -> Answer[DraftVersions]:
@@ -47,7 +44,7 @@ class VersionHandlers:
 
     def restore_draft(self, call: Call, body: Restoration) -> Answer[Draft]:
         self.commands.restore_draft(call.principal.actor, call.ticket_id, body.version, if_match(call))
-        row, personal = current_row(self.ticket_reader, call.ticket_id), call.personal_data()
+        row, personal = call.current_row(), call.personal_data()
         return Answer(Draft.from_row(row, personal, self.safety.of(row, personal)), 200, etag_header(row))
 
 

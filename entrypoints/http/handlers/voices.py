@@ -7,7 +7,6 @@ from pydantic import Field, StrictBool
 
 from adapters.postgres.database import Database
 from adapters.quotas import Quotas, Use
-from adapters.read_models.read_your_writes import ReadYourWrites
 from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.voices import ChosenPassage, VoiceCommands
 from domain.errors import NotFoundError
@@ -18,7 +17,6 @@ from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.public_pages import page_row
 from entrypoints.http.handlers.quotas import owners_of
 from entrypoints.http.handlers.recording_files import Sound, played
-from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.middleware.rate_limits import client_network
 from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.presentation.safety import DraftSafety
@@ -51,7 +49,6 @@ class ChosenVoice(Body):
 @dataclass(frozen=True)
 class VoiceHandlers:
     commands: VoiceCommands
-    ticket_reader: ReadYourWrites
     contents: Contents
     safety: DraftSafety
     inspection_slots: InspectionSlots
@@ -63,7 +60,7 @@ class VoiceHandlers:
 
     def choose(self, call: Call, body: ChosenVoice) -> Answer[Voice]:
         self.cut(call, body)
-        return self._answer(call, current_row(self.ticket_reader, call.ticket_id))
+        return self._answer(call, call.current_row())
 
     def cut(self, call: Call, body: ChosenVoice) -> None:
         chosen = ChosenPassage(body.first_segment_id, body.last_segment_id, body.keep_findings)
