@@ -109,6 +109,10 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, hide_input_in_errors=True)
 
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that the body has, those of a JSON Merge Patch that change."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
 
 def report_fault(check: Callable[[], object]) -> None:
     """Run a check of the domain in a validator, so that its refusal is listed with the other faults of the body."""
@@ -204,6 +208,10 @@ class DraftChange(GoalBody):
     location: Annotated[Line, Field(max_length=120)] | None = None
     category: Annotated[Line, Field(max_length=60)] | None = None
     breakdown: Annotated[list[Annotated[Line, Field(max_length=200)]], Field(max_length=20)] | None = None
+
+    def changes(self) -> dict[str, Any]:
+        changes = super().changes()
+        return changes | {"breakdown": tuple(self.breakdown or ())} if "breakdown" in changes else changes
 
 
 class CorrectedText(Body):

@@ -66,9 +66,6 @@ class OrganisationChange(Body):
     privacy_page: Annotated[Line, Field(max_length=LONGEST_URL), AfterValidator(_check_web_address)] | None = None
     reply_to: Annotated[Line, Field(max_length=contacts.LONGEST), AfterValidator(_check_email)] | None = None
 
-    def changes(self) -> dict[str, str | None]:
-        return {name: getattr(self, name) for name in self.model_fields_set}
-
 
 Days = Annotated[StrictInt, Field(ge=1, le=LONGEST_RETENTION_DAYS)]
 
@@ -78,9 +75,6 @@ class RetentionChange(Body):
 
     ticket_days: Days | None = None
     donor_days: Days | None = None
-
-    def changes(self) -> dict[str, int | None]:
-        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class WorkspaceChange(Body):
@@ -96,7 +90,7 @@ class WorkspaceChange(Body):
 
     def changes(self) -> dict[str, Any]:
         """Return what changes, by the names of the domain."""
-        changes = {name: getattr(self, name) for name in self.model_fields_set}
+        changes = super().changes()
         if "name" in changes:
             changes["title"] = changes.pop("name")
         if "organisation" in changes:

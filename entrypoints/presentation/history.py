@@ -41,9 +41,9 @@ _TIMES = frozenset(
         "valid_until",
     }
 )
-# Fields that are secret, such as digests of credentials, or that the response has outside of `data`.
 # What the staff note for themselves.
 _OF_STAFF = (DeskEvent, SupportAssigned)
+# Fields that are secret, such as digests of credentials, or that the response has outside of `data`.
 _HIDDEN = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "donation_id"})
 
 

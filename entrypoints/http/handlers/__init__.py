@@ -151,12 +151,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         public_url,
     )
     voices = VoiceHandlers(
-        commands.voices,
-        contents,
-        draft_safety,
-        content.inspection_slots,
-        content.quotas,
-        public_url,
+        commands.voices, contents, draft_safety, content.inspection_slots, content.quotas, public_url
     )
     documents = DocumentHandlers(
         commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
@@ -177,13 +172,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     workspace_ends = WorkspaceEndHandlers(service.jobs.retention, service.aggregates.workspaces, queries)
     ticket_list = TicketListHandlers(service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk)
-    support = SupportHandlers(
-        support_desk,
-        commands.support,
-        access.contact_index,
-        database,
-        service.mail.outbox,
-    )
+    support = SupportHandlers(support_desk, commands.support, access.contact_index, database, service.mail.outbox)
     approvals = ApprovalHandlers(commands.approvals)
     refund_requests = RefundRequestHandlers(commands.refunds, database)
     disputes = DisputeHandlers(
@@ -205,12 +194,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     gift_search = GiftSearchHandlers(queries, payments.donor_addresses, payments.donor_names)
     return [
         TellHandlers(
-            commands.tickets,
-            tickets,
-            recordings,
-            campaigns,
-            site,
-            Intake(database, service.settings.intake == "open"),
+            commands.tickets, tickets, recordings, campaigns, site, Intake(database, service.settings.intake == "open")
         ),
         tickets,
         recordings,

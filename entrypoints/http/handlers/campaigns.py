@@ -18,10 +18,7 @@ class CampaignHandlers:
     safety: DraftSafety
 
     def edit_draft(self, call: Call, body: DraftChange) -> Answer[Draft]:
-        changes = {name: getattr(body, name) for name in body.model_fields_set}
-        if "breakdown" in changes:
-            changes["breakdown"] = tuple(changes["breakdown"] or ())
-        self.commands.edit_draft(call.principal.actor, call.ticket_id, changes, if_match(call))
+        self.commands.edit_draft(call.principal.actor, call.ticket_id, body.changes(), if_match(call))
         return self._draft(call)
 
     def decide_findings(self, call: Call, body: FindingDecisions) -> Answer[Draft]:

@@ -50,8 +50,7 @@ class DeskHandlers:
     commands: DeskCommands
 
     def change(self, call: Call, body: DeskChange) -> DeskState:
-        changes = {name: getattr(body, name) for name in body.model_fields_set}
-        return DeskState.of(self.commands.change(call.principal.actor, call.ticket_id, changes))
+        return DeskState.of(self.commands.change(call.principal.actor, call.ticket_id, body.changes()))
 
     def list_notes(self, call: Call) -> Answer[NotePage]:
         page = requested_page(call)

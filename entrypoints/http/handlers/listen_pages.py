@@ -78,10 +78,7 @@ class ListenPageHandlers:
             return self._next(call, steps, changed=1)
         try:
             body = validated(DraftChange, change)
-            changes = {name: getattr(body, name) for name in body.model_fields_set}
-            if "breakdown" in changes:
-                changes["breakdown"] = tuple(changes["breakdown"] or ())
-            self.commands.edit_draft(call.principal.actor, call.ticket_id, changes, call.ticket["version"])
+            self.commands.edit_draft(call.principal.actor, call.ticket_id, body.changes(), call.ticket["version"])
         except (StaleVersionError, Problem, InvalidError):
             return self._next(call, steps, changed=1)
         if part.field != SAID:

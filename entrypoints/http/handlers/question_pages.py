@@ -60,8 +60,7 @@ class QuestionPageHandlers:
         form = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
         try:
             body = validated(DraftChange, self._change(call, question, form))
-            changes = {name: getattr(body, name) for name in body.model_fields_set}
-            self._write(call, changes, form.get("version"))
+            self._write(call, body.changes(), form.get("version"))
         except StaleVersionError:
             # What both have written is on the next page, and saving there replaces it knowingly.
             call.ticket = call.current_row()

@@ -194,10 +194,7 @@ class StoryPageHandlers:
                     raise
                 names, errors = names - invalid, errors | faults
                 continue
-            changes = {name: getattr(body, name) for name in body.model_fields_set}
-            if "breakdown" in changes:
-                changes["breakdown"] = tuple(changes["breakdown"] or ())
-            return changes, errors
+            return body.changes(), errors
         return {}, errors
 
     def _errors(self, call: Call, error: Problem | InvalidError) -> dict[str, str]:
