@@ -359,6 +359,11 @@ def form_fields(raw: bytes) -> dict[str, str]:
         return {}
 
 
+def typed_fields(raw: bytes) -> dict[str, str]:
+    """Return the fields of a form without blanks around them; a line ends with one character, not with two."""
+    return {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(raw).items()}
+
+
 def validated(model: type[Model], value: object) -> Model:
     """Return the value as the model, or raise a Problem that names the invalid fields but quotes no value."""
     try:

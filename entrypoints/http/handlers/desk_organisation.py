@@ -7,7 +7,7 @@ from adapters.identity.credentials import PUBLIC_WORKSPACE
 from adapters.languages import LANGUAGES
 from domain.errors import DomainError, InvalidError, NotAnAttachmentError
 from domain.organisations import Intake, Organisation, Publishing
-from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.bodies import typed_fields, validated
 from entrypoints.http.desk import DESK, MANAGERS, Desk, name_own_workspace
 from entrypoints.http.handlers.logos import LogoHandlers
 from entrypoints.http.handlers.members import WorkspaceHandlers
@@ -33,7 +33,7 @@ class DeskOrganisationHandlers:
 
     def change(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Change the organisation, or the rules of the workspace, whichever form was sent."""
-        form = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
+        form = typed_fields(call.raw_body)
         if "intake" in form:
             body: dict[str, object] = {name: form[name] or None for name in RULES if name in form}
         else:

@@ -8,7 +8,7 @@ from domain.errors import DomainError
 from domain.support import LONGEST_REPLY
 from domain.values import SupportCategory, SupportStatus
 from domain.workspaces import Workspace
-from entrypoints.http.bodies import Empty, form_fields, validated
+from entrypoints.http.bodies import Empty, form_fields, typed_fields, validated
 from entrypoints.http.desk import DESK, Desk, ask_for, assignable, chosen_filters, name_of, next_page
 from entrypoints.http.handlers.support import Assignment, NewReply, SupportHandlers
 from entrypoints.http.operations import Answer, Call
@@ -46,7 +46,7 @@ class DeskSupportHandlers:
         return self._page(call)
 
     def reply(self, call: Call) -> Answer[bytes] | Answer[None]:
-        text = form_fields(call.raw_body).get("text", "").replace("\r\n", "\n").strip()
+        text = typed_fields(call.raw_body).get("text", "")
         try:
             self.support.reply(call, validated(NewReply, {"text": text}))
         except Problem:

@@ -7,7 +7,7 @@ from domain.commands.support import SupportCommands
 from domain.errors import NotFoundError, RefusedError
 from domain.support import LONGEST_REPLY
 from domain.values import SupportCategory
-from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.bodies import typed_fields, validated
 from entrypoints.http.handlers.support import (
     LONGEST_MESSAGE,
     NewReply,
@@ -36,7 +36,7 @@ class HelpPageHandlers:
         return self._list_page(call)
 
     def ask(self, call: Call) -> Answer[bytes] | Answer[None]:
-        text = _typed(call)
+        text = typed_fields(call.raw_body).get("text", "")
         try:
             request = validated(SupportRequest, {"category": SupportCategory.OTHER, "message": text})
         except Problem:
@@ -50,7 +50,7 @@ class HelpPageHandlers:
         return self._conversation_page(call)
 
     def reply(self, call: Call) -> Answer[bytes] | Answer[None]:
-        text, support_id = _typed(call), self._own_row(call)["support_id"]
+        text, support_id = typed_fields(call.raw_body).get("text", ""), self._own_row(call)["support_id"]
         try:
             body = validated(NewReply, {"text": text})
         except Problem:
@@ -99,8 +99,3 @@ class HelpPageHandlers:
             typed=typed,
             longest=LONGEST_REPLY,
         )
-
-
-def _typed(call: Call) -> str:
-    # The browser ends lines with both characters.
-    return form_fields(call.raw_body).get("text", "").replace("\r\n", "\n").strip()

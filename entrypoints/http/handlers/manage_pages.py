@@ -22,7 +22,7 @@ from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.ports import QrCodes
 from domain.values import Contact, ContactType, DonationStatus, Money, Role
 from entrypoints.http.amounts import format_amount
-from entrypoints.http.bodies import form_fields
+from entrypoints.http.bodies import form_fields, typed_fields
 from entrypoints.http.cookies import session_cookie
 from entrypoints.http.handlers.publish_page import approval_values
 from entrypoints.http.handlers.sign_in_pages import require_own_page
@@ -138,8 +138,7 @@ class ManagePageHandlers:
 
     def thank(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Send the typed thanks to those who gave; nobody's address is shown."""
-        # The browser ends lines with both characters.
-        text = form_fields(call.raw_body).get("text", "").replace("\r\n", "\n").strip()
+        text = typed_fields(call.raw_body).get("text", "")
         if not text or len(text) > LONGEST_THANKS:
             return self._page(call, fault="long" if text else "none", typed=text[:LONGEST_THANKS])
         try:

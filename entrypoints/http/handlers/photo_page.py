@@ -10,7 +10,7 @@ from adapters.quotas import QuotaExceeded
 from domain.errors import InvalidError, NotAnAttachmentError, NotFoundError, RefusedError
 from domain.ticket_state import Picture
 from domain.values import ConsentScope
-from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.bodies import typed_fields, validated
 from entrypoints.http.handlers.attachments import (
     LONGEST_DESCRIPTION,
     PHOTO_MEDIA_TYPE,
@@ -51,7 +51,7 @@ class PhotoPageHandlers:
 
     def change(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Make a photo the picture, take the picture off the page, or delete a photo."""
-        form = {name: text.strip() for name, text in form_fields(call.raw_body).items()}
+        form = typed_fields(call.raw_body)
         commands, actor, attachment_id = self.attachments.commands, call.principal.actor, ids.parse(form.get("id", ""))
         match form.get("do"):
             case "remove":

@@ -13,7 +13,7 @@ from domain.lifecycle import missing_fields
 from domain.safety import UndecidedFindings
 from domain.values import ConsentScope, Draft, FindingDecision, FindingKind, Kind, OthersDecision
 from entrypoints.http.amounts import format_amount
-from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.bodies import typed_fields, validated
 from entrypoints.http.handlers.consents import LONGEST_NOTE, GivenConsent, given_on_page
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, page_language, see_other, story_language
@@ -43,8 +43,7 @@ class PublishPageHandlers:
 
         Where the workspace approves pages first, that is asked for instead; an approved page is published as it is.
         """
-        # Browsers end lines with both characters.
-        form = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
+        form = typed_fields(call.raw_body)
         if form.get("do") == "publish":
             return self._publish_approved(call, form)
         publish, done = self.commands.publish_with, "published"

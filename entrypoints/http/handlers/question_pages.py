@@ -16,7 +16,7 @@ from domain.lifecycle import missing_fields
 from domain.tickets import DEFAULT_CURRENCY
 from domain.values import CURRENCIES, Draft, FindingDecision, Kind
 from entrypoints.http.amounts import MAX_AMOUNT_LENGTH, format_amount, read_amount
-from entrypoints.http.bodies import DraftChange, form_fields, validated
+from entrypoints.http.bodies import DraftChange, typed_fields, validated
 from entrypoints.http.handlers.wait_pages import first_page
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, caller_language, see_other, story_language
@@ -56,8 +56,7 @@ class QuestionPageHandlers:
         question = call.path_params["question"]
         if question not in QUESTIONS:
             return self.site.not_found(call, "There is no such question.")
-        # Browsers end lines with both characters.
-        form = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
+        form = typed_fields(call.raw_body)
         try:
             body = validated(DraftChange, self._change(call, question, form))
             self._write(call, body.changes(), form.get("version"))

@@ -18,7 +18,7 @@ from entrypoints.http.bodies import (
     DraftChange,
     Restoration,
     TranscriptCorrections,
-    form_fields,
+    typed_fields,
     validated,
 )
 from entrypoints.http.handlers.documents import DocumentHandlers
@@ -100,7 +100,7 @@ class StoryPageHandlers:
 
     def save(self, call: Call) -> Answer[bytes | None]:
         """Write the fields that the person changed, or show both texts if somebody else wrote into the same fields."""
-        form = _form(call)
+        form = typed_fields(call.raw_body)
         saved = self._save(call, form, partly=False)
         if saved.form.conflicts:
             attempt = Attempt(saved.form.texts, theirs=saved.form.conflicts, stale=True)
@@ -112,13 +112,13 @@ class StoryPageHandlers:
 
     def keep(self, call: Call) -> Answer[KeptTexts]:
         """Save what was typed so far: of invalid fields nothing, and nothing at all if there is a conflict."""
-        saved = self._save(call, _form(call), partly=True)
+        saved = self._save(call, typed_fields(call.raw_body), partly=True)
         kept = KeptTexts(saved.row["version"], dict(saved.errors), list(saved.form.conflicts), saved.form.theirs)
         return Answer(kept, 200, {"Cache-Control": "no-store"})
 
     def correct(self, call: Call) -> Answer[bytes | None]:
         """Correct one segment of the transcript, or show again what was typed if it cannot be saved."""
-        form, version = _form(call), call.ticket["version"]
+        form, version = typed_fields(call.raw_body), call.ticket["version"]
         segment_id, text = form.get("segment", ""), " ".join(form.get("text", "").split())
         conflict = Attempt(segments={segment_id: text}, stale=True)
         present = {str(each.place): each.segment.text for each in self._segments(call, call.ticket)}
@@ -136,7 +136,7 @@ class StoryPageHandlers:
         return see_other(f"/t/{call.ticket_id}/story?done=corrected")
 
     def restore(self, call: Call) -> Answer[bytes | None]:
-        form = _form(call)
+        form = typed_fields(call.raw_body)
         earlier = validated(Restoration, {"version": number_in(form.get("earlier", ""))}).version
         version = _version(form)
         try:
@@ -149,7 +149,7 @@ class StoryPageHandlers:
 
     def print(self, call: Call) -> Answer[None]:
         """Make a document of the draft, and lead the browser to it."""
-        format = "pdf" if _form(call).get("format") == "pdf" else "docx"
+        format = "pdf" if typed_fields(call.raw_body).get("format") == "pdf" else "docx"
         made = self.documents.generate(call, validated(DocumentOrder, {"docType": "GOFUNDME_DRAFT", "format": format}))
         return see_other(f"/api/tickets/{call.ticket_id}/documents/{made.body.document_id}/download")
 
@@ -186,15 +186,13 @@ class StoryPageHandlers:
         names, errors = form.changed, dict[str, str]()
         while names:
             try:
-                body = validated(DraftChange, form.changes(names, self._language(call)))
+                return validated(DraftChange, form.changes(names, self._language(call))).changes(), errors
             except (Problem, InvalidError) as error:
                 faults = self._errors(call, error)
                 invalid = names & (faults.keys() | (GOAL if GOAL & faults.keys() else frozenset()))
                 if not invalid:
                     raise
                 names, errors = names - invalid, errors | faults
-                continue
-            return body.changes(), errors
         return {}, errors
 
     def _errors(self, call: Call, error: Problem | InvalidError) -> dict[str, str]:
@@ -267,11 +265,6 @@ def _sittings(versions: Iterable[PastDraft]) -> list[PastDraft]:
 
 def _by_person(version: PastDraft) -> bool:
     return version.recorded.event.actor.role is not Role.SYSTEM
-
-
-def _form(call: Call) -> dict[str, str]:
-    # Browsers end lines with both characters.
-    return {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
 
 
 def _version(form: Mapping[str, str]) -> int:

@@ -29,8 +29,8 @@ from entrypoints.http.bodies import (
     ProcessRequest,
     Text,
     TicketOpening,
-    form_fields,
     read,
+    typed_fields,
     validated,
 )
 from entrypoints.http.cookies import session_cookie
@@ -116,7 +116,7 @@ class TellHandlers:
         return self._keep_recording(call, {})
 
     def write(self, call: Call) -> Answer[bytes | None]:
-        fields = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
+        fields = typed_fields(call.raw_body)
         draft = {name: fields[name] for name in DRAFT_FIELDS if fields.get(name)}
         faults = [*_faults_of_draft(draft, self.intake.currency(call.principal)), *_faults_of_person(fields)]
         if faults:
