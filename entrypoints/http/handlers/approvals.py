@@ -8,7 +8,8 @@ from pydantic import Field
 from domain.approval import LONGEST_NOTE
 from domain.commands.approvals import ApprovalCommands
 from entrypoints.http.bodies import Body, Empty, Publication, Text
-from entrypoints.http.handlers.preconditions import etag_header, if_match
+from entrypoints.http.handlers.preconditions import if_match
+from entrypoints.http.handlers.tickets import changed_ticket
 from entrypoints.http.operations import Answer, Call
 from entrypoints.presentation.tickets import Ticket
 
@@ -23,16 +24,12 @@ class ApprovalHandlers:
 
     def request(self, call: Call, body: Publication) -> Answer[Ticket]:
         self.commands.request(call.principal.actor, call.ticket_id, consent=body.consent, if_match=if_match(call))
-        return self._ticket(call)
+        return changed_ticket(call)
 
     def approve(self, call: Call, _: Empty) -> Answer[Ticket]:
         self.commands.approve(call.principal.actor, call.ticket_id, if_match(call))
-        return self._ticket(call)
+        return changed_ticket(call)
 
     def request_changes(self, call: Call, body: RequestedChanges) -> Answer[Ticket]:
         self.commands.request_changes(call.principal.actor, call.ticket_id, body.note, if_match(call))
-        return self._ticket(call)
-
-    def _ticket(self, call: Call) -> Answer[Ticket]:
-        row = call.current_row()
-        return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
+        return changed_ticket(call)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from domain.commands.tickets import TicketCommands
 from entrypoints.http.bodies import DraftChange, Empty, FindingDecisions, Publication, Suspension
 from entrypoints.http.handlers.preconditions import etag_header, if_match
+from entrypoints.http.handlers.tickets import changed_ticket
 from entrypoints.http.operations import Answer, Call
 from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.tickets import Draft, PublishedTicket, Ticket
@@ -36,20 +37,16 @@ class CampaignHandlers:
 
     def suspend(self, call: Call, body: Suspension) -> Answer[Ticket]:
         self.commands.suspend(call.principal.actor, call.ticket_id, body.reason, if_match(call))
-        return self._ticket(call)
+        return changed_ticket(call)
 
     def reinstate(self, call: Call, _: Empty) -> Answer[Ticket]:
         self.commands.reinstate(call.principal.actor, call.ticket_id, if_match(call))
-        return self._ticket(call)
+        return changed_ticket(call)
 
     def _draft(self, call: Call) -> Answer[Draft]:
         row = call.current_row()
         personal = call.personal_data()
         return Answer(Draft.from_row(row, personal, self.safety.of(row, personal)), 200, etag_header(row))
-
-    def _ticket(self, call: Call) -> Answer[Ticket]:
-        row = call.current_row()
-        return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
 
     def _publication(self, call: Call, *, published: bool) -> Answer[PublishedTicket]:
         row = call.current_row()

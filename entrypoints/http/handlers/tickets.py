@@ -130,8 +130,7 @@ class TicketHandlers:
 
     def rename(self, call: Call, body: TicketChange) -> Answer[Ticket]:
         self.commands.rename(call.principal.actor, call.ticket_id, body.display_name, if_match(call))
-        row = call.current_row()
-        return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
+        return changed_ticket(call)
 
     def erase(self, call: Call) -> ErasedTicket:
         self.commands.erase(call.principal.actor, call.ticket_id, if_match(call))
@@ -181,6 +180,12 @@ class TicketHandlers:
         matches, rows = call.reads.ask(query)
         matches_on_page = page.cut(matches, lambda match: (match[1].isoformat(), str(match[0])))
         return [rows[ticket_id] for ticket_id, _ in matches_on_page if ticket_id in rows], page
+
+
+def changed_ticket(call: Call) -> Answer[Ticket]:
+    """Return the path's ticket as it is after the call has changed it."""
+    row = call.current_row()
+    return Answer(Ticket.from_row(row, call.personal_data()), 200, etag_header(row))
 
 
 def searched_contacts(text: str) -> list[Contact]:
