@@ -1,10 +1,9 @@
-"""Request bodies: models that refuse unknown fields, and JSON that is parsed without floats."""
+"""Request bodies: models that refuse unknown fields, and the fields of forms."""
 
-import json
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -31,7 +30,8 @@ from domain.goals import checked_goal
 from domain.public_material import require_consent
 from domain.tickets import LONGEST_SUSPENSION_REASON
 from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType, FindingDecision, Money
-from entrypoints.http.problems import Problem, invalid, invalid_fields, reference_token
+from entrypoints.http.problems import invalid_fields, reference_token
+from entrypoints.http.strict_json import strict_json
 from entrypoints.presentation.problems import InvalidField
 
 MAX_JSON_BYTES = 256 * 1024
@@ -39,12 +39,10 @@ MAX_JSON_BYTES = 256 * 1024
 MAX_PROOF_BYTES = 4 * 1024 * 1024
 # The longest text of the knowledge base, in which the form writes each letter with up to nine bytes.
 MAX_LONG_FORM_BYTES = 2 * 1024 * 1024
-MAX_DEPTH = 32
 MAX_FORM_FIELDS = 10
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 # Surrogates, and control characters except line ends and tabs.
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -282,73 +280,12 @@ class PaymentOrder(Body):
         return value
 
 
-def _refuse_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
-
-
-# Longer integers are parsed as Decimal: they are valid JSON, but `int` refuses very long ones. No field accepts them.
-_MAX_INTEGER_LENGTH = 40
-
-
-def _parse_integer(text: str) -> int | Decimal:
-    return int(text) if len(text) <= _MAX_INTEGER_LENGTH else _parse_decimal(text)
-
-
-def _parse_decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except ArithmeticError:
-        # The exponent is too large for a Decimal; the validators of fields refuse NaN.
-        return Decimal("NaN")
-
-
-def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a field is repeated")
-    return fields
-
-
-def _parse(data: bytes) -> object:
-    """Return the JSON value with exact numbers, or raise Problem 400 if it is not JSON or is nested too deep."""
-    try:
-        value: object = json.loads(
-            data.decode("utf-8"),
-            parse_float=_parse_decimal,
-            parse_int=_parse_integer,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_unique_fields,
-        )
-    except (ValueError, RecursionError):
-        raise Problem("malformed", "The body is not JSON.") from None
-    _check_shape(value)
-    return value
-
-
-def _check_shape(value: object) -> None:
-    """Refuse deep nesting, and field names with a surrogate: an answer that names the field could not be encoded."""
-    values = [value]
-    for _ in range(MAX_DEPTH):
-        children: list[object] = []
-        for parent in values:
-            if isinstance(parent, dict):
-                if any(_SURROGATE.search(name) for name in parent):
-                    raise invalid("", "has a field name that is not text", FaultCode.NOT_TEXT)
-                children += parent.values()
-            elif isinstance(parent, list):
-                children += parent
-        if not children:
-            return
-        values = children
-    raise Problem("malformed", "The body is nested too deep.")
-
-
 def read(model: type[Model], data: bytes) -> Model:
     """Return the body as the model, or raise a Problem that names the invalid fields but quotes none of their values.
 
     An empty body is read like an object without fields.
     """
-    return validated(model, _parse(data) if data.strip() else {})
+    return validated(model, strict_json(data) if data.strip() else {})
 
 
 def form_fields(raw: bytes) -> dict[str, str]:
