@@ -1,17 +1,19 @@
 """The settings of the models that transcribe and draft, and the warnings about them."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import field_validator
+from pydantic import BeforeValidator, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.model_ends import announced_end
 from adapters.model_servers import DEFAULT_DRAFT_MODEL, DEFAULT_SPEECH_MODEL, ModelServer
-from entrypoints.composition.setting_types import Optional, Secret, blank_is_none, web_url
+from entrypoints.composition.setting_types import Optional, Secret, SecretWebUrl, blank_is, blank_is_none
 
 # The value of a key that sends none, where OPENAI_API_KEY would be sent otherwise.
 NO_KEY = "none"
+
+Engine = Annotated[Literal["local", "openai"] | None, BeforeValidator(blank_is_none)]
 
 
 class ModelSettings(BaseSettings):
@@ -19,33 +21,18 @@ class ModelSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    transcriber: Literal["local", "openai"] | None = None
-    drafter: Literal["local", "openai"] | None = None
+    transcriber: Engine = None
+    drafter: Engine = None
     speech_model: Optional = None
-    speech_device: Literal["cpu", "cuda"] = "cpu"
+    speech_device: Annotated[Literal["cpu", "cuda"], blank_is("cpu")] = "cpu"
     openai_api_key: Secret = None
-    openai_base_url: Secret = None
+    openai_base_url: SecretWebUrl = None
     openai_speech_model: Optional = None
     openai_speech_api_key: Secret = None
-    openai_speech_base_url: Secret = None
+    openai_speech_base_url: SecretWebUrl = None
     openai_draft_model: Optional = None
     openai_draft_api_key: Secret = None
-    openai_draft_base_url: Secret = None
-
-    @field_validator("transcriber", "drafter", mode="before")
-    @classmethod
-    def _blank(cls, value: object) -> object:
-        return blank_is_none(value)
-
-    @field_validator("speech_device", mode="before")
-    @classmethod
-    def _device(cls, value: object) -> object:
-        return blank_is_none(value) or "cpu"
-
-    @field_validator("openai_base_url", "openai_speech_base_url", "openai_draft_base_url")
-    @classmethod
-    def _server(cls, value: str | None) -> str | None:
-        return web_url(value)
+    openai_draft_base_url: SecretWebUrl = None
 
     @field_validator("openai_speech_model", "openai_draft_model", "speech_model")
     @classmethod

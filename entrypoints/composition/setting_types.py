@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 
@@ -29,6 +29,11 @@ def blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def blank_is(default: str) -> BeforeValidator:
+    """Return the mark of a setting that has its default also if it is blank."""
+    return BeforeValidator(lambda value: blank_is_none(value) or default)
+
+
 def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
@@ -38,3 +43,5 @@ Optional = Annotated[str | None, BeforeValidator(blank_is_none)]
 # These are left out when settings are printed.
 Secret = Annotated[Optional, Field(repr=False)]
 Secrets = Annotated[Listed, Field(repr=False)]
+WebUrl = Annotated[Optional, AfterValidator(web_url)]
+SecretWebUrl = Annotated[Secret, AfterValidator(web_url)]

@@ -20,7 +20,16 @@ from adapters.postgres.database import conninfo
 from adapters.quotas import OwnerKind, Quota
 from adapters.storage.factory import overlaps
 from entrypoints.composition.model_settings import ModelSettings
-from entrypoints.composition.setting_types import Listed, Optional, Secret, Secrets, blank_is_none, split_url, web_url
+from entrypoints.composition.setting_types import (
+    Listed,
+    Optional,
+    Secret,
+    Secrets,
+    SecretWebUrl,
+    WebUrl,
+    blank_is,
+    split_url,
+)
 from entrypoints.composition.text_settings import TextSettings
 
 MIN_SECRET_BYTES = 32
@@ -74,20 +83,21 @@ class Settings(ModelSettings, TextSettings):
     database_url: Secret = None
     migrate_database_url: Secret = None
     read_database_url: Secret = None
-    data_dir: Path = Path("var")
+    # An empty path would mean the current folder.
+    data_dir: Annotated[Path, blank_is("var")] = Path("var")
     storage_url: Secret = None
     epoch_key_url: Secret = None
     epoch_hours: float = Field(24, gt=0, le=8760)
     host: str = "127.0.0.1"
     port: int = Field(3003, ge=0, le=65535)
-    base_url: Optional = None
+    base_url: WebUrl = None
     master_key: Secrets = ()
     email_pepper: Secrets = ()
     checkpoint_key: Secrets = ()
     stripe_secret_key: Secret = None
     stripe_webhook_secret: Secrets = ()
-    stripe_api_base: Secret = None
-    intake: Literal["open", "closed"] = "open"
+    stripe_api_base: SecretWebUrl = None
+    intake: Annotated[Literal["open", "closed"], blank_is("open")] = "open"
     # In the major unit of each currency; None lets one person refund any amount.
     refund_two_person_over: Annotated[Decimal, Field(ge=0)] | None = None
     smtp_url: Secret = None
@@ -133,17 +143,6 @@ class Settings(ModelSettings, TextSettings):
         """Return keywords and the environment as the only sources: looking for each field in another takes 3 ms."""
         return init_settings, env_settings
 
-    @field_validator("intake", mode="before")
-    @classmethod
-    def _intake(cls, value: object) -> object:
-        return blank_is_none(value) or "open"
-
-    @field_validator("data_dir", mode="before")
-    @classmethod
-    def _folder(cls, value: object) -> object:
-        # An empty path would mean the current folder.
-        return blank_is_none(value) or "var"
-
     @field_validator("log_level")
     @classmethod
     def _level(cls, value: str) -> str:
@@ -159,11 +158,6 @@ class Settings(ModelSettings, TextSettings):
         if value is not None and not _is_conninfo(value):
             raise ValueError("is not a well-formed postgresql:// URL")
         return value
-
-    @field_validator("base_url", "stripe_api_base")
-    @classmethod
-    def _web(cls, value: str | None) -> str | None:
-        return web_url(value)
 
     @field_validator("storage_url", "epoch_key_url")
     @classmethod

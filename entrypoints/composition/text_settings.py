@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.texts.limits import TextQuota
 from adapters.texts.transports import TWILIO, TextProvider
-from entrypoints.composition.setting_types import Listed, Optional, Secret, web_url
+from entrypoints.composition.setting_types import Listed, Optional, Secret, SecretWebUrl
 
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,6}")
 # A number in E.164, a short code, or a name of at most 11 letters.
@@ -25,7 +25,7 @@ class TextSettings(BaseSettings):
     text_token: Secret = None
     text_from: Optional = None
     text_service: Optional = None
-    text_api_base: Secret = None
+    text_api_base: SecretWebUrl = None
     text_countries: Listed = ()
     text_limit_number: int = Field(5, ge=1, le=1_000)
     text_limit_address: int = Field(20, ge=1, le=10_000)
@@ -51,11 +51,6 @@ class TextSettings(BaseSettings):
         if value is not None and not _SENDER.fullmatch(value):
             raise ValueError("must be a number like +34600000000, a short code, or a name of at most 11 letters")
         return value
-
-    @field_validator("text_api_base")
-    @classmethod
-    def _provider(cls, value: str | None) -> str | None:
-        return web_url(value)
 
     @field_validator("text_countries")
     @classmethod
