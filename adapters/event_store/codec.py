@@ -14,13 +14,13 @@ from uuid import UUID
 
 import msgspec
 from eventsourcing.utils import resolve_topic
-from msgspec.structs import fields, force_setattr, replace
+from msgspec.structs import fields, force_setattr
 
 from domain.events import TicketEvent
 from domain.personal import PERSONAL, SealedFor
 
 # The place of an event in the history has columns of its own, so it is left out of the JSON.
-_NO_PLACE = {field.name: field.default for field in fields(TicketEvent) if not field.required}
+_PLACE = tuple(field.name for field in fields(TicketEvent) if not field.required)
 
 # Takes a field's path ("contact.value", "breakdown.0") and its text, and returns the text that replaces it.
 TextTransform = Callable[[str, str], str]
@@ -80,14 +80,16 @@ def encode(event: TicketEvent, seal: Seal | None = None) -> bytes:
     `seal` seals each personal text. Leave it out only for an event that was decoded without `unseal`.
     """
     event_format = _format(type(event))
-    # msgspec leaves out a field only if its value is the default object itself, so an equal value is replaced by it.
-    defaults = {name: default for name, default in event_format.value_defaults if getattr(event, name) == default}
-    state = _encode(replace(event, **_NO_PLACE, **defaults))
-    if seal is None or not event_format.personal_paths:
-        return state
-    data = msgspec.json.decode(state)
-    for path, owner in event_format.personal_paths:
-        _transform(data, path, "", partial(seal, owner))
+    data = msgspec.to_builtins(event)
+    for name in _PLACE:
+        data.pop(name, None)
+    # msgspec leaves out a field only if its value is the default object itself, and not if it is equal to it.
+    for name, default in event_format.value_defaults:
+        if getattr(event, name) == default:
+            data.pop(name, None)
+    if seal is not None:
+        for path, owner in event_format.personal_paths:
+            _transform(data, path, partial(seal, owner))
     return _encode(data)
 
 
@@ -101,7 +103,7 @@ def decode(
     else:
         data = msgspec.json.decode(state)
         for path, _ in event_format.personal_paths:
-            _transform(data, path, "", unseal)
+            _transform(data, path, unseal)
         event = msgspec.convert(data, event_format.event_class)
     # No other code refers to the event yet, so its frozen fields can be set in place.
     force_setattr(event, "originator_id", stream)
@@ -110,16 +112,16 @@ def decode(
     return event
 
 
-def _transform(data: Any, path: tuple[str, ...], prefix: str, transform: TextTransform) -> None:
-    """Transform every text in `data` that the path leads to; `prefix` is the field path of `data` itself."""
-    head, *rest = path
-    keys: list[Any] = list(range(len(data))) if head == "*" else [head] if head in data else []
-    for key in keys:
-        value = data[key]
-        if value is None:
-            continue
-        field = f"{prefix}{key}"
-        if rest:
-            _transform(value, tuple(rest), f"{field}.", transform)
-        else:
-            data[key] = transform(field, value)
+def _transform(value: Any, path: tuple[str, ...], transform: TextTransform, field: str = "") -> Any:
+    """Return `value`, whose own path is `field`, with every text transformed that the path leads to."""
+    if value is None:
+        return None
+    if not path:
+        return transform(field, value)
+    head, rest = path[0], path[1:]
+    prefix = f"{field}." if field else ""
+    if head == "*":
+        return [_transform(part, rest, transform, f"{prefix}{number}") for number, part in enumerate(value)]
+    if head in value:
+        value[head] = _transform(value[head], rest, transform, f"{prefix}{head}")
+    return value

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
@@ -66,8 +67,7 @@ _QUEUE = LeasedQueue(
 logger = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class AppliedEvent:
+class AppliedEvent(Struct, frozen=True):
     """A webhook event that was applied, with its facts, its donation, and the donation's money after the batch."""
 
     donation_key: DonationKey

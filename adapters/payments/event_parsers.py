@@ -6,8 +6,9 @@ There is one for each type of event, and one for each kind of object that we ret
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from adapters.payments.disputed_money import disputed_money
 from adapters.payments.stripe_objects import (
@@ -51,8 +52,7 @@ BALANCE_TRANSACTION_FIELDS = ("balance_transaction", "failure_balance_transactio
 HashEmail = Callable[[str], str]
 
 
-@dataclass(frozen=True)
-class ParsedFact:
+class ParsedFact(Struct, frozen=True):
     """One fact about one donation: the type and the fields of the domain event that records it."""
 
     event_type: type[DonationEvent]

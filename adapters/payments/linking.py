@@ -7,9 +7,9 @@ may have been copied from another payment.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
+from msgspec import Struct
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
@@ -48,8 +48,7 @@ _WAKE = (
 _MARK_WITHOUT_CHECKOUT = "UPDATE stripe_inbox SET error = %s WHERE state = 'held' AND waits_for && %b"
 
 
-@dataclass
-class InboxRow:
+class InboxRow(Struct):
     """A row of the inbox while it is applied: five stored values, and what applying it adds (from `body` on)."""
 
     event_id: str
@@ -155,10 +154,12 @@ def _find_links(
     while found_link:
         found_link = False
         for row, event in parsed:
+            if row.donation_key is not None:
+                continue
             key = next((links[id] for id in event.object_ids if links.get(id) in donations), None)
             if key is None and _is_proven(row, event, donations):
                 key = event.named_donation
-            if key is None or row.donation_key is not None:
+            if key is None:
                 continue
             row.donation_key = key
             if row.state == "applied" and (refusal := _refusal(event, donations[key], accepted_minor)):

@@ -5,9 +5,10 @@ Parsing is strict: an event that is not as Stripe documents it raises MalformedO
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from adapters.payments.event_parsers import (
     BALANCE_TRANSACTION_FIELDS,
@@ -49,8 +50,7 @@ PAYMENT_PREFIXES = ("pi_", "ch_", "py_")
 PARSED_TYPES = frozenset(EVENT_PARSERS)
 
 
-@dataclass(frozen=True)
-class ParsedEvent:
+class ParsedEvent(Struct, frozen=True):
     """The facts that one event states, and the objects that it names.
 
     All objects in `object_ids` belong to one donation, whose key is `named_donation` if the metadata names it; the
