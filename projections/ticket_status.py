@@ -72,21 +72,29 @@ TABLES = (TICKETS, FUNDED, *desk.TABLES)
 
 
 def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
-    relevant = [recorded for recorded in batch if recorded.event.TOPIC in TOPICS]
+    rows.load(FUNDED, {(recorded.event.ticket,) for recorded in batch if _is_payment(recorded)})
+    # A page gets many payments; those that change nothing need no rows of the desk.
+    relevant = [
+        recorded for recorded in batch if recorded.event.TOPIC in TOPICS and not _is_later_payment(recorded, rows)
+    ]
     new_keys = {(recorded.event.ticket,) for recorded in relevant if isinstance(recorded.event, events.TicketOpened)}
     of_tickets = {(recorded.event.ticket,) for recorded in relevant if not isinstance(recorded.event, _OTHER_EVENTS)}
     rows.load(TICKETS, of_tickets - new_keys)
-    rows.load(FUNDED, {(recorded.event.ticket,) for recorded in relevant if _is_payment(recorded)})
     desk.load(relevant, rows)
     for recorded in relevant:
+        if _is_later_payment(recorded, rows):
+            continue
         if _is_payment(recorded):
-            if rows.get(FUNDED, (recorded.event.ticket,)) is None:
-                rows.put(FUNDED, {"ticket_id": recorded.event.ticket, "position": recorded.position})
-                desk.fold_payment(recorded, rows)
+            rows.put(FUNDED, {"ticket_id": recorded.event.ticket, "position": recorded.position})
+            desk.fold_payment(recorded, rows)
         elif isinstance(recorded.event, events.DeskEvent):
             desk.fold_desk_event(recorded, rows)
         else:
             _fold_event(recorded, rows)
+
+
+def _is_later_payment(recorded: RecordedEvent, rows: Rows) -> bool:
+    return _is_payment(recorded) and rows.get(FUNDED, (recorded.event.ticket,)) is not None
 
 
 def _is_payment(recorded: RecordedEvent) -> bool:
