@@ -261,7 +261,7 @@ def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch:
         (donor.service.mail.sender, "_record_sent", donor.service.mail.sender.run_all),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(place, name, killed)
+            patch.setitem(vars(place), name, killed)
             try:
                 act()
             except Killed:

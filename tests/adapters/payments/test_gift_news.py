@@ -176,7 +176,7 @@ def test_a_crash_before_the_commit_loses_nothing_and_repeats_nothing(by_mail: Ho
     with monkeypatch.context() as patch:
         # The message is queued, and the transaction with it is not committed.
         queue = by_mail.service.mail.outbox.queue
-        patch.setattr(by_mail.service.mail.outbox, "queue", lambda *given: (queue(*given), killed()))
+        patch.setitem(vars(by_mail.service.mail.outbox), "queue", lambda *given: (queue(*given), killed()))
         with pytest.raises(Killed):
             by_mail.news.run_all()
     assert by_mail.heard() == []

@@ -125,7 +125,7 @@ def test_nothing_is_requested_if_the_suspension_is_not_recorded(till: Till, monk
     def crash(*_: object) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(till.service.mail.outbox, "queue", crash)
+    monkeypatch.setitem(vars(till.service.mail.outbox), "queue", crash)
     with pytest.raises(SystemExit):
         suspend(till)
     assert till.rows("state") == [("open",)]
