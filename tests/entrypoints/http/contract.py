@@ -63,50 +63,54 @@ class Contract:
     def check(self, answer: httpx2.Response) -> None:
         answer.read()
         path = urlsplit(str(answer.request.url)).path
-        exchange = f"{answer.request.method} {path}: {answer.status_code} {answer.text[:500]!r}"
-        assert answer.status_code != 500, exchange
+        assert answer.status_code != 500, exchange(answer)
         if BESIDE.match(path) and answer.status_code not in (404, 405):
             return
-        assert answer.headers.get("x-request-id"), exchange
+        assert answer.headers.get("x-request-id"), exchange(answer)
         kind = answer.headers.get("content-type", "").split(";")[0]
         if kind in (PROBLEM, "application/json"):
-            assert kind == PROBLEM or answer.status_code < 400 or path in WITHOUT_PROBLEMS, exchange
+            assert kind == PROBLEM or answer.status_code < 400 or path in WITHOUT_PROBLEMS, exchange(answer)
         if kind == PROBLEM and answer.content:
             problem = answer.json()
             # `instance` is the caller's own path and may contain anything.
-            assert not LEAKS.search(json.dumps(problem | {"instance": ""})), exchange
-            assert problem["status"] == answer.status_code, exchange
-            assert problem["requestId"] == answer.headers["x-request-id"], exchange
+            assert not LEAKS.search(json.dumps(problem | {"instance": ""})), exchange(answer)
+            assert problem["status"] == answer.status_code, exchange(answer)
+            assert problem["requestId"] == answer.headers["x-request-id"], exchange(answer)
         described = next((template for pattern, template in self._paths if pattern.match(path)), None)
         method = answer.request.method.lower()
         if method == "head" and "head" not in self._document["paths"].get(described, {}):
             method = "get"
         if described is None:
-            assert answer.status_code in (404, 405, 429), exchange
-            assert kind == PROBLEM, exchange
+            assert answer.status_code in (404, 405, 429), exchange(answer)
+            assert kind == PROBLEM, exchange(answer)
         elif method == "options":
-            assert (answer.status_code, answer.content) == (204, b""), exchange
+            assert (answer.status_code, answer.content) == (204, b""), exchange(answer)
         elif method not in self._document["paths"][described]:
-            assert answer.status_code in (405, 429), exchange
-            assert answer.status_code == 429 or "OPTIONS" in answer.headers["allow"], exchange
+            assert answer.status_code in (405, 429), exchange(answer)
+            assert answer.status_code == 429 or "OPTIONS" in answer.headers["allow"], exchange(answer)
         else:
-            self._check_described(described, method, answer, kind, exchange)
+            self._check_described(described, method, answer, kind)
 
-    def _check_described(self, path: str, method: str, answer: httpx2.Response, kind: str, exchange: str) -> None:
+    def _check_described(self, path: str, method: str, answer: httpx2.Response, kind: str) -> None:
         self.seen.add((method, path, answer.status_code))
         responses = self._document["paths"][path][method]["responses"]
-        assert str(answer.status_code) in responses, f"not a declared status: {exchange}"
+        assert str(answer.status_code) in responses, f"not a declared status: {exchange(answer)}"
         response = responses[str(answer.status_code)]
         if "$ref" in response:
             response = self._document["components"]["responses"][response["$ref"].rpartition("/")[2]]
         content = response.get("content", {})
         if not content:
-            assert not answer.content, f"declared empty: {exchange}"
+            assert not answer.content, f"declared empty: {exchange(answer)}"
             return
-        assert kind in content, f"not a declared media type: {exchange}"
+        assert kind in content, f"not a declared media type: {exchange(answer)}"
         if answer.request.method != "HEAD" and kind.endswith("json") and "schema" in content[kind]:
             faults = self._validators.faults(content[kind]["schema"], answer.json())
-            assert faults == [], exchange
+            assert faults == [], exchange(answer)
+
+
+def exchange(answer: httpx2.Response) -> str:
+    """Return the request and the beginning of its answer, for messages."""
+    return f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:500]!r}"
 
 
 def _pattern(part: str) -> str:
