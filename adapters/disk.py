@@ -1,6 +1,7 @@
-"""Errors of the file system as domain errors, and a floor of free space."""
+"""Errors of the file system as domain errors, whole writes, and a floor of free space."""
 
 import errno
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -49,6 +50,12 @@ def free_bytes_of(folder: str | Path) -> int:
     """Return the free bytes of the folder's file system; UnavailableError if there is no such folder."""
     with translated_os_errors("disk"):
         return shutil.disk_usage(folder).free
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 @contextmanager

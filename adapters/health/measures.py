@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from psycopg import Cursor, sql
+from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 import projections
@@ -40,9 +40,7 @@ def reading(database: Database, measure: Callable[[Cursor[TupleRow]], Measured])
     """Return the measure with a cursor of this database; UnavailableError if it does not answer soon."""
 
     def read() -> Measured:
-        with database.snapshot() as cursor:
-            limit = sql.Literal(f"{int(STATEMENT_SECONDS * 1000)}ms")
-            cursor.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
+        with database.snapshot(STATEMENT_SECONDS) as cursor:
             return measure(cursor)
 
     return read

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from psycopg import Cursor, sql
+from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.encryption.epochs import oldest_key_seconds
@@ -58,9 +58,7 @@ class Gauges:
 
     def _read(self) -> Sequence[Metric]:
         # In one snapshot: an event that leaves the inbox between two reads would neither wait nor lag.
-        with self._database.snapshot() as cursor:
-            limit = sql.Literal(f"{int(STATEMENT_SECONDS * 1000)}ms")
-            cursor.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
+        with self._database.snapshot(STATEMENT_SECONDS) as cursor:
             keys = _epoch_keys(cursor, self._epoch_hours)
             return [*_history(cursor), *_inbox(cursor), *_jobs(cursor), *_outbox(cursor), *keys]
 

@@ -128,23 +128,13 @@ class StripeGateway:
             )
         if session.url is None:
             raise RefusedError("This checkout is already finished or has expired.")
-        return OpenCheckout(
-            session_id=session.id,
-            url=session.url,
-            expires_at=datetime.fromtimestamp(session.expires_at, UTC),
-            livemode=session.livemode,
-        )
+        return _open_checkout(session.id, session.url, session.expires_at, session.livemode)
 
     def find(self, donation_id: UUID, since: datetime) -> OpenCheckout | None:
         """Return the open checkout of a donation that was requested since then, or None."""
         for session in self.objects("cs", since - MAX_CLOCK_DIFFERENCE):
             if session["client_reference_id"] == str(donation_id) and session["status"] == "open":
-                return OpenCheckout(
-                    session_id=session["id"],
-                    url=session["url"],
-                    expires_at=datetime.fromtimestamp(session["expires_at"], UTC),
-                    livemode=session["livemode"],
-                )
+                return _open_checkout(session["id"], session["url"], session["expires_at"], session["livemode"])
         return None
 
     def expire(self, session_id: str) -> bool:
@@ -221,6 +211,10 @@ class StripeGateway:
                 request["starting_after"] = page["data"][-1]["id"]
 
 
+def _open_checkout(session_id: str, url: str, expires_at: int, livemode: bool) -> OpenCheckout:
+    return OpenCheckout(session_id, url, datetime.fromtimestamp(expires_at, UTC), livemode)
+
+
 def _product_name(description: str) -> str:
     return " ".join(description.split())[:_MAX_NAME_LENGTH] or "Donation"
 
@@ -269,22 +263,17 @@ def _translate(error: stripe.StripeError) -> DomainError:
 def _invalid_request(param: str, code: str) -> DomainError:
     if code in ("amount_too_small", "amount_too_large"):
         size = code.removeprefix("amount_too_")
-        return InvalidError(
-            f"The amount is too {size} for the payment service.", "/amount", FaultCode.REFUSED_BY_PAYMENT_SERVICE
-        )
+        return _refused_value("amount", f"The amount is too {size} for the payment service.")
     if param.endswith("[currency]") or param == "currency":
-        return InvalidError(
-            "The payment service does not accept this currency.", "/currency", FaultCode.REFUSED_BY_PAYMENT_SERVICE
-        )
+        return _refused_value("currency")
     if "unit_amount" in param or param == "amount":
-        return InvalidError(
-            "The payment service does not accept this amount.", "/amount", FaultCode.REFUSED_BY_PAYMENT_SERVICE
-        )
+        return _refused_value("amount")
     if param.endswith("[name]"):
-        return InvalidError(
-            "The payment service does not accept this description.",
-            "/description",
-            FaultCode.REFUSED_BY_PAYMENT_SERVICE,
-        )
+        return _refused_value("description")
     logger.warning("the payment service refused a request: %s at %s", code or "no code", param or "no parameter")
     return InvalidError("The payment service does not accept this request.")
+
+
+def _refused_value(field: str, message: str | None = None) -> InvalidError:
+    message = message or f"The payment service does not accept this {field}."
+    return InvalidError(message, f"/{field}", FaultCode.REFUSED_BY_PAYMENT_SERVICE)

@@ -7,6 +7,7 @@ import warnings
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from adapters.confined.errors import InputRefused
+from adapters.disk import write_all
 
 NOT_A_PHOTO = "not_a_photo"
 TOO_LARGE = "too_large"
@@ -38,7 +39,7 @@ def encode(source: int, output: int) -> dict[str, object]:
     small = large.copy()
     small.thumbnail((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS)
     large_bytes, small_bytes = _jpeg(large, LARGE_QUALITY), _small_jpeg(small)
-    _write(output, large_bytes + small_bytes)
+    write_all(output, large_bytes + small_bytes)
     return {"bytes": [len(large_bytes), len(small_bytes)], "width": large.width, "height": large.height}
 
 
@@ -91,9 +92,3 @@ def _jpeg(photo: Image.Image, quality: int) -> bytes:
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", quality=quality, optimize=True, progressive=True)
     return buffer.getvalue()
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[os.write(descriptor, left) :]

@@ -318,10 +318,12 @@ class Database:
             yield cursor
 
     @contextmanager
-    def snapshot(self) -> Iterator[Cursor[TupleRow]]:
+    def snapshot(self, statement_seconds: float | None = None) -> Iterator[Cursor[TupleRow]]:
         """Lend a cursor in a read-only transaction, all statements of which see the same state."""
         with self.transaction() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            if statement_seconds is not None:
+                cursor.execute(f"SET LOCAL statement_timeout = {int(statement_seconds * 1000)}")
             yield cursor
 
     @contextmanager

@@ -1,10 +1,9 @@
 """Decodes a recording and finds its speech, inside the child process."""
 
-import os
-
 import numpy as np
 
 from adapters.confined.errors import InputRefused
+from adapters.disk import write_all
 from adapters.speech.errors import NO_SPEECH, TOO_LONG
 from adapters.speech.sound import BYTES_PER_SECOND, RATE, Sound
 from adapters.speech.voice import Samples, speech_windows, with_normal_loudness
@@ -20,7 +19,7 @@ def prepare(descriptor: int, output: int, max_seconds: int) -> list[dict[str, ob
     windows = []
     for window in speech_windows(sound):
         content = b"".join(sound[piece.start : piece.end].tobytes() for piece in window)
-        _write(output, content)
+        write_all(output, content)
         pieces = [[_ms(piece.start), _ms(piece.end - piece.start)] for piece in window]
         windows.append({"bytes": len(content), "pieces": pieces})
     if not windows:
@@ -45,9 +44,3 @@ def _sound(descriptor: int, max_seconds: int) -> Samples:
 
 def _ms(samples: int) -> int:
     return samples * 1000 // RATE
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[os.write(descriptor, left) :]

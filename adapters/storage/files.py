@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.disk import free_bytes_of, translated_os_errors
+from adapters.disk import free_bytes_of, translated_os_errors, write_all
 from adapters.storage.protocol import checked_key, chunks_of, verify_storage
 from domain.errors import NotFoundError
 
@@ -44,7 +44,7 @@ class FileStorage:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
                 for chunk in chunks_of(source):
                     with _as_storage_errors():
-                        _write_all(file.fileno(), chunk)
+                        write_all(file.fileno(), chunk)
                 with _as_storage_errors():
                     os.fsync(file.fileno())
             with _as_storage_errors():
@@ -83,7 +83,7 @@ class FileStorage:
         with _as_storage_errors(), suppress(FileNotFoundError, NotADirectoryError):
             descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
             try:
-                _write_all(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size))
+                write_all(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -167,12 +167,6 @@ def _as_storage_errors() -> AbstractContextManager[None]:
 def _unless_gone(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise error
-
-
-def _write_all(descriptor: int, chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
 
 
 def _make_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -52,14 +52,12 @@ class Store:
 
     def session_of(self, id: str) -> str | None:
         """Return the id of the checkout session that the object belongs to, or None if the id is unknown."""
-        row = self._cursor.execute("SELECT session_id FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
-        return row[0] if row else None
+        return self._text("SELECT session_id FROM sandbox.objects WHERE id = %s", id)
 
     def find(self, kind: str, id: str) -> StripeDict | None:
         """Return the object or event of this kind and id, or None."""
         if kind == "event":
-            row = self._cursor.execute("SELECT body::text FROM sandbox.events WHERE id = %s", (id,)).fetchone()
-            return self._read(row[0]) if row else None
+            return self._body("SELECT body::text FROM sandbox.events WHERE id = %s", id)
         stripe_object = self.find_any(id)
         return stripe_object if stripe_object and stripe_object["object"] == kind else None
 
@@ -72,13 +70,11 @@ class Store:
 
     def find_any(self, id: str) -> StripeDict | None:
         """Return the object of this id, or None."""
-        row = self._cursor.execute("SELECT body::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
-        return self._read(row[0]) if row else None
+        return self._body("SELECT body::text FROM sandbox.objects WHERE id = %s", id)
 
     def hidden(self, id: str) -> StripeDict:
         """Return the values that the sandbox keeps with an object and that Stripe's API does not show."""
-        row = self._cursor.execute("SELECT hidden::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
-        return self._read(row[0]) if row else {}
+        return self._body("SELECT hidden::text FROM sandbox.objects WHERE id = %s", id) or {}
 
     def hide(self, id: str, hidden: StripeDict) -> None:
         self._cursor.execute("UPDATE sandbox.objects SET hidden = %s WHERE id = %s", (self._to_json(hidden), id))
@@ -142,8 +138,7 @@ class Store:
         self._cursor.execute("UPDATE sandbox.objects SET step = %s, step_at = %s WHERE id = %s", (step, at, id))
 
     def planned_step(self, id: str) -> str | None:
-        row = self._cursor.execute("SELECT step FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
-        return row[0] if row else None
+        return self._text("SELECT step FROM sandbox.objects WHERE id = %s", id)
 
     def next_step(self, now: float) -> tuple[str, str] | None:
         """Return the object and its step that has been due the longest, or None."""
@@ -238,13 +233,11 @@ class Store:
         )
         if self._cursor.fetchone():
             return None
-        row = self._cursor.execute("SELECT fingerprint FROM sandbox.answers WHERE key = %s", (key,)).fetchone()
-        return str(row[0]) if row else None
+        return self._text("SELECT fingerprint FROM sandbox.answers WHERE key = %s", key)
 
     def answer(self, key: str) -> StripeDict:
         """Return the answer that was given to this key."""
-        row = self._cursor.execute("SELECT body::text FROM sandbox.answers WHERE key = %s", (key,)).fetchone()
-        return self._read(row[0]) if row else {}
+        return self._body("SELECT body::text FROM sandbox.answers WHERE key = %s", key) or {}
 
     def save_answer(self, key: str, body: StripeDict) -> None:
         self._cursor.execute("UPDATE sandbox.answers SET body = %s WHERE key = %s", (self._to_json(body), key))
@@ -278,6 +271,15 @@ class Store:
             (json.dumps(metadata),),
         )
         return [id for (id,) in self._cursor.fetchall()]
+
+    def _text(self, query: LiteralString, id: str) -> str | None:
+        """Return the one value of the row with this id, or None if there is no row."""
+        row: tuple[str | None] | None = self._cursor.execute(query, (id,)).fetchone()
+        return row[0] if row else None
+
+    def _body(self, query: LiteralString, id: str) -> StripeDict | None:
+        body = self._text(query, id)
+        return self._read(body) if body else None
 
     def _read(self, text: str) -> StripeDict:
         return self._redaction.open(json.loads(text))
