@@ -1,6 +1,6 @@
 """Commands for support tickets, and for a holder who lost access to their contact address."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -139,14 +139,14 @@ class SupportCommands:
         """
         require_mail(reset.contact.type)
 
-        def change_contact(ticket: RecordingTicket) -> tuple[Contact, Mapping[str, str]]:
-            old_contact = ticket.contact
+        def change(ticket: RecordingTicket) -> list[Message]:
+            values = {**self.holder_values(ticket), "token": reset.token, "home": self.home_url}
+            access = Mail("new_access", reset.contact.value, values, f"new-access:{reset.reset_id}", ticket_id)
+            notices = self._notices(ticket, reset.reset_id, reset.contact, now)
             ticket.change_contact(actor, reset.contact, reset.contact_index, reset.token_digest)
-            return old_contact, self.holder_values(ticket)
+            return [access, *notices]
 
-        self.tickets.change(
-            ticket_id, change_contact, if_match, lambda changed: self._mails(ticket_id, reset, *changed, now)
-        )
+        self.tickets.change(ticket_id, change, if_match, mails=list)
         for support_id in self._concerning(self.tickets.get(ticket_id)):
             if self.support.get(support_id).asks_to_reset(ticket_id):
                 self.resolve(actor, support_id)
@@ -159,36 +159,21 @@ class SupportCommands:
         If the old contact is another address or phone number, a message to it says that the contact was changed.
         """
 
-        def change(ticket: RecordingTicket) -> tuple[Contact, Mapping[str, str]]:
-            old_contact = ticket.contact
+        def change(ticket: RecordingTicket) -> list[Message]:
+            notices = self._notices(ticket, change_id, contact, now)
             ticket.change_contact(actor, contact, contact_index, ticket.token_digest)
-            return old_contact, self.holder_values(ticket)
+            return notices
 
-        self.tickets.change(
-            ticket_id, change, None, lambda changed: list(self._notices(ticket_id, change_id, contact, *changed, now))
-        )
+        self.tickets.change(ticket_id, change, mails=list)
 
-    def _notices(
-        self,
-        ticket_id: UUID,
-        change_id: UUID,
-        contact: Contact,
-        old_contact: Contact,
-        holder: Mapping[str, str],
-        now: datetime,
-    ) -> Iterator[Message]:
-        if old_contact.type is ContactType.SOCIAL or old_contact == contact:
-            return
-        message = Mail if old_contact.type is ContactType.EMAIL else TextMessage
-        values = {**holder, "changed": now.isoformat(), "home": self.home_url}
-        yield message("contact_changed", old_contact.value, values, f"contact-changed:{change_id}", ticket_id)
-
-    def _mails(
-        self, ticket_id: UUID, reset: ContactReset, old_contact: Contact, holder: Mapping[str, str], now: datetime
-    ) -> list[Message]:
-        values = {**holder, "token": reset.token, "home": self.home_url}
-        access = Mail("new_access", reset.contact.value, values, f"new-access:{reset.reset_id}", ticket_id)
-        return [access, *self._notices(ticket_id, reset.reset_id, reset.contact, old_contact, holder, now)]
+    def _notices(self, ticket: RecordingTicket, change_id: UUID, contact: Contact, now: datetime) -> list[Message]:
+        """Return the message to the present contact that says that it is about to be replaced by another."""
+        present = ticket.contact
+        if present.type is ContactType.SOCIAL or present == contact:
+            return []
+        message = Mail if present.type is ContactType.EMAIL else TextMessage
+        values = {**self.holder_values(ticket), "changed": now.isoformat(), "home": self.home_url}
+        return [message("contact_changed", present.value, values, f"contact-changed:{change_id}", ticket.id)]
 
     def erase(self, ticket_id: UUID) -> None:
         """Make every support ticket about an erased ticket unreadable, and those from a contact that it ever had."""
