@@ -14,7 +14,6 @@ class Aggregate(BaseAggregate[UUID]):
 
     @classmethod
     def _begin(cls, event_type: type[AggregateCreated], id: UUID, actor: Actor, **fields: Any) -> Self:
-        """Return a new aggregate with its first event."""
         event = event_type(originator_id=id, originator_version=1, actor=actor, **fields)
         aggregate: Self = event.mutate(None)
         cast(list[TicketEvent], aggregate.pending_events).append(event)

@@ -21,7 +21,6 @@ from domain.values import Actor, Donor, GiftWords, Money
 
 
 def donation_stream(ticket_id: UUID, donation_id: UUID) -> UUID:
-    """Return the id of the donation's stream."""
     return uuid5(ticket_id, donation_id.hex)
 
 

@@ -38,15 +38,13 @@ class PublicMaterial(TicketState):
 
         Without the recording the voice is removed, so that its sound is deleted.
         """
-        if withdrawn := tuple(scope for scope in ConsentScope if scope in scopes and self._may_withdraw(scope)):
+        may_end = set(scopes) - self.consents.withdrawn
+        if withdrawn := tuple(scope for scope in ConsentScope if scope in may_end):
             self._trigger(events.ConsentWithdrawn, actor, scopes=withdrawn)
         if ConsentScope.RECORDING in scopes:
             self.remove_voice(actor)
         if ConsentScope.STORY in scopes:
             self.unpublish(actor)
-
-    def _may_withdraw(self, scope: ConsentScope) -> bool:
-        return scope not in self.consents.withdrawn
 
     def publish(self, actor: Actor, consent: bool | None, review: SafetyReview, now: datetime) -> None:
         """Make the page public. `consent` gives story, name and place; None relies on the consents given before."""

@@ -97,7 +97,6 @@ class Recordings:
         return self.pending or self.used[-1:]
 
     def after(self, event: events.TicketEvent) -> Recordings:
-        """Return the recordings after an event."""
         match event:
             case events.AudioUploaded(recording_id=recording_id, content=content, facts=facts, joins=joins):
                 earlier = self.kept if joins else tuple(replace(recording, replaced=True) for recording in self.kept)

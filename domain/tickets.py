@@ -11,13 +11,7 @@ from msgspec import structs
 
 from domain import events
 from domain.corrections import Correction
-from domain.errors import (
-    AlreadyProcessing,
-    NotFoundError,
-    RefusedError,
-    StepFailed,
-    TakenDownError,
-)
+from domain.errors import AlreadyProcessing, NotFoundError, RefusedError, StepFailed, TakenDownError
 from domain.goals import checked_goal
 from domain.lifecycle import WITHOUT_DRAFT, missing_fields, unchanged_sources
 from domain.public_material import PublicMaterial

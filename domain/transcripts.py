@@ -16,8 +16,6 @@ BETWEEN_RECORDINGS = "\n\n"
 
 @dataclass(frozen=True)
 class HeardRecording:
-    """A recording with its transcript."""
-
     recording_id: UUID
     duration_ms: int
     transcript: Transcript

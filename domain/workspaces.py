@@ -117,7 +117,6 @@ class Workspace(Aggregate):
         self._record(events.WorkspaceClosed, actor)
 
     def choose_logo(self, actor: Actor, logo: Logo | None) -> None:
-        """Let the workspace have this logo, or none."""
         if logo == self.settings.logo:
             return
         if logo is None:

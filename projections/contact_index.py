@@ -16,12 +16,7 @@ TOPICS = topics(TicketOpened, Erased)
 
 CONTACTS = Table(
     "contact_index",
-    {
-        "ticket_id": "uuid",
-        "workspace": "text",
-        "created_at": "timestamptz",
-        "position": "bigint",
-    },
+    {"ticket_id": "uuid", "workspace": "text", "created_at": "timestamptz", "position": "bigint"},
     key=("ticket_id",),
 )
 TABLES = (CONTACTS,)

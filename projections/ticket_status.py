@@ -345,7 +345,6 @@ SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket_id IS NOT 
 
 
 def _rows(cursor: Cursor) -> list[Row]:
-    """Return the rows of `_SELECT`."""
     return [present(row) for row in fetched_rows(cursor, COLUMNS)]
 
 

@@ -123,7 +123,6 @@ class DocumentLayout:
 
 
 def lay_out(sheet: Sheet) -> DocumentLayout:
-    """Return the layout of the sheet."""
     match sheet:
         case CampaignSheet():
             return _campaign(sheet)

@@ -71,7 +71,6 @@ class OpenAIDrafter:
         return replace(draft, engine=self._model)
 
     def close(self) -> None:
-        """Close the connections."""
         self._answers.close()
 
     def _converted_answer(

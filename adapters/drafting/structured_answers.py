@@ -49,7 +49,6 @@ class StructuredAnswers:
         return answer_type.model_validate_json(text)
 
     def close(self) -> None:
-        """Close the connections."""
         self._client.close()
 
     def _text(self, answer_type: type[BaseModel], task: str, data: str) -> str:

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from adapters.identity.members import MEMBER_TOKEN, MemberSessions
 from adapters.identity.sessions import SESSION_TOKEN
-from adapters.identity.tokens import digest
+from adapters.identity.tokens import digest, url_text
 from adapters.ids import uuid7
 from adapters.postgres.database import Database
 from adapters.read_models.read_your_writes import TicketRows
@@ -85,7 +85,7 @@ VISITOR = Principal(Role.VISITOR)
 
 def ticket_token(ticket: UUID, secret: bytes) -> str:
     """Return the credential of a ticket's holder, which contains the ticket's id and the secret."""
-    return TICKET_TOKEN + base64.urlsafe_b64encode(ticket.bytes + secret).decode().rstrip("=")
+    return TICKET_TOKEN + url_text(ticket.bytes + secret)
 
 
 @dataclass(frozen=True)
@@ -244,10 +244,7 @@ class Credentials:
         """
         new_id, secret = successor or (uuid7(), new_key(secrets.token_bytes(SECRET_BYTES)))
         with self._database.transaction() as cursor:
-            cursor.execute(
-                _STATE_OF_KEY,
-                {"id": key_id, "workspace": workspace},
-            )
+            cursor.execute(_STATE_OF_KEY, {"id": key_id, "workspace": workspace})
             row = cursor.fetchone()
             if row is None:
                 raise NotFoundError("There is no such key.")
@@ -309,7 +306,7 @@ class Credentials:
 
 def new_key(secret: bytes) -> str:
     """Return the API key with this secret."""
-    return API_KEY + base64.urlsafe_b64encode(secret).decode().rstrip("=")
+    return API_KEY + url_text(secret)
 
 
 def is_workspace_name(name: str) -> bool:

@@ -32,6 +32,7 @@ from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.identity import members
 from adapters.identity.session_openings import Audience, SessionOpening
+from adapters.identity.tokens import url_text
 from adapters.mail.holders import mail_language
 from adapters.mail.limits import UnverifiedMailLimits
 from adapters.mail.outbox import Outbox
@@ -365,10 +366,10 @@ class LoginCodes(StepLoop):
         signatures = [_signature(hashed) for hashed in self._links.all_of(code_id.hex)]
         is_ours = any(hmac.compare_digest(signature, content[-SIGNATURE_BYTES:]) for signature in signatures)
         # The same content has several forms in base64, of which one is a link.
-        return code_id if is_ours and _token(content) == token else None
+        return code_id if is_ours and url_text(content) == token else None
 
     def _link_token(self, code: Code) -> str:
-        return _token(code.id.bytes + _signature(self._links.of(code.id.hex)))
+        return url_text(code.id.bytes + _signature(self._links.of(code.id.hex)))
 
     def _text(self, code: Code) -> str:
         """Return the code in groups of four digits."""
@@ -383,10 +384,6 @@ class LoginCodes(StepLoop):
 
 def _signature(hashed: str) -> bytes:
     return bytes.fromhex(hashed.rpartition(":")[2])[:SIGNATURE_BYTES]
-
-
-def _token(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 # A code that was sent again is valid until the last request for it expires.

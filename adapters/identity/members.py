@@ -1,6 +1,5 @@
 """Members of workspaces as sign-in and access checks see them, and their sessions."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,7 @@ from psycopg.rows import TupleRow
 
 from adapters.event_store import contact_hashes
 from adapters.event_store.history import EventEffects
-from adapters.identity.tokens import digest
+from adapters.identity.tokens import digest, url_text
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.events import (
@@ -137,7 +136,7 @@ def language(cursor: Cursor[TupleRow], contact_indexes: Sequence[str]) -> str | 
 
 def member_token(secret: bytes) -> str:
     """Return the credential of a member's session with this secret."""
-    return MEMBER_TOKEN + base64.urlsafe_b64encode(secret).decode().rstrip("=")
+    return MEMBER_TOKEN + url_text(secret)
 
 
 def open_session(

@@ -3,7 +3,6 @@
 Only its digest is stored, so a sheet cannot be printed again, only replaced.
 """
 
-import base64
 from datetime import datetime
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.identity import sessions
-from adapters.identity.tokens import digest
+from adapters.identity.tokens import digest, url_text
 from adapters.postgres.database import Database
 from domain.events import TicketEvent
 
@@ -25,7 +24,7 @@ class RecoveryLinks:
 
     def make(self, ticket_id: UUID, secret: bytes) -> str:
         """Return a link with this secret, which replaces the ticket's earlier one."""
-        token = base64.urlsafe_b64encode(secret).decode().rstrip("=")
+        token = url_text(secret)
         self._database.execute(
             "INSERT INTO recovery_links (ticket_id, digest) VALUES (%s, %s) ON CONFLICT (ticket_id) DO UPDATE"
             " SET digest = excluded.digest, created_at = now()",

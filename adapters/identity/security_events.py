@@ -90,11 +90,7 @@ class SecurityEvents:
 
         The statement is the same for every address, whether it is a member's or not.
         """
-        values = {
-            "request": request_id,
-            "tries": MAX_CODE_ATTEMPTS,
-            "hourly": MAX_MEMBER_ATTEMPTS,
-        }
+        values = {"request": request_id, "tries": MAX_CODE_ATTEMPTS, "hourly": MAX_MEMBER_ATTEMPTS}
         self._write(_NOTE_FAILED_SIGN_IN, values, address)
 
     def note_invalid_key(self, credential: str, address: str | None) -> None:

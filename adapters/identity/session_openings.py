@@ -52,6 +52,5 @@ class SessionOpening:
 
     @property
     def token(self) -> str:
-        """The credential of the session."""
         member = self.audience is Audience.MEMBER
         return members.member_token(self.secret) if member else sessions.session_token(self.secret)

@@ -1,6 +1,5 @@
 """Sessions: opened by a login code, a link or a recovery sheet, and stored as the digest of their credential."""
 
-import base64
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.identity.tokens import digest
+from adapters.identity.tokens import digest, url_text
 from adapters.postgres.database import Database
 
 SESSION_TOKEN = "ses_"  # noqa: S105 - a prefix
@@ -17,7 +16,7 @@ SESSION_HOURS = 12
 
 def session_token(secret: bytes) -> str:
     """Return the credential of a session with this secret."""
-    return SESSION_TOKEN + base64.urlsafe_b64encode(secret).decode().rstrip("=")
+    return SESSION_TOKEN + url_text(secret)
 
 
 def open_session(

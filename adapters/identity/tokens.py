@@ -1,6 +1,12 @@
-"""The digest under which a secret that we made is stored."""
+"""The text in which we give a secret away, and the digest under which we store it."""
 
+import base64
 import hashlib
+
+
+def url_text(secret: bytes) -> str:
+    """Return the secret in letters that a URL may have."""
+    return base64.urlsafe_b64encode(secret).decode().rstrip("=")
 
 
 def digest(secret: str) -> str:

@@ -65,7 +65,6 @@ class Subscriptions:
         self._public_url = public_url
 
     def link(self, address: str) -> str:
-        """Return the unsubscribe link for the address."""
         hashed = self._addresses.of(_normal(address))
         signature = self._signatures.of(hashed).partition(":")[2][:SIGNATURE_DIGITS]
         return f"{self._public_url}/unsubscribe/{hashed.replace(':', '-')}-{signature}"

@@ -9,6 +9,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from adapters import private_files
+from adapters.disk import translated_os_errors
 from adapters.mail.messages import address_of
 from domain.errors import RefusedError, UnavailableError
 
@@ -50,10 +51,8 @@ class FileTransport:
 
     def deliver(self, message: EmailMessage) -> None:
         name = f"{message['Date'].datetime:%Y%m%dT%H%M%S.%fZ}-{_name(message['Message-ID'])}.eml"
-        try:
+        with translated_os_errors("mail folder"):
             private_files.write(self._folder, name, message.as_bytes())
-        except OSError as error:
-            raise UnavailableError(f"mail folder: {error.strerror or 'failed'}") from None
 
     def recall(self, message_id: str) -> None:
         for file in self._folder.glob(f"*-{_name(message_id)}.eml"):

@@ -302,7 +302,6 @@ class Database:
             return connection.execute(query, params).fetchone()
 
     def rows(self, query: QueryNoTemplate, params: Params | None = None) -> list[TupleRow]:
-        """Return all rows of a query."""
         with self.connection() as connection:
             return connection.execute(query, params).fetchall()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters import private_files
+from adapters.disk import translated_os_errors
 from domain.errors import OptedOutError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -37,10 +38,8 @@ class FileTexts:
         self._folder = folder
 
     def send(self, message_id: str, number: str, text: str) -> None:
-        try:
+        with translated_os_errors("text folder"):
             private_files.write(self._folder, f"{message_id}.txt", f"To: {number}\n\n{text}\n".encode())
-        except OSError as error:
-            raise UnavailableError(f"text folder: {error.strerror or 'failed'}") from None
 
     def recall(self, message_id: str) -> None:
         (self._folder / f"{message_id}.txt").unlink(missing_ok=True)

@@ -66,7 +66,6 @@ _encode_gift = msgspec.json.Encoder().encode
 
 
 def stored_gift(row: Row) -> Gift:
-    """Return the gift that the row stores."""
     return _decode_gift(row["gift"])
 
 
