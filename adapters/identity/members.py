@@ -85,8 +85,7 @@ class MemberSessions:
 
     def memberships(self, contact_indexes: Sequence[str]) -> list[Membership]:
         """Return the memberships of an address and its valid invitations, in the order of the workspaces' names."""
-        with self._database.reading() as cursor:
-            return memberships(cursor, contact_indexes)
+        return self._database.read(memberships, contact_indexes)
 
     def act_in(self, session_id: UUID, contact_indexes: Sequence[str], workspace: str) -> None:
         """Let the session act in this workspace; NotFoundError if its address has no membership there."""

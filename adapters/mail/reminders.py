@@ -21,8 +21,7 @@ MOST_AT_ONCE = 1_000
 def remind_of_due_tickets(database: Database, commands: DeskCommands, now: Clock = utc_now) -> None:
     """Remind members of the tickets that they take care of, once these are due."""
     moment = now()
-    with database.reading() as cursor:
-        due = desk.due(cursor, moment, MOST_AT_ONCE)
+    due = database.read(desk.due, moment, MOST_AT_ONCE)
     for ticket_id in due:
         # It may be erased at the same moment.
         with suppress(NotFoundError):
@@ -32,8 +31,7 @@ def remind_of_due_tickets(database: Database, commands: DeskCommands, now: Clock
 def remind_of_disputes(database: Database, commands: DisputeCommands, now: Clock = utc_now) -> None:
     """Remind owners and admins of disputes before their evidence is due."""
     moment = now()
-    with database.reading() as cursor:
-        due = disputes.due(cursor, moment, moment + REMIND_BEFORE, MOST_AT_ONCE)
+    due = database.read(disputes.due, moment, moment + REMIND_BEFORE, MOST_AT_ONCE)
     for row in due:
         amount = Money(row["amount"], row["currency"])
         dispute = DueDispute(row["ticket_id"], row["donation_id"], row["dispute_id"], amount, row["due_by"])

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -17,7 +16,6 @@ from adapters.postgres.database import Database
 from adapters.postgres.leased_queue import LeasedQueue
 from adapters.texts import messages as text_messages
 from domain.errors import DomainError, NotFoundError, OptedOutError, RefusedError, UnavailableError
-from domain.organisations import WorkspaceSettings
 from domain.ports import Mail, Message, TextMessages
 from projections.workspaces import settings_of_ticket
 
@@ -102,7 +100,7 @@ class MailSender(StepLoop):
 
     def _deliver(self, queued: QueuedMessage, message: Message) -> None:
         letterhead = self._outbox.letterhead
-        if queued.ticket_id is not None and (settings := self._settings(queued.ticket_id)):
+        if queued.ticket_id is not None and (settings := self._database.read(settings_of_ticket, queued.ticket_id)):
             letterhead = letterhead.of(settings)
         if isinstance(message, Mail):
             self._transport.deliver(compose(message, letterhead, queued.created_at))
@@ -115,10 +113,6 @@ class MailSender(StepLoop):
         values = letterhead.known_language(message.values)
         text = text_messages.compose(message.kind, values, letterhead.organisation or letterhead.operator)
         self._texts.send(str(queued.id), message.to, text)
-
-    def _settings(self, ticket_id: UUID) -> WorkspaceSettings | None:
-        with self._database.reading() as cursor:
-            return settings_of_ticket(cursor, ticket_id)
 
     def _record_sent(self, queued: QueuedMessage) -> None:
         with self._database.connection() as connection:

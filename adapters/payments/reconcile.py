@@ -216,21 +216,13 @@ class Reconciler:
             listed.add_donations(self._existing_links(ids).values(), repaired=True)
         for query in (donation_ledger.moved_since, fee_ledger.charged_since):
             after: UUID | None = None
-            while keys := self._moved(query, since, after):
+            while keys := self.database.read(query, since, after, OWN_PAGE):
                 listed.add_donations(keys)
                 after = keys[-1][1]
         after = None
-        while gifts := self._with_refunds_or_disputes(after):
+        while gifts := self.database.read(donation_ledger.with_refunds_or_disputes, after, PAGE):
             listed.add_donations((ticket, donation) for ticket, donation, gift in gifts if undecided_ids(gift))
             after = gifts[-1][1]
-
-    def _moved(self, query: Callable[..., list[DonationKey]], since: datetime, after: UUID | None) -> list[DonationKey]:
-        with self.database.reading() as cursor:
-            return query(cursor, since, after, OWN_PAGE)
-
-    def _with_refunds_or_disputes(self, after: UUID | None) -> list[donation_ledger.KeyedGift]:
-        with self.database.reading() as cursor:
-            return donation_ledger.with_refunds_or_disputes(cursor, after, PAGE)
 
     # The comparison.
 

@@ -12,10 +12,10 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from weakref import WeakSet
 
@@ -28,6 +28,9 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from domain.errors import UnavailableError
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 CONNECT_SECONDS = 3
 # A pool opens these at its start, and keeps them for its next callers.
@@ -315,6 +318,11 @@ class Database:
         """Lend a cursor without a transaction: each statement costs one round trip and sees the newest state."""
         with self.connection() as connection, connection.cursor() as cursor:
             yield cursor
+
+    def read(self, query: Callable[Concatenate[Cursor[TupleRow], P], Result], *args: P.args, **kw: P.kwargs) -> Result:
+        """Return the result of the query, which gets a cursor as that of `reading` and these arguments."""
+        with self.reading() as cursor:
+            return query(cursor, *args, **kw)
 
     @contextmanager
     def snapshot(self, statement_seconds: float | None = None) -> Iterator[Cursor[TupleRow]]:

@@ -21,8 +21,7 @@ def end_consents(database: Database, commands: TicketCommands, now: Clock = utc_
     checkouts that are still open are expired.
     """
     moment = now()
-    with database.reading() as cursor:
-        ended = ticket_status.with_ended_consents(cursor, moment)
+    ended = database.read(ticket_status.with_ended_consents, moment)
     for ticket_id in ended:
         # It may be erased at the same moment.
         with suppress(NotFoundError):

@@ -199,8 +199,7 @@ class Checkpoints:
 
     def latest(self) -> str | None:
         """Return the newest checkpoint as a signed note, or None while there is none."""
-        with self._database.reading() as cursor:
-            return latest(cursor)
+        return self._database.read(latest)
 
     def consistency_proof(self, size: int) -> tuple[str, list[str]] | None:
         """Return the newest checkpoint and the proof, in Base64, that it continues the log of `size` events.

@@ -101,8 +101,7 @@ class Aggregates:
 
     def needs_approval(self, workspace: str) -> bool:
         """Return True if the workspace publishes only pages that it has approved."""
-        with self._database.reading() as cursor:
-            return workspace_settings(cursor, workspace).publishing is Publishing.APPROVAL
+        return self._database.read(workspace_settings, workspace).publishing is Publishing.APPROVAL
 
 
 def _merged(*all_effects: EventEffects) -> EventEffects:

@@ -61,5 +61,4 @@ class Queries:
 
     def projection_lags(self) -> dict[str, lag.ProjectionLag]:
         """Return the lag of each read model by its name."""
-        with self.database.reading() as cursor:
-            return lag.projections(cursor)
+        return self.database.read(lag.projections)

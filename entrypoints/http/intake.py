@@ -30,5 +30,4 @@ class Intake:
         return self._settings(principal).currency or DEFAULT_CURRENCY
 
     def _settings(self, principal: Principal) -> WorkspaceSettings:
-        with self.database.reading() as cursor:
-            return workspace_settings(cursor, principal.workspace or PUBLIC_WORKSPACE)
+        return self.database.read(workspace_settings, principal.workspace or PUBLIC_WORKSPACE)

@@ -105,8 +105,7 @@ def recording_ticket(context: SelfTestContext) -> None:
     context.tickets.change(ticket.id, lambda t: t.edit_draft(SYSTEM, rest))
     context.tickets.change(ticket.id, lambda t: t.publish(SYSTEM, True, SafetyReview(), datetime.now(UTC)))
     context.project(ticket.id)
-    with context.database.reading() as cursor:
-        row = ticket_status.ticket(cursor, ticket.id)
+    row = context.database.read(ticket_status.ticket, ticket.id)
     expect(row is not None and row["content_status"] is ContentStatus.PUBLISHED, "the ticket, published")
     events = list(context.log.ticket_events(ticket.id))
     first = events[0].position

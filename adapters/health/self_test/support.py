@@ -29,8 +29,7 @@ def support_ticket(context: SelfTestContext) -> None:
     stored = context.log.stream(support_id)
     expect(all(MESSAGE.encode() not in entry.state for entry in stored), "the words stored sealed")
     context.project(support_id)
-    with context.database.reading() as cursor:
-        row = support.support_ticket(cursor, support_id)
+    row = context.database.read(support.support_ticket, support_id)
     expect(row is not None and row["status"] == "RESOLVED", "the support ticket in the list")
 
 

@@ -151,8 +151,7 @@ class RefundHandlers:
         row = donation_row(self.database, call)
         call.answer_ticket_id = row["ticket_id"]
         amount = None if body.amount is None else money(body.amount, row["currency"])
-        with self.database.reading() as cursor:
-            ticket = ticket_status.ticket(cursor, row["ticket_id"])
+        ticket = self.database.read(ticket_status.ticket, row["ticket_id"])
         # The key of an erased ticket is destroyed, so the reason cannot be stored; the refund is still possible.
         reason = body.reason if ticket is not None and not ticket["erased"] else None
         self.commands.request(

@@ -114,8 +114,7 @@ class CampaignPageHandlers:
         session_id = call.query.get("session_id", "")
         if not SESSION_ID.fullmatch(session_id):
             return
-        with self.database.reading() as cursor:
-            unpaid = donation_ledger.unpaid_donation(cursor, row["ticket_id"], session_id)
+        unpaid = self.database.read(donation_ledger.unpaid_donation, row["ticket_id"], session_id)
         if unpaid is not None:
             self.retrievals.request(session_id)
 

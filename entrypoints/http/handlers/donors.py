@@ -85,8 +85,7 @@ def donation_row(database: Database, call: Call) -> Row:
     """Return the ledger's row of the donation in the path; NotFoundError for one of another workspace, too."""
     donation_id, row = ids.parse(call.path_params["donation_id"]), None
     if donation_id is not None:
-        with database.reading() as cursor:
-            row = donation_ledger.donation(cursor, donation_id)
+        row = database.read(donation_ledger.donation, donation_id)
     principal = call.principal
     if row is None or (principal.role is Role.MEMBER and row["workspace"] != principal.workspace):
         raise NotFoundError("There is no such donation.")

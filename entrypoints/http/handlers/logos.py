@@ -55,8 +55,7 @@ class LogoHandlers:
         row = page_row(self.database, call)
         if row is None or not ticket_status.is_public(row):
             raise NotFoundError(NO_LOGO)
-        with self.database.reading() as cursor:
-            settings = workspace_settings(cursor, row["workspace"])
+        settings = self.database.read(workspace_settings, row["workspace"])
         return self._answer(call, row["workspace"], settings.logo if shows_logo(settings) else None)
 
     def _answer(self, call: Call, workspace: str, logo: Logo | None) -> Answer[bytes]:

@@ -22,8 +22,7 @@ def page_row(database: Database, call: Call) -> Row | None:
     slug = call.path_params["slug"]
     if not (slug.isascii() and slug.isalnum()):
         return None
-    with database.reading() as cursor:
-        return ticket_status.ticket_by_slug(cursor, slug)
+    return database.read(ticket_status.ticket_by_slug, slug)
 
 
 def unavailable_page(site: Site, call: Call, row: Row | None) -> Answer[bytes]:

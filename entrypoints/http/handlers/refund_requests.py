@@ -49,8 +49,7 @@ class RefundRequestHandlers:
     def ask(self, call: Call, body: RefundOrder) -> Answer[RefundRequestView]:
         row, id = donation_row(self.database, call), call.seed.id("refund request")
         amount = None if body.amount is None else money(body.amount, row["currency"])
-        with self.database.reading() as cursor:
-            ticket = ticket_status.ticket(cursor, row["ticket_id"])
+        ticket = self.database.read(ticket_status.ticket, row["ticket_id"])
         # The key of an erased ticket is destroyed, so the reason cannot be stored.
         reason = body.reason if ticket is not None and not ticket["erased"] else None
         self.commands.propose(call.principal.actor, row["ticket_id"], row["donation_id"], id, amount, reason)

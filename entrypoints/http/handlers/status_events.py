@@ -25,8 +25,7 @@ class StatusReader:
         return {ticket: Mark(version, funded, done) for ticket, version, funded, done in rows}
 
     def statuses(self, ticket_ids: Sequence[UUID]) -> Mapping[UUID, Status]:
-        with self.queries.database.reading() as cursor:
-            rows = ticket_status.tickets(cursor, ticket_ids)
+        rows = self.queries.database.read(ticket_status.tickets, ticket_ids)
         return {ticket_id: self.status(row) for ticket_id, row in rows.items()}
 
     def status(self, row: Row) -> Status:

@@ -133,8 +133,7 @@ class SupportHandlers:
         )
 
     def _has_access(self, call: Call, ticket_id: UUID) -> bool:
-        with self.database.reading() as cursor:
-            row = ticket_status.ticket(cursor, ticket_id)
+        row = self.database.read(ticket_status.ticket, ticket_id)
         return row is not None and not row["erased"] and has_access(call.principal, ticket_id, row, self.database)
 
     def list_recent(self, call: Call) -> Answer[SupportTicketPage]:

@@ -85,8 +85,7 @@ def has_access(
         case Role.ADMIN | Role.AUDITOR:
             return row is not None
         case Role.HOLDER if principal.session is not None:
-            with database.reading() as cursor:
-                has_contact = contact_index.has_contact(cursor, ticket_id, list(principal.contact_indexes))
+            has_contact = database.read(contact_index.has_contact, ticket_id, list(principal.contact_indexes))
             return has_contact and row is not None and not row["erased"]
         case Role.HOLDER:
             return row is not None and principal.ticket == row["ticket_id"] and not row["erased"]
