@@ -162,8 +162,7 @@ class Quotas:
             self._add(reservation.day, reservation.owners, reservation.use)
 
     def _add(self, day: date, owners: Sequence[str], use: Use) -> None:
-        with self.database.transaction() as cursor:
-            cursor.execute(_ADD, self._values(day, owners, use))
+        self.database.execute(_ADD, self._values(day, owners, use))
 
     @contextmanager
     def _counted(self, owners: Owners, use: Use) -> Iterator[Reservation]:

@@ -147,13 +147,13 @@ class Uploads:
     @contextmanager
     def whole(self, upload: Upload, rest: BinaryIO) -> Iterator[BinaryIO]:
         """Open the whole recording, whose last bytes are the rest, as a temporary file without a name."""
-        with self.database.reading() as cursor:
-            cursor.execute("SELECT name FROM upload_parts WHERE upload_id = %s ORDER BY first_byte", (upload.id,))
-            names = [name for (name,) in cursor.fetchall()]
+        names = self.database.rows(
+            "SELECT name FROM upload_parts WHERE upload_id = %s ORDER BY first_byte", (upload.id,)
+        )
         with translated_os_errors("temporary files"):
             file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (closed below)
         with file:
-            for name in names:
+            for (name,) in names:
                 key = self._key(upload, name)
                 with self._stored(key) as sealed:
                     for plain in unseal(sealed, self.keys.get(upload.ticket_id), key.encode()):
@@ -185,13 +185,11 @@ class Uploads:
         What it reserved of today's quotas is given back, unless it has become a recording.
         """
         # Without its row, nothing more is added to an upload.
-        with self.database.transaction() as cursor:
-            cursor.execute(
-                "DELETE FROM uploads WHERE id = %s AND ticket_id = %s"
-                " RETURNING length, received < length, quota_day, quota_owners",
-                (upload_id, ticket_id),
-            )
-            rows = cursor.fetchall()
+        rows = self.database.rows(
+            "DELETE FROM uploads WHERE id = %s AND ticket_id = %s"
+            " RETURNING length, received < length, quota_day, quota_owners",
+            (upload_id, ticket_id),
+        )
         for length, unfinished, day, owners in rows:
             if unfinished and self.quotas is not None and (reservation := _reservation(length, day, owners)):
                 self.quotas.give_back(reservation)
@@ -202,12 +200,10 @@ class Uploads:
 
         The day whose quotas they used is over.
         """
-        with self.database.reading() as cursor:
-            cursor.execute(
-                "SELECT id, ticket_id FROM uploads WHERE expires_at <= %s ORDER BY expires_at LIMIT %s",
-                (self.now(), SWEPT_AT_ONCE),
-            )
-            expired = cursor.fetchall()
+        expired = self.database.rows(
+            "SELECT id, ticket_id FROM uploads WHERE expires_at <= %s ORDER BY expires_at LIMIT %s",
+            (self.now(), SWEPT_AT_ONCE),
+        )
         for id, ticket_id in expired:
             self.storage.delete_prefix(_folder(ticket_id, id))
             self.database.execute("DELETE FROM uploads WHERE id = %s", (id,))

@@ -147,19 +147,18 @@ class LoginCodes(StepLoop):
         `language` is that of the page on which the code is asked for, if it is asked for on a page.
         """
         content = json.dumps([contact.type, contact.value]).encode()
-        with self._database.connection() as connection:
-            connection.execute(
-                "INSERT INTO access_requests (id, audience, contact_indexes, sealed, asker, language)"
-                " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
-                (
-                    request_id,
-                    audience,
-                    self._index.all_of(contact),
-                    self._keyring.seal(content, request_id.bytes),
-                    self._limits.asker(),
-                    language,
-                ),
-            )
+        self._database.execute(
+            "INSERT INTO access_requests (id, audience, contact_indexes, sealed, asker, language)"
+            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
+            (
+                request_id,
+                audience,
+                self._index.all_of(contact),
+                self._keyring.seal(content, request_id.bytes),
+                self._limits.asker(),
+                language,
+            ),
+        )
 
     def answer_one(self) -> bool:
         """Answer the request that has been due the longest, with a message if the contact belongs to a ticket.
@@ -339,11 +338,7 @@ class LoginCodes(StepLoop):
     def is_valid_link(self, token: str, audience: Audience = Audience.HOLDER) -> bool:
         """Return True if the token of a mail's link opens a session."""
         code_id = self._linked_code(token)
-        with self._database.connection() as connection:
-            return (
-                code_id is not None
-                and connection.execute(_CODE_OF_LINK, (code_id, audience, CODE_MINUTES)).rowcount > 0
-            )
+        return code_id is not None and bool(self._database.row(_CODE_OF_LINK, (code_id, audience, CODE_MINUTES)))
 
     def open_link(self, token: str, opening: SessionOpening) -> datetime | None:
         """Open a session in exchange for the token of a mail's link, as `verify` does for its code."""

@@ -58,8 +58,7 @@ class DeadLetters:
     def list(self, limit: int | None = None, after: tuple[datetime, str] | None = None) -> list[DeadLetter]:
         """Return at most `limit` dead letters, oldest first, that come after this time and id."""
         at, id = after or (None, None)
-        with self._database.connection() as connection:
-            rows = connection.execute(_LIST, {"at": at, "id": id, "limit": limit}).fetchall()
+        rows = self._database.rows(_LIST, {"at": at, "id": id, "limit": limit})
         return [DeadLetter(*row) for row in rows]
 
     def retry(self, ids: Sequence[str] | None = None) -> int:
@@ -94,5 +93,4 @@ class DeadLetters:
 
     def _update(self, statement: str, ids: Sequence[str] | None, accepted_by: str | None = None) -> int:
         values = {"ids": None if ids is None else list(ids), "accepted_by": accepted_by}
-        with self._database.connection() as connection:
-            return connection.execute(statement.encode(), values).rowcount
+        return self._database.execute(statement.encode(), values)

@@ -152,10 +152,9 @@ class Reconciler:
             self._apply_all()
 
     def _awaited_ids(self) -> list[str]:
-        with self.database.connection() as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT unnest(waits_for) AS id FROM stripe_inbox WHERE state = 'held' ORDER BY id"
-            ).fetchall()
+        rows = self.database.rows(
+            "SELECT DISTINCT unnest(waits_for) AS id FROM stripe_inbox WHERE state = 'held' ORDER BY id"
+        )
         return [id for (id,) in rows if id.startswith(("cs_", "pi_", "ch_", "py_"))]
 
     # Objects.
@@ -189,13 +188,12 @@ class Reconciler:
         listed.link(new_links)
 
     def _existing_links(self, ids: Collection[str]) -> dict[str, DonationKey]:
-        with self.database.connection() as connection:
-            rows = connection.execute(
-                # A link without a ticket is one to other business on the same Stripe account.
-                "SELECT object_id, ticket_id, donation_id FROM stripe_links"
-                " WHERE object_id = ANY(%s) AND ticket_id IS NOT NULL",
-                (sorted(ids),),
-            ).fetchall()
+        rows = self.database.rows(
+            # A link without a ticket is one to other business on the same Stripe account.
+            "SELECT object_id, ticket_id, donation_id FROM stripe_links"
+            " WHERE object_id = ANY(%s) AND ticket_id IS NOT NULL",
+            (sorted(ids),),
+        )
         return {id: (ticket_id, donation_id) for id, ticket_id, donation_id in rows}
 
     def _named_by_checkout(self, stripe_object: StripeObject) -> DonationKey | None:
@@ -296,9 +294,8 @@ class Reconciler:
             cases[key].recorded = recorded
 
     def _unapplied_events(self) -> list[dict[str, str]]:
-        with self.database.connection() as connection:
-            rows = connection.execute(
-                "SELECT event_id, type, coalesce(error, 'its payment is not known') FROM stripe_inbox"
-                " WHERE state IN ('held', 'dead') ORDER BY received_at, event_id"
-            ).fetchall()
+        rows = self.database.rows(
+            "SELECT event_id, type, coalesce(error, 'its payment is not known') FROM stripe_inbox"
+            " WHERE state IN ('held', 'dead') ORDER BY received_at, event_id"
+        )
         return [{"id": id, "type": type, "reason": reason} for id, type, reason in rows]

@@ -160,23 +160,22 @@ class MissingSecretError(DomainError):
 
 def check_master_key(database: Database, master: tuple[str, ...]) -> None:
     """Raise MissingSecretError unless the configured master keys can open every key in the database."""
-    with database.connection() as connection:
-        for table, purpose in (("ticket_keys", TICKET_KEYRING), ("service_keys", SERVICE_KEYRING)):
-            # Skips from one name to the next in the index, without reading all rows.
-            rows = connection.execute(
-                f"""
-                WITH RECURSIVE names AS (
-                    (SELECT min(wrapped_by) AS name FROM {table} WHERE wrapped <> ''::bytea)
-                    UNION ALL
-                    SELECT (SELECT min(wrapped_by) FROM {table} WHERE wrapped <> ''::bytea AND wrapped_by > name)
-                      FROM names WHERE name IS NOT NULL
-                )
-                SELECT name FROM names WHERE name IS NOT NULL
-                """.encode()  # noqa: S608 (constants)
-            ).fetchall()
-            configured = Keyring(master, purpose).names if master else frozenset()
-            if {name for (name,) in rows} - configured:
-                raise MissingSecretError(
-                    "MASTER_KEY: the database holds keys wrapped by another master key. Add that one after the new one,"
-                    " and run `storyledger keys rewrap` before you remove it"
-                )
+    for table, purpose in (("ticket_keys", TICKET_KEYRING), ("service_keys", SERVICE_KEYRING)):
+        # Skips from one name to the next in the index, without reading all rows.
+        rows = database.rows(
+            f"""
+            WITH RECURSIVE names AS (
+                (SELECT min(wrapped_by) AS name FROM {table} WHERE wrapped <> ''::bytea)
+                UNION ALL
+                SELECT (SELECT min(wrapped_by) FROM {table} WHERE wrapped <> ''::bytea AND wrapped_by > name)
+                  FROM names WHERE name IS NOT NULL
+            )
+            SELECT name FROM names WHERE name IS NOT NULL
+            """.encode()  # noqa: S608 (constants)
+        )
+        configured = Keyring(master, purpose).names if master else frozenset()
+        if {name for (name,) in rows} - configured:
+            raise MissingSecretError(
+                "MASTER_KEY: the database holds keys wrapped by another master key. Add that one after the new one,"
+                " and run `storyledger keys rewrap` before you remove it"
+            )

@@ -95,8 +95,7 @@ class SimulationRunner:
 
     def let_days_pass(self) -> None:
         """Let everything in the inbox be so old that what is still held is listed among the dead letters."""
-        with self.service.database.connection() as connection:
-            connection.execute("UPDATE stripe_inbox SET received_at = received_at - interval '4 days'")
+        self.service.database.execute("UPDATE stripe_inbox SET received_at = received_at - interval '4 days'")
 
     def deliver(self, event: Mapping[str, object]) -> None:
         """Deliver an event as a signed webhook."""
@@ -131,8 +130,7 @@ class SimulationRunner:
         personal = PersonalData(self.service.history.cipher)
         rows, entries = {}, self._entries()
         for donation in self.scenario.donations:
-            with self.service.database.transaction() as cursor:
-                row = donation_ledger.donation(cursor, donation.donation_id)
+            row = self.service.database.read(donation_ledger.donation, donation.donation_id)
             if row is not None:
                 rows[donation.donation_id] = OracleRow(
                     status=row["status"],
@@ -153,8 +151,7 @@ class SimulationRunner:
         """Return the ledger's entries of each donation in the order of their times."""
         by_donation: dict[UUID, list[OracleEntry]] = defaultdict(list)
         for ticket in {donation.ticket_id for donation in self.scenario.donations}:
-            with self.service.database.transaction() as cursor:
-                rows = donation_ledger.entries(cursor, ticket)
+            rows = self.service.database.read(donation_ledger.entries, ticket)
             for row in sorted(rows, key=lambda row: (row["occurred_at"], row["kind"], row["amount"])):
                 entry = row["kind"], row["amount"], int(row["occurred_at"].timestamp())
                 by_donation[row["donation_id"]].append(entry)
@@ -215,8 +212,8 @@ class SimulationRunner:
 
     def _wrong_fees(self) -> Iterable[str]:
         expected = oracle.fee_rows(self._oracle_events(), self.scenario.retrieve)
-        with self.service.database.transaction() as cursor:
-            rows = fee_ledger.entries(cursor, [donation.donation_id for donation in self.scenario.donations])
+        ids = [donation.donation_id for donation in self.scenario.donations]
+        rows = self.service.database.read(fee_ledger.entries, ids)
         recorded = {_fee_id(row): _oracle_fee(row) for row in rows if row["exchange"] or row["category"] != "exchange"}
         for id in expected.keys() | recorded.keys():
             if expected.get(id) != recorded.get(id):
@@ -245,9 +242,8 @@ class SimulationRunner:
             (self.scenario.copied_payments, waiting),
             *((events, ignored) for events in self.scenario.other_business.values()),
         ]
-        with self.service.database.connection() as connection:
-            query = "SELECT event_id, state, length(body) FROM stripe_inbox"
-            inbox = {id: (state, size) for id, state, size in connection.execute(query).fetchall()}
+        rows = self.service.database.rows("SELECT event_id, state, length(body) FROM stripe_inbox")
+        inbox = {id: (state, size) for id, state, size in rows}
         for events, states in expected_states:
             for event in events:
                 state, size = inbox.get(event["id"], ("not stored", 0))
