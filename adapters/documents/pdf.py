@@ -3,24 +3,14 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import typst
 
-from adapters.documents.layout import (
-    PRODUCER,
-    Block,
-    Bullet,
-    CheckpointCode,
-    DocumentLayout,
-    FieldTable,
-    Heading,
-    LinkCode,
-    Paragraph,
-    SpokenPart,
-    WarningBox,
-)
+from adapters.documents.layout import PRODUCER, DocumentLayout, LinkCode
 from adapters.documents.script import EAST_ASIAN, TextLine, primary
 
 HERE = Path(__file__).parent
@@ -42,7 +32,7 @@ class PdfRenderer:
 
     def render(self, layout: DocumentLayout, draw_code: Callable[[str], bytes]) -> bytes:
         """Return the PDF. `draw_code` returns the SVG of a QR code."""
-        inputs = {"document": json.dumps(_document(layout), ensure_ascii=False)}
+        inputs = {"document": json.dumps(_document(layout), ensure_ascii=False, default=_data)}
         for block in layout.blocks:
             if isinstance(block, LinkCode):
                 inputs["link_code"] = draw_code(block.url).decode("ascii")
@@ -61,69 +51,30 @@ def _document(layout: DocumentLayout) -> dict[str, object]:
         "author": PRODUCER,
         **_language(layout.language),
         "rtl": layout.right_to_left,
-        # typst takes data as text, and bytes as a list of numbers.
-        "logo": layout.logo
-        and {
-            "image": list(layout.logo.image),
-            "width": layout.logo.width_mm,
-            "height": layout.logo.height_mm,
-            "description": layout.logo.description,
-        },
-        "kind": line_data(layout.kind),
+        "logo": layout.logo,
+        "kind": layout.kind,
         "heading": line_data(layout.title, LONG_WORD_IN_TITLE),
-        "footer": line_data(layout.footer),
+        "footer": layout.footer,
         "page_label": layout.page_label,
-        "blocks": [_block(block) for block in layout.blocks],
-        "checkpoint": layout.checkpoint_code and _checkpoint(layout.checkpoint_code),
+        "blocks": layout.blocks,
+        "checkpoint": layout.checkpoint_code,
     }
 
 
-def _block(block: Block) -> dict[str, object]:
-    match block:
-        case WarningBox(line):
-            return {"kind": "warning", "line": line_data(line)}
-        case FieldTable(fields):
-            rows = [
-                {
-                    "label": line_data(field.label),
-                    "value": line_data(field.value),
-                    "missing": field.missing,
-                    "strong": field.strong,
-                }
-                for field in fields
-            ]
-            return {"kind": "fields", "rows": rows}
-        case Heading(line):
-            return {"kind": "heading", "line": line_data(line)}
-        case Paragraph(line, missing):
-            return {"kind": "paragraph", "line": line_data(line), "missing": missing}
-        case Bullet(line):
-            return {"kind": "bullet", "line": line_data(line)}
-        case SpokenPart(time, speaker, line):
-            return {"kind": "spoken", "time": time, "speaker": line_data(speaker), "line": line_data(line)}
-        case LinkCode(heading, caption, url, description):
-            return {
-                "kind": "link-code",
-                "heading": line_data(heading),
-                "caption": line_data(caption),
-                "url": url,
-                "address": line_data(TextLine(url, right_to_left=False, language=heading.language), LONG_ADDRESS),
-                "description": description,
-            }
+def _data(part: Any) -> object:
+    """Return a part of the layout as typst takes it: bytes as numbers, and everything else as its fields and kind."""
+    if isinstance(part, bytes):
+        return list(part)
+    if isinstance(part, TextLine):
+        return line_data(part)
+    data = {"kind": type(part).__name__, **{each.name: getattr(part, each.name) for each in fields(part)}}
+    if isinstance(part, LinkCode):
+        address = TextLine(part.url, right_to_left=False, language=part.heading.language)
+        data["address"] = line_data(address, LONG_ADDRESS)
+    return data
 
 
-def _checkpoint(code: CheckpointCode) -> dict[str, object]:
-    return {
-        "heading": line_data(code.heading),
-        "explanation": line_data(code.explanation),
-        "state": line_data(code.state),
-        "description": code.description,
-    }
-
-
-def line_data(line: TextLine | None, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, object] | None:
-    if line is None:
-        return None
+def line_data(line: TextLine, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, object]:
     return {"text": long_word.sub(_breakable, line.text), "rtl": line.right_to_left, **_language(line.language)}
 
 
