@@ -55,13 +55,7 @@ class GiftSearch:
     def parameters(self) -> dict[str, Any]:
         amounts = self.amounts or ()
         return {
-            "workspace": self.workspace,
-            "ticket_id": self.ticket_id,
-            "status": self.status,
-            "currency": self.currency,
-            "since": self.since,
-            "until": self.until,
-            "email_hashes": self.email_hashes,
+            **vars(self),
             "minors": sorted({amount.minor for amount in amounts}),
             "amounts": [amount.minor for amount in amounts],
             "currencies": [amount.currency for amount in amounts],

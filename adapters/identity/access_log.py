@@ -6,7 +6,7 @@ workspace that it concerns, with the sealed network address for as long as that 
 
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -61,7 +61,7 @@ SELECT l.actor, l.operation, l.object, l.outcome, l.request_id, d.position, d.re
            AND e.request_id = l.request_id AND e.operation = l.operation AND e.outcome <> '{BEGUN}'))
  ORDER BY d.recorded_at DESC, d.position DESC LIMIT %(limit)s
 """  # noqa: S608 - constants
-RECORDS_OF_MEMBER = RECORDS_OF_WORKSPACE.replace("WHERE", "WHERE d.member_id = %(member)s AND")
+RECORDS_OF_MEMBER = RECORDS_OF_WORKSPACE.replace("WHERE", "WHERE d.member_id = %(member_id)s AND")
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class AuditSelection:
 
     workspace: str
     member_id: UUID | None = None
-    operations: Sequence[str] | None = None
+    operations: list[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
     without_begun: bool = False
@@ -144,18 +144,7 @@ class AccessLog:
         address = None
         if self._seal_address is not None and details.workspace is not None and details.address:
             address = self._seal_address(details.address)
-        self._appends.submit(
-            (
-                record.actor,
-                record.operation,
-                record.object,
-                record.outcome,
-                record.request_id,
-                details.workspace,
-                details.member_id,
-                address,
-            )
-        )
+        self._appends.submit((*astuple(record), details.workspace, details.member_id, address))
 
     def _append_all(self, rows: Sequence[tuple[object, ...]]) -> Sequence[None]:
         with self._database.connection() as connection:
@@ -179,17 +168,7 @@ class AccessLog:
         time, position = before or (None, None)
         rows = self._database.rows(
             RECORDS_OF_WORKSPACE if selection.member_id is None else RECORDS_OF_MEMBER,
-            {
-                "workspace": selection.workspace,
-                "member": selection.member_id,
-                "operations": None if selection.operations is None else list(selection.operations),
-                "without_begun": selection.without_begun,
-                "since": selection.since,
-                "until": selection.until,
-                "time": time,
-                "position": position,
-                "limit": limit,
-            },
+            asdict(selection) | {"time": time, "position": position, "limit": limit},
         )
         return [AuditRecord(*row) for row in rows]
 

@@ -4,7 +4,7 @@ Repeats of one kind about one subject within an hour are one row with a count, a
 an hour, so nobody can fill the table. Rows hold ids and a sealed network address.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -112,18 +112,7 @@ class SecurityEvents:
     ) -> list[SecurityEvent]:
         """Return the events before the one with this time and id, newest first."""
         time, id = before or (None, None)
-        rows = self._database.rows(
-            _PAGE,
-            {
-                "workspace": selection.workspace,
-                "of_installation": selection.of_installation,
-                "kind": selection.kind,
-                "is_seen": selection.is_seen,
-                "time": time,
-                "id": id,
-                "limit": limit,
-            },
-        )
+        rows = self._database.rows(_PAGE, asdict(selection) | {"time": time, "id": id, "limit": limit})
         return [_event(row) for row in rows]
 
     def unseen(self, workspace: str, most: int) -> int:
