@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from babel import Locale
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from domain.values import Segment, Word
@@ -28,25 +29,8 @@ _TEXT_ONLY = {"response_format": "json"}
 
 ISO_639_1 = re.compile(r"[a-z]{2}")
 # whisper-1 names languages; of others the language is found in the text.
-_LANGUAGE_NAMES = {
-    "arabic": "ar",
-    "chinese": "zh",
-    "dutch": "nl",
-    "english": "en",
-    "french": "fr",
-    "german": "de",
-    "hindi": "hi",
-    "italian": "it",
-    "japanese": "ja",
-    "korean": "ko",
-    "polish": "pl",
-    "portuguese": "pt",
-    "russian": "ru",
-    "spanish": "es",
-    "turkish": "tr",
-    "ukrainian": "uk",
-    "vietnamese": "vi",
-}
+_NAMED = ["ar", "zh", "nl", "en", "fr", "de", "hi", "it", "ja", "ko", "pl", "pt", "ru", "es", "tr", "uk", "vi"]
+_LANGUAGE_NAMES = {Locale("en").languages[code].lower(): code for code in _NAMED}
 
 
 def requests_for(model: str) -> list[Mapping[str, object]]:

@@ -33,25 +33,12 @@ def open_session(store: Store, params: SessionParams, now: float, pages: str) ->
         raise StripeRefusal(
             "The `expires_at` timestamp must be between 30 minutes and 24 hours from now.", param="expires_at"
         )
-    [item] = params.line_items
-    session = shapes.session(
-        now=int(now),
-        expires_at=expires_at,
-        amount=params.total(),
-        currency=item.price_data.currency,
-        pages=pages,
-        metadata=params.metadata,
-        client_reference_id=params.client_reference_id,
-        customer_email=params.customer_email,
-        success_url=params.success_url,
-        cancel_url=params.cancel_url,
-        submit_type=params.submit_type,
-    )
-    intent = params.payment_intent_data
+    session = shapes.session(params, now=int(now), expires_at=expires_at, pages=pages)
+    intent, product = params.payment_intent_data, params.line_items[0].price_data.product_data
     store.save(session, session["id"])
     store.hide(
         session["id"],
-        {"product": item.price_data.product_data.name, "metadata": intent.metadata, "description": intent.description},
+        {"product": product.name, "metadata": intent.metadata, "description": intent.description},
     )
     store.plan_step(session["id"], "expire", expires_at)
     return session

@@ -1,10 +1,16 @@
 """Builds Stripe's objects as the pinned API version shows them."""
 
+from __future__ import annotations
+
 import secrets
 import string
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from adapters.payments.stripe_objects import StripeDict
+
+if TYPE_CHECKING:
+    from adapters.stripe_sandbox.parameters import SessionParams
 
 API_VERSION = "2026-10-28.endive"
 SECONDS_FOR_EVIDENCE = 9 * 86_400
@@ -75,21 +81,9 @@ def delayed_method(currency: str) -> PaymentMethod:
     return PaymentMethod({"eur": "sepa_debit", "gbp": "bacs_debit", "jpy": "konbini"}.get(currency, "us_bank_account"))
 
 
-def session(
-    *,
-    now: int,
-    expires_at: int,
-    amount: int,
-    currency: str,
-    pages: str,
-    metadata: dict[str, str],
-    client_reference_id: str | None,
-    customer_email: str | None,
-    success_url: str,
-    cancel_url: str | None,
-    submit_type: str | None,
-) -> StripeDict:
-    id = new_id("cs_test_a1", 56)
+def session(params: SessionParams, *, now: int, expires_at: int, pages: str) -> StripeDict:
+    id, amount, [item] = new_id("cs_test_a1", 56), params.total(), params.line_items
+    currency = item.price_data.currency
     return {
         "id": id,
         "object": "checkout.session",
@@ -97,20 +91,20 @@ def session(
         "amount_subtotal": amount,
         "amount_total": amount,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "cancel_url": cancel_url,
-        "client_reference_id": client_reference_id,
+        "cancel_url": params.cancel_url,
+        "client_reference_id": params.client_reference_id,
         "created": now,
         "currency": currency,
         "custom_fields": [],
         "custom_text": {"after_submit": None, "shipping_address": None, "submit": None},
         "customer_creation": "if_required",
-        "customer_email": customer_email,
+        "customer_email": params.customer_email,
         "discounts": [],
         "expires_at": expires_at,
         "invoice_creation": {"enabled": False},
         "livemode": False,
-        "metadata": metadata,
-        "mode": "payment",
+        "metadata": params.metadata,
+        "mode": params.mode,
         "payment_method_collection": "if_required",
         "payment_method_options": {},
         "payment_method_types": ["card", delayed_method(currency).type],
@@ -118,8 +112,8 @@ def session(
         "phone_number_collection": {"enabled": False},
         "shipping_options": [],
         "status": "open",
-        "submit_type": submit_type,
-        "success_url": success_url,
+        "submit_type": params.submit_type,
+        "success_url": params.success_url,
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": "hosted_page",
         "url": f"{pages}/{id}",

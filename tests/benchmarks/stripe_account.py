@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from adapters.stripe_sandbox import shapes
+from adapters.stripe_sandbox.parameters import LineItem, PriceData, ProductData, SessionParams
 from adapters.stripe_sandbox.shapes import Payer
 
 StripeDict = dict[str, Any]
@@ -43,19 +44,16 @@ def metadata(number: int) -> dict[str, str]:
 
 def session(number: int) -> StripeDict:
     at = CREATED + number
-    opened = shapes.session(
-        now=at,
-        expires_at=at + DAY_SECONDS,
-        amount=AMOUNT,
-        currency="usd",
-        pages="https://checkout.stripe.com/c/pay",
+    price = PriceData(currency="usd", unit_amount=AMOUNT, product_data=ProductData(name="Donation"))
+    params = SessionParams(
+        mode="payment",
+        line_items=[LineItem(price_data=price)],
         metadata=metadata(number),
         client_reference_id=metadata(number)["donationId"],
-        customer_email=None,
         success_url="https://example.com/",
-        cancel_url=None,
         submit_type="donate",
     )
+    opened = shapes.session(params, now=at, expires_at=at + DAY_SECONDS, pages="https://checkout.stripe.com/c/pay")
     paid = {"status": "complete", "payment_status": "paid", "payment_intent": f"pi_{number}", "url": None}
     return opened | paid | {"id": f"cs_{number}", "customer_details": shapes.customer_details(PAYER)}
 
