@@ -1,6 +1,7 @@
 """The inspector: decodes a whole recording to learn its media type and duration."""
 
 import os
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import msgspec
@@ -13,26 +14,19 @@ from domain.errors import AudioTooLongError, NotAudioError, UnavailableError
 from domain.values import AudioFacts
 
 MIB = 1024 * 1024
+LIMITS = Limits(cpu_seconds=60, wall_seconds=120, memory_mb=512)
 
 
+@dataclass(frozen=True)
 class ChildAudioInspector:
     """Recognises a recording by its content and measures it by decoding, in a child process with limits.
 
     Threads may call it at the same time; each call starts its own child process.
     """
 
-    def __init__(
-        self,
-        max_seconds: int = 3600,
-        max_bytes: int = 50 * MIB,
-        *,
-        cpu_seconds: int = 60,
-        wall_seconds: int = 120,
-        memory_mb: int = 512,
-    ) -> None:
-        self._max_seconds = max_seconds
-        self._max_bytes = max_bytes
-        self._limits = Limits(cpu_seconds, wall_seconds, memory_mb)
+    max_seconds: int = 3600
+    max_bytes: int = 50 * MIB
+    limits: Limits = LIMITS
 
     def inspect(self, recording: BinaryIO) -> AudioFacts:
         """Return the recording's media type and duration.
@@ -40,10 +34,10 @@ class ChildAudioInspector:
         Raise NotAudioError or AudioTooLongError, or UnavailableError if the machine is too busy.
         """
         recording.flush()
-        if os.fstat(recording.fileno()).st_size > self._max_bytes:
-            raise AudioTooLongError(f"a recording may have at most {self._max_bytes // MIB} MB")
+        if os.fstat(recording.fileno()).st_size > self.max_bytes:
+            raise AudioTooLongError(f"a recording may have at most {self.max_bytes // MIB} MB")
         try:
-            answer = run_child("measure", recording, {"max_seconds": self._max_seconds}, self._limits)
+            answer = run_child("measure", recording, {"max_seconds": self.max_seconds}, self.limits)
         except InputRefused as refused:
             raise self._refusal(refused.code) from None
         except ChildOutOfCpuTime:
@@ -56,7 +50,7 @@ class ChildAudioInspector:
 
     def _refusal(self, code: str) -> AudioTooLongError | NotAudioError:
         if code == TOO_LONG:
-            return AudioTooLongError(f"a recording may last at most {self._max_seconds // 60} minutes")
+            return AudioTooLongError(f"a recording may last at most {self.max_seconds // 60} minutes")
         if code == TOO_MUCH_SOUND:
             return AudioTooLongError(
                 f"a recording may have at most {MAX_CHANNELS} channels, {MAX_RATE // 1000} kHz and, over all channels,"

@@ -6,12 +6,13 @@ import os
 import random
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.speech import DEMO_RECORDING, inspector
-from adapters.speech.inspector import ChildAudioInspector
+from adapters.speech.inspector import LIMITS, ChildAudioInspector
 from domain.errors import AudioTooLongError, NotAudioError, UnavailableError
 from domain.values import AudioFacts
 from tests.fakes.children import speech_children
@@ -125,7 +126,7 @@ def test_a_damaged_recording_is_measured_or_refused() -> None:
 def test_a_small_file_of_four_hours_is_too_long_and_takes_little_memory(four_hours: bytes) -> None:
     assert len(four_hours) < 2_000_000
     with pytest.raises(AudioTooLongError, match="60 minutes"):
-        inspected(four_hours, ChildAudioInspector(memory_mb=256))
+        inspected(four_hours, ChildAudioInspector(limits=replace(LIMITS, memory_mb=256)))
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -140,7 +141,7 @@ def test_too_many_samples_are_refused_by_the_header_without_decoding() -> None:
     content = dense_flac()
     assert len(content) < 400_000
     with pytest.raises(AudioTooLongError, match="345 million samples"):
-        inspected(content, ChildAudioInspector(cpu_seconds=2))
+        inspected(content, ChildAudioInspector(limits=replace(LIMITS, cpu_seconds=2)))
 
 
 def test_decoding_stops_at_the_bound_if_the_header_declares_less() -> None:
@@ -188,14 +189,14 @@ def test_a_file_that_is_too_big_is_refused() -> None:
 
 def test_a_recording_that_takes_too_much_cpu_time_is_refused(four_hours: bytes) -> None:
     with pytest.raises(AudioTooLongError, match="work"):
-        inspected(four_hours, ChildAudioInspector(max_seconds=100_000, cpu_seconds=1))
+        inspected(four_hours, ChildAudioInspector(max_seconds=100_000, limits=replace(LIMITS, cpu_seconds=1)))
 
 
 def test_a_timeout_or_lack_of_memory_does_not_refuse_the_recording(four_hours: bytes) -> None:
     with pytest.raises(UnavailableError):
-        inspected(four_hours, ChildAudioInspector(max_seconds=100_000, wall_seconds=1))
+        inspected(four_hours, ChildAudioInspector(max_seconds=100_000, limits=replace(LIMITS, wall_seconds=1)))
     with pytest.raises(UnavailableError):
-        inspected(recording("speech.wav"), ChildAudioInspector(memory_mb=30))
+        inspected(recording("speech.wav"), ChildAudioInspector(limits=replace(LIMITS, memory_mb=30)))
 
 
 def test_concurrent_inspections_do_not_disturb_each_other() -> None:
