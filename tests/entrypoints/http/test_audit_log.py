@@ -301,7 +301,7 @@ def test_a_page_of_the_log_reads_no_more_than_its_entries(live: LiveService, wor
             cursor.execute(
                 "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
             )
-            cursor.execute("EXPLAIN " + query, values | {"workspace": workspace, "member": member, "limit": 10})
+            cursor.execute("EXPLAIN " + query, values | {"workspace": workspace, "member_id": member, "limit": 10})
             plan = " ".join(str(row[0]) for row in cursor.fetchall())
         assert f"Index Scan Backward using {index}" in plan
         assert "Sort" not in plan
