@@ -29,19 +29,7 @@ class ConsentPageHandlers:
     commands: TicketCommands
     site: Site
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def withdraw(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Take one consent back by the same command as the API."""
-        try:
-            body = validated(WithdrawnConsent, {"scopes": [form_fields(call.raw_body).get("scope", "")]})
-        except Problem:
-            return self._page(call, fault=True)
-        self.commands.withdraw_consent(call.principal.actor, call.ticket_id, body.scopes)
-        return see_other(f"/t/{call.ticket_id}/consent?done={body.scopes[0]}")
-
-    def _page(self, call: Call, *, fault: bool = False) -> Answer[bytes]:
+    def show(self, call: Call, *, fault: bool = False) -> Answer[bytes]:
         row, language = call.ticket, page_language(call, story_language(call.ticket))
         text = consent_texts.consent_text(consent_texts.CURRENT, language)
         consents = Consents.from_row(row, call.personal_data())
@@ -63,3 +51,12 @@ class ConsentPageHandlers:
             public=row["published"] and not row["suspended"],
             fault=fault,
         )
+
+    def withdraw(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Take one consent back by the same command as the API."""
+        try:
+            body = validated(WithdrawnConsent, {"scopes": [form_fields(call.raw_body).get("scope", "")]})
+        except Problem:
+            return self.show(call, fault=True)
+        self.commands.withdraw_consent(call.principal.actor, call.ticket_id, body.scopes)
+        return see_other(f"/t/{call.ticket_id}/consent?done={body.scopes[0]}")

@@ -31,23 +31,7 @@ class DeskDeadLetterHandlers:
     letters: DeadLetterHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def retry(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Have the event applied again, and accept its fault if the form confirms that."""
-        form = form_fields(call.raw_body)
-        accept = form.get("do") == "accept"
-        call.query = QueryParams({"cursor": form["cursor"]} if form.get("cursor") else {})
-        if accept and form.get("confirmed") != "yes":
-            return self._page(call, 422, unconfirmed=call.path_params["id"])
-        try:
-            self.letters.retry(call, DeadLetterRetry(accept=accept))
-        except NotFoundError:
-            return self._page(call, 404, gone=True)
-        return see_other(f"{DEAD_LETTERS}?done={'accepted' if accept else 'retried'}")
-
-    def _page(
+    def show(
         self, call: Call, status: int = 200, *, unconfirmed: str | None = None, gone: bool = False
     ) -> Answer[bytes]:
         found = self.letters.list_dead_letters(call).body
@@ -62,3 +46,16 @@ class DeskDeadLetterHandlers:
             gone=gone,
             next_url=next_page(DEAD_LETTERS, found.next_cursor),
         )
+
+    def retry(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Have the event applied again, and accept its fault if the form confirms that."""
+        form = form_fields(call.raw_body)
+        accept = form.get("do") == "accept"
+        call.query = QueryParams({"cursor": form["cursor"]} if form.get("cursor") else {})
+        if accept and form.get("confirmed") != "yes":
+            return self.show(call, 422, unconfirmed=call.path_params["id"])
+        try:
+            self.letters.retry(call, DeadLetterRetry(accept=accept))
+        except NotFoundError:
+            return self.show(call, 404, gone=True)
+        return see_other(f"{DEAD_LETTERS}?done={'accepted' if accept else 'retried'}")

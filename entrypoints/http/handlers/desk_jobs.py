@@ -44,18 +44,7 @@ class DeskJobHandlers:
     jobs: JobHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def retry(self, call: Call) -> Answer[bytes] | Answer[None]:
-        try:
-            self.jobs.retry(call, Empty())
-        except (DomainError, Problem) as error:
-            # Somebody else was faster, a quota is used up, or the job would fail again.
-            return self._page(call, problem_of(error))
-        return see_other(f"{JOBS}?done=retried")
-
-    def _page(self, call: Call, refusal: Problem | None = None) -> Answer[bytes]:
+    def show(self, call: Call, refusal: Problem | None = None) -> Answer[bytes]:
         done = call.query.get("done")
         call.query = QueryParams({name: call.query[name] for name in ("cursor", "limit") if name in call.query})
         found = self.jobs.list_jobs(call).body
@@ -74,6 +63,14 @@ class DeskJobHandlers:
             done=done,
             next_url=next_page(JOBS, found.next_cursor),
         )
+
+    def retry(self, call: Call) -> Answer[bytes] | Answer[None]:
+        try:
+            self.jobs.retry(call, Empty())
+        except (DomainError, Problem) as error:
+            # Somebody else was faster, a quota is used up, or the job would fail again.
+            return self.show(call, problem_of(error))
+        return see_other(f"{JOBS}?done=retried")
 
     def _stories(self, call: Call, ticket_ids: list[UUID]) -> dict[UUID | None, str | None]:
         """Return what the staff of the workspace call the stories; operators learn no personal texts here."""

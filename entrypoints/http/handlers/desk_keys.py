@@ -22,27 +22,7 @@ class DeskKeyHandlers:
     keys: KeyHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def create(self, call: Call) -> Answer[bytes]:
-        """Create a key with the chosen scopes, and show its secret on this page alone."""
-        form, day = form_fields(call.raw_body), form_fields(call.raw_body).get("expires", "").strip()
-        order = {"scopes": [scope for scope in SCOPES if form.get(scope)]}
-        name_own_workspace(call)
-        try:
-            body = validated(KeyOrder, order | ({"expiresAt": f"{day}T23:59:59Z"} if day else {}))
-            created = self.keys.create(call, body).body
-        except (Problem, DomainError) as error:
-            return self._page(call, form, error)
-        return self._page(call, created=created)
-
-    def revoke(self, call: Call) -> Answer[None]:
-        name_own_workspace(call)
-        self.keys.revoke(call)
-        return see_other(f"{KEYS}?done=revoked")
-
-    def _page(
+    def show(
         self,
         call: Call,
         form: Mapping[str, str] | None = None,
@@ -68,6 +48,23 @@ class DeskKeyHandlers:
             created=created,
             next_url=next_page(KEYS, found.next_cursor),
         )
+
+    def create(self, call: Call) -> Answer[bytes]:
+        """Create a key with the chosen scopes, and show its secret on this page alone."""
+        form, day = form_fields(call.raw_body), form_fields(call.raw_body).get("expires", "").strip()
+        order = {"scopes": [scope for scope in SCOPES if form.get(scope)]}
+        name_own_workspace(call)
+        try:
+            body = validated(KeyOrder, order | ({"expiresAt": f"{day}T23:59:59Z"} if day else {}))
+            created = self.keys.create(call, body).body
+        except (Problem, DomainError) as error:
+            return self.show(call, form, error)
+        return self.show(call, created=created)
+
+    def revoke(self, call: Call) -> Answer[None]:
+        name_own_workspace(call)
+        self.keys.revoke(call)
+        return see_other(f"{KEYS}?done=revoked")
 
 
 def _is_valid(key: KeyView, now: datetime) -> bool:

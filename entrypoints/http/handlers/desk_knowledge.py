@@ -7,7 +7,7 @@ from itertools import zip_longest
 from adapters.knowledge import secrets
 from adapters.knowledge.repository import MARK, SourceType
 from domain.errors import FaultCode, InvalidError
-from entrypoints.http.bodies import form_fields, validated
+from entrypoints.http.bodies import typed_fields, validated
 from entrypoints.http.desk import DESK, Desk, ask_for, chosen_filters, next_page
 from entrypoints.http.handlers.knowledge import LONGEST_CONTENT, MAX_SEARCH_LENGTH, KnowledgeHandlers, NewSource
 from entrypoints.http.operations import Answer, Call
@@ -25,31 +25,13 @@ class DeskKnowledgeHandlers:
     knowledge: KnowledgeHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        """Show the newest texts, or the best passages for the words that are searched."""
-        return self._page(call)
-
-    def add(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Add the typed text. A field with a secret is not sent back to the browser either."""
-        form = form_fields(call.raw_body)
-        # The browser ends lines with both characters.
-        typed = {name: form.get(name, "").replace("\r\n", "\n").strip() for name in FIELDS}
-        try:
-            self.knowledge.add(call, validated(NewSource, typed))
-        except Problem as problem:
-            return self._page(call, problem.errors, typed)
-        return see_other(f"{KNOWLEDGE}?done=added")
-
-    def remove(self, call: Call) -> Answer[None]:
-        self.knowledge.remove(call)
-        return see_other(f"{KNOWLEDGE}?done=removed")
-
-    def _page(
+    def show(
         self,
         call: Call,
         faults: Sequence[InvalidField] = (),
         typed: Mapping[str, str] | None = None,
     ) -> Answer[bytes]:
+        """Show the newest texts, or the best passages for the words that are searched."""
         asked, done = chosen_filters(call, ["q"]), call.query.get("done")
         ask_for(call, asked)
         sources, passages = SourcePage([], None), ChunkPage([], None)
@@ -78,6 +60,20 @@ class DeskKnowledgeHandlers:
             done=done,
             next_url=next_page(KNOWLEDGE, passages.next_cursor or sources.next_cursor, asked),
         )
+
+    def add(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Add the typed text. A field with a secret is not sent back to the browser either."""
+        form = typed_fields(call.raw_body)
+        typed = {name: form.get(name, "") for name in FIELDS}
+        try:
+            self.knowledge.add(call, validated(NewSource, typed))
+        except Problem as problem:
+            return self.show(call, problem.errors, typed)
+        return see_other(f"{KNOWLEDGE}?done=added")
+
+    def remove(self, call: Call) -> Answer[None]:
+        self.knowledge.remove(call)
+        return see_other(f"{KNOWLEDGE}?done=removed")
 
 
 def _pieces(snippet: str) -> list[tuple[str, str]]:

@@ -36,18 +36,7 @@ class DeskMailHandlers:
     mails: DeadMailHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def retry(self, call: Call) -> Answer[bytes] | Answer[None]:
-        try:
-            self.mails.retry(call, Empty())
-        except DomainError as error:
-            # Somebody else was faster, or the content has expired.
-            return self._page(call, error)
-        return see_other(f"{MAILS}?done=retried")
-
-    def _page(self, call: Call, error: DomainError | None = None) -> Answer[bytes]:
+    def show(self, call: Call, error: DomainError | None = None) -> Answer[bytes]:
         found = self.mails.list_dead_mails(call).body
         return self.desk.page(
             call,
@@ -57,3 +46,11 @@ class DeskMailHandlers:
             refused=error is not None,
             next_url=next_page(MAILS, found.next_cursor),
         )
+
+    def retry(self, call: Call) -> Answer[bytes] | Answer[None]:
+        try:
+            self.mails.retry(call, Empty())
+        except DomainError as error:
+            # Somebody else was faster, or the content has expired.
+            return self.show(call, error)
+        return see_other(f"{MAILS}?done=retried")

@@ -24,76 +24,7 @@ class DeskMemberHandlers:
     sessions: SessionHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def invite(self, call: Call) -> Answer[bytes] | Answer[None]:
-        form = form_fields(call.raw_body)
-        order = {"email": form.get("email", "").strip(), "role": form.get("role", "")}
-        name_own_workspace(call)
-        try:
-            self.workspaces.invite(call, validated(InvitationOrder, order))
-        except InvalidError:
-            return self._page(call, 422, fault="email", typed=order["email"])
-        except Problem:
-            return self._page(
-                call, 422, fault="email" if order["role"] in set(MemberRole) else "role", typed=order["email"]
-            )
-        except DomainError as error:
-            return self._page(call, problem_of(error).status, refusal=str(error), typed=order["email"])
-        return see_other(f"{MEMBERS}?done=invited")
-
-    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Give a member another role, remove the member, or revoke an invitation, as the pressed button says."""
-        form = form_fields(call.raw_body)
-        name_own_workspace(call)
-        try:
-            match form.get("do"):
-                case "remove":
-                    self.workspaces.remove(call)
-                case "revoke":
-                    self.workspaces.revoke_invitation(call)
-                case _:
-                    self.workspaces.change_role(call, validated(RoleChange, {"role": form.get("role", "")}))
-        except Problem:
-            return self._page(call, 422, fault="role")
-        except DomainError as error:
-            return self._page(call, problem_of(error).status, refusal=str(error))
-        return see_other(f"{MEMBERS}?done=changed")
-
-    def show_former(self, call: Call) -> Answer[bytes]:
-        return self._former_page(call)
-
-    def erase(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Erase the personal data of a former member, once the box of the form was checked."""
-        name_own_workspace(call)
-        if form_fields(call.raw_body).get("confirm") != "yes":
-            return self._former_page(call, 422, wrong=call.path_params["member_id"])
-        try:
-            self.workspaces.erase(call)
-        except DomainError as error:
-            return self._former_page(call, problem_of(error).status, refusal=str(error))
-        return see_other(f"{FORMER_MEMBERS}?done=erased")
-
-    def _former_page(
-        self, call: Call, status: int = 200, *, wrong: str | None = None, refusal: str | None = None
-    ) -> Answer[bytes]:
-        """Return the page; the member with the id `wrong` was to be erased without the box being checked."""
-        name_own_workspace(call)
-        found = self.workspaces.list_former(call).body
-        return self.desk.page(
-            call,
-            "former_members.html",
-            status,
-            people=found.former_members,
-            may_manage_owners=call.principal.member_role is MemberRole.OWNER,
-            roles=ROLES,
-            wrong=wrong,
-            refusal=refusal,
-            next_url=next_page(FORMER_MEMBERS, found.next_cursor),
-        )
-
-    def _page(
+    def show(
         self,
         call: Call,
         status: int = 200,
@@ -125,3 +56,66 @@ class DeskMemberHandlers:
             typed=typed,
             next_url=next_page(MEMBERS, more),
         )
+
+    def invite(self, call: Call) -> Answer[bytes] | Answer[None]:
+        form = form_fields(call.raw_body)
+        order = {"email": form.get("email", "").strip(), "role": form.get("role", "")}
+        name_own_workspace(call)
+        try:
+            self.workspaces.invite(call, validated(InvitationOrder, order))
+        except InvalidError:
+            return self.show(call, 422, fault="email", typed=order["email"])
+        except Problem:
+            return self.show(
+                call, 422, fault="email" if order["role"] in set(MemberRole) else "role", typed=order["email"]
+            )
+        except DomainError as error:
+            return self.show(call, problem_of(error).status, refusal=str(error), typed=order["email"])
+        return see_other(f"{MEMBERS}?done=invited")
+
+    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Give a member another role, remove the member, or revoke an invitation, as the pressed button says."""
+        form = form_fields(call.raw_body)
+        name_own_workspace(call)
+        try:
+            match form.get("do"):
+                case "remove":
+                    self.workspaces.remove(call)
+                case "revoke":
+                    self.workspaces.revoke_invitation(call)
+                case _:
+                    self.workspaces.change_role(call, validated(RoleChange, {"role": form.get("role", "")}))
+        except Problem:
+            return self.show(call, 422, fault="role")
+        except DomainError as error:
+            return self.show(call, problem_of(error).status, refusal=str(error))
+        return see_other(f"{MEMBERS}?done=changed")
+
+    def show_former(
+        self, call: Call, status: int = 200, *, wrong: str | None = None, refusal: str | None = None
+    ) -> Answer[bytes]:
+        """Return the page; the member with the id `wrong` was to be erased without the box being checked."""
+        name_own_workspace(call)
+        found = self.workspaces.list_former(call).body
+        return self.desk.page(
+            call,
+            "former_members.html",
+            status,
+            people=found.former_members,
+            may_manage_owners=call.principal.member_role is MemberRole.OWNER,
+            roles=ROLES,
+            wrong=wrong,
+            refusal=refusal,
+            next_url=next_page(FORMER_MEMBERS, found.next_cursor),
+        )
+
+    def erase(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Erase the personal data of a former member, once the box of the form was checked."""
+        name_own_workspace(call)
+        if form_fields(call.raw_body).get("confirm") != "yes":
+            return self.show_former(call, 422, wrong=call.path_params["member_id"])
+        try:
+            self.workspaces.erase(call)
+        except DomainError as error:
+            return self.show_former(call, problem_of(error).status, refusal=str(error))
+        return see_other(f"{FORMER_MEMBERS}?done=erased")

@@ -28,38 +28,7 @@ class DeskOrganisationHandlers:
     logos: LogoHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Change the organisation, or the rules of the workspace, whichever form was sent."""
-        form = typed_fields(call.raw_body)
-        if "intake" in form:
-            body: dict[str, object] = {name: form[name] or None for name in RULES if name in form}
-        else:
-            body = {"organisation": {name: form[name] or None for name in FIELDS if name in form}}
-            body |= {"name": form["name"]} if "name" in form else {}
-        name_own_workspace(call)
-        try:
-            self.workspaces.change(call, validated(WorkspaceChange, body))
-        except (Problem, DomainError) as error:
-            return self._page(call, form, error)
-        return see_other(f"{ORGANISATION}?done=saved")
-
-    def choose_logo(self, call: Call) -> Answer[bytes] | Answer[None]:
-        name_own_workspace(call)
-        try:
-            self.logos.choose(call)
-        except (InvalidError, NotAnAttachmentError, Problem):
-            return self._page(call, faults=["file"])
-        return see_other(f"{ORGANISATION}?done=saved")
-
-    def remove_logo(self, call: Call) -> Answer[None]:
-        name_own_workspace(call)
-        self.logos.remove(call)
-        return see_other(f"{ORGANISATION}?done=saved")
-
-    def _page(
+    def show(
         self,
         call: Call,
         form: Mapping[str, str] | None = None,
@@ -86,6 +55,34 @@ class DeskOrganisationHandlers:
             publishings=tuple(Publishing),
             may_change=call.principal.member_role in MANAGERS,
         )
+
+    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Change the organisation, or the rules of the workspace, whichever form was sent."""
+        form = typed_fields(call.raw_body)
+        if "intake" in form:
+            body: dict[str, object] = {name: form[name] or None for name in RULES if name in form}
+        else:
+            body = {"organisation": {name: form[name] or None for name in FIELDS if name in form}}
+            body |= {"name": form["name"]} if "name" in form else {}
+        name_own_workspace(call)
+        try:
+            self.workspaces.change(call, validated(WorkspaceChange, body))
+        except (Problem, DomainError) as error:
+            return self.show(call, form, error)
+        return see_other(f"{ORGANISATION}?done=saved")
+
+    def choose_logo(self, call: Call) -> Answer[bytes] | Answer[None]:
+        name_own_workspace(call)
+        try:
+            self.logos.choose(call)
+        except (InvalidError, NotAnAttachmentError, Problem):
+            return self.show(call, faults=["file"])
+        return see_other(f"{ORGANISATION}?done=saved")
+
+    def remove_logo(self, call: Call) -> Answer[None]:
+        name_own_workspace(call)
+        self.logos.remove(call)
+        return see_other(f"{ORGANISATION}?done=saved")
 
     def _logo(self, workspace: str) -> str | None:
         """Return the address of the logo."""

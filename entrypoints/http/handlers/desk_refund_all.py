@@ -27,22 +27,7 @@ class DeskRefundAllHandlers:
     runs: RefundRunHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def request(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Begin to pay all gifts back, if the form has the word that the page names."""
-        form = form_fields(call.raw_body)
-        wrong_word = form.get("word", "").strip().casefold() not in (_word(call).casefold(), "refund")
-        try:
-            order = validated(RefundAllOrder, {"reason": form.get("reason", "").strip()})
-            if not wrong_word:
-                self.runs.request(call, order)
-        except (Problem, DomainError) as error:
-            return self._page(call, error, form, wrong_word=wrong_word)
-        return self._page(call, form=form, wrong_word=True) if wrong_word else see_other(_path(call))
-
-    def _page(
+    def show(
         self,
         call: Call,
         error: Exception | None = None,
@@ -73,6 +58,18 @@ class DeskRefundAllHandlers:
             problem=problem,
             next_url=next_page(_path(call), progress.next_cursor if progress else None),
         )
+
+    def request(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Begin to pay all gifts back, if the form has the word that the page names."""
+        form = form_fields(call.raw_body)
+        wrong_word = form.get("word", "").strip().casefold() not in (_word(call).casefold(), "refund")
+        try:
+            order = validated(RefundAllOrder, {"reason": form.get("reason", "").strip()})
+            if not wrong_word:
+                self.runs.request(call, order)
+        except (Problem, DomainError) as error:
+            return self.show(call, error, form, wrong_word=wrong_word)
+        return self.show(call, form=form, wrong_word=True) if wrong_word else see_other(_path(call))
 
     def _progress(self, call: Call) -> RefundAllProgress | None:
         try:

@@ -24,41 +24,7 @@ class DeskRefundHandlers:
     requests: RefundRequestHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def refund(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Pay the gift back, or a part of it."""
-        form = form_fields(call.raw_body)
-        try:
-            self.refunds.refund(call, _order(form))
-        except (Problem, DomainError) as error:
-            return self._page(call, error, form)
-        return self._done(call, "refunded")
-
-    def ask(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Ask somebody else to pay the gift back."""
-        form = form_fields(call.raw_body)
-        try:
-            self.requests.ask(call, _order(form))
-        except (Problem, DomainError) as error:
-            return self._page(call, error, form)
-        return self._done(call, "asked")
-
-    def decide(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Approve or decline what another person asked for, as the pressed button says."""
-        approves = form_fields(call.raw_body).get("do") == "approve"
-        try:
-            (self.requests.approve if approves else self.requests.decline)(call, Empty())
-        except DomainError as error:
-            return self._page(call, error)
-        return self._done(call, "refunded" if approves else "declined")
-
-    @staticmethod
-    def _done(call: Call, done: str) -> Answer[None]:
-        return see_other(f"{DESK}/gifts/{call.path_params['donation_id']}?done={done}")
-
-    def _page(self, call: Call, error: Exception | None = None, form: Mapping[str, str] | None = None) -> Answer[bytes]:
+    def show(self, call: Call, error: Exception | None = None, form: Mapping[str, str] | None = None) -> Answer[bytes]:
         done, amount = call.query.get("done"), call.query.get("amount", "").strip()
         call.query = QueryParams({"amount": amount} if amount else {})
         fault: Exception | None = error
@@ -85,6 +51,37 @@ class DeskRefundHandlers:
             problem=problem_shown,
             done=done,
         )
+
+    def refund(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Pay the gift back, or a part of it."""
+        form = form_fields(call.raw_body)
+        try:
+            self.refunds.refund(call, _order(form))
+        except (Problem, DomainError) as error:
+            return self.show(call, error, form)
+        return self._done(call, "refunded")
+
+    def ask(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Ask somebody else to pay the gift back."""
+        form = form_fields(call.raw_body)
+        try:
+            self.requests.ask(call, _order(form))
+        except (Problem, DomainError) as error:
+            return self.show(call, error, form)
+        return self._done(call, "asked")
+
+    def decide(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Approve or decline what another person asked for, as the pressed button says."""
+        approves = form_fields(call.raw_body).get("do") == "approve"
+        try:
+            (self.requests.approve if approves else self.requests.decline)(call, Empty())
+        except DomainError as error:
+            return self.show(call, error)
+        return self._done(call, "refunded" if approves else "declined")
+
+    @staticmethod
+    def _done(call: Call, done: str) -> Answer[None]:
+        return see_other(f"{DESK}/gifts/{call.path_params['donation_id']}?done={done}")
 
 
 def _order(form: Mapping[str, str]) -> RefundOrder:

@@ -90,8 +90,20 @@ class DeskSignInHandlers:
             return self._workspaces(call, gone=True)
         return see_other(DESK)
 
-    def account(self, call: Call) -> Answer[bytes]:
-        return self._account(call)
+    def account(self, call: Call, *, fault: bool = False, typed: str | None = None) -> Answer[bytes]:
+        me = self.sessions.me(call)
+        name = typed if typed is not None else (me.member.name if me.member else None) or ""
+        return self.desk.page(
+            call,
+            "account.html",
+            422 if fault else 200,
+            me=me,
+            name=name,
+            fault=fault,
+            sessions=self.sessions.list_sessions(call).sessions,
+            browser_name=browser_name,
+            longest=contacts.LONGEST,
+        )
 
     def change_account(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Change the name, or end one session or all."""
@@ -106,23 +118,8 @@ class DeskSignInHandlers:
         try:
             self.sessions.change_me(call, validated(MyChange, {"name": form.get("name", "").strip() or None}))
         except Problem:
-            return self._account(call, fault=True, typed=form.get("name", ""))
+            return self.account(call, fault=True, typed=form.get("name", ""))
         return see_other(f"{DESK}/account?done=name")
-
-    def _account(self, call: Call, *, fault: bool = False, typed: str | None = None) -> Answer[bytes]:
-        me = self.sessions.me(call)
-        name = typed if typed is not None else (me.member.name if me.member else None) or ""
-        return self.desk.page(
-            call,
-            "account.html",
-            422 if fault else 200,
-            me=me,
-            name=name,
-            fault=fault,
-            sessions=self.sessions.list_sessions(call).sessions,
-            browser_name=browser_name,
-            longest=contacts.LONGEST,
-        )
 
     def _form(self, call: Call, next_path: str | None, *, typed: str = "", fault: str | None = None) -> Answer[bytes]:
         status = 422 if fault else 200

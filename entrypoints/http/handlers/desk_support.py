@@ -42,36 +42,7 @@ class DeskSupportHandlers:
             next_url=next_page(INBOX, found.next_cursor, chosen),
         )
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def reply(self, call: Call) -> Answer[bytes] | Answer[None]:
-        text = typed_fields(call.raw_body).get("text", "")
-        try:
-            self.support.reply(call, validated(NewReply, {"text": text}))
-        except Problem:
-            return self._page(call, 422, fault="text", typed=text)
-        except DomainError as error:
-            return self._page(call, problem_of(error).status, refusal=str(error), typed=text)
-        return self._done(call, "replied" if self.support.is_reply_sent(call) else "kept")
-
-    def assign(self, call: Call) -> Answer[bytes] | Answer[None]:
-        assignee = form_fields(call.raw_body).get("assignee") or None
-        try:
-            self.support.assign(call, validated(Assignment, {"assignee": assignee}))
-        except (Problem, DomainError) as error:
-            return self._page(call, problem_of(error).status, fault="assignee")
-        return self._done(call, "assigned")
-
-    def resolve(self, call: Call) -> Answer[None]:
-        self.support.resolve(call, Empty())
-        return self._done(call, "resolved")
-
-    @staticmethod
-    def _done(call: Call, done: str) -> Answer[None]:
-        return see_other(f"{INBOX}/{call.path_params['id']}?done={done}")
-
-    def _page(
+    def show(
         self,
         call: Call,
         status: int = 200,
@@ -97,6 +68,32 @@ class DeskSupportHandlers:
             typed=typed,
             longest=LONGEST_REPLY,
         )
+
+    def reply(self, call: Call) -> Answer[bytes] | Answer[None]:
+        text = typed_fields(call.raw_body).get("text", "")
+        try:
+            self.support.reply(call, validated(NewReply, {"text": text}))
+        except Problem:
+            return self.show(call, 422, fault="text", typed=text)
+        except DomainError as error:
+            return self.show(call, problem_of(error).status, refusal=str(error), typed=text)
+        return self._done(call, "replied" if self.support.is_reply_sent(call) else "kept")
+
+    def assign(self, call: Call) -> Answer[bytes] | Answer[None]:
+        assignee = form_fields(call.raw_body).get("assignee") or None
+        try:
+            self.support.assign(call, validated(Assignment, {"assignee": assignee}))
+        except (Problem, DomainError) as error:
+            return self.show(call, problem_of(error).status, fault="assignee")
+        return self._done(call, "assigned")
+
+    def resolve(self, call: Call) -> Answer[None]:
+        self.support.resolve(call, Empty())
+        return self._done(call, "resolved")
+
+    @staticmethod
+    def _done(call: Call, done: str) -> Answer[None]:
+        return see_other(f"{INBOX}/{call.path_params['id']}?done={done}")
 
 
 def _name_of_assignee(call: Call, request: SupportTicket, workspace: Workspace, language: str) -> str | None:

@@ -94,67 +94,7 @@ class DeskTicketHandlers:
             may_search=may_search(call),
         )
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Set labels, assignee and due date as the form has them."""
-        form = form_fields(call.raw_body)
-        day = form.get("due", "").strip()
-        body = {
-            "labels": [label for part in form.get("labels", "").split(",") if (label := part.strip())],
-            "assignee": form.get("assignee") or None,
-            "dueAt": f"{day}T23:59:59Z" if day else None,
-        }
-        try:
-            self.notes.change(call, validated(DeskChange, body))
-        except (Problem, DomainError) as error:
-            return self._page(call, error, form=form)
-        return self._done(call, "saved")
-
-    def add_note(self, call: Call) -> Answer[bytes] | Answer[None]:
-        form = form_fields(call.raw_body)
-        try:
-            self.notes.add_note(call, validated(NewNote, {"text": form.get("text", "").replace("\r\n", "\n")}))
-        except (Problem, DomainError) as error:
-            return self._page(call, error, form=form)
-        return self._done(call, "noted")
-
-    def suspend(self, call: Call) -> Answer[bytes] | Answer[None]:
-        form = form_fields(call.raw_body)
-        try:
-            self.campaigns.suspend(call, validated(Suspension, {"reason": form.get("reason", "").strip()}))
-        except (Problem, DomainError) as error:
-            return self._page(call, error, form=form)
-        return self._done(call, "suspended")
-
-    def reinstate(self, call: Call) -> Answer[None]:
-        self.campaigns.reinstate(call, Empty())
-        return self._done(call, "reinstated")
-
-    def approve(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Approve the page as the member saw it: the form names the version that was shown."""
-        if version := form_fields(call.raw_body).get("version"):
-            call.headers = {**call.headers, "if-match": f'"{version}"'}
-        try:
-            self.approvals.approve(call, Empty())
-        except DomainError as error:
-            return self._page(call, error)
-        return self._done(call, "approved")
-
-    def request_changes(self, call: Call) -> Answer[bytes] | Answer[None]:
-        form = form_fields(call.raw_body)
-        try:
-            self.approvals.request_changes(call, validated(RequestedChanges, {"note": form.get("note", "").strip()}))
-        except (Problem, DomainError) as error:
-            return self._page(call, error, form=form)
-        return self._done(call, "asked")
-
-    @staticmethod
-    def _done(call: Call, done: str) -> Answer[None]:
-        return see_other(f"{DESK}/tickets/{call.ticket_id}?done={done}")
-
-    def _page(self, call: Call, error: Exception | None = None, form: Mapping[str, str] | None = None) -> Answer[bytes]:
+    def show(self, call: Call, error: Exception | None = None, form: Mapping[str, str] | None = None) -> Answer[bytes]:
         row, personal = call.ticket, call.personal_data()
         workspace, language = self.desk.workspace(call), page_language(call)
         listed, totals = call.reads.ask(
@@ -196,6 +136,63 @@ class DeskTicketHandlers:
             longest_wish=LONGEST_WISH,
             longest_reason=LONGEST_SUSPENSION_REASON,
         )
+
+    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Set labels, assignee and due date as the form has them."""
+        form = form_fields(call.raw_body)
+        day = form.get("due", "").strip()
+        body = {
+            "labels": [label for part in form.get("labels", "").split(",") if (label := part.strip())],
+            "assignee": form.get("assignee") or None,
+            "dueAt": f"{day}T23:59:59Z" if day else None,
+        }
+        try:
+            self.notes.change(call, validated(DeskChange, body))
+        except (Problem, DomainError) as error:
+            return self.show(call, error, form=form)
+        return self._done(call, "saved")
+
+    def add_note(self, call: Call) -> Answer[bytes] | Answer[None]:
+        form = form_fields(call.raw_body)
+        try:
+            self.notes.add_note(call, validated(NewNote, {"text": form.get("text", "").replace("\r\n", "\n")}))
+        except (Problem, DomainError) as error:
+            return self.show(call, error, form=form)
+        return self._done(call, "noted")
+
+    def suspend(self, call: Call) -> Answer[bytes] | Answer[None]:
+        form = form_fields(call.raw_body)
+        try:
+            self.campaigns.suspend(call, validated(Suspension, {"reason": form.get("reason", "").strip()}))
+        except (Problem, DomainError) as error:
+            return self.show(call, error, form=form)
+        return self._done(call, "suspended")
+
+    def reinstate(self, call: Call) -> Answer[None]:
+        self.campaigns.reinstate(call, Empty())
+        return self._done(call, "reinstated")
+
+    def approve(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Approve the page as the member saw it: the form names the version that was shown."""
+        if version := form_fields(call.raw_body).get("version"):
+            call.headers = {**call.headers, "if-match": f'"{version}"'}
+        try:
+            self.approvals.approve(call, Empty())
+        except DomainError as error:
+            return self.show(call, error)
+        return self._done(call, "approved")
+
+    def request_changes(self, call: Call) -> Answer[bytes] | Answer[None]:
+        form = form_fields(call.raw_body)
+        try:
+            self.approvals.request_changes(call, validated(RequestedChanges, {"note": form.get("note", "").strip()}))
+        except (Problem, DomainError) as error:
+            return self.show(call, error, form=form)
+        return self._done(call, "asked")
+
+    @staticmethod
+    def _done(call: Call, done: str) -> Answer[None]:
+        return see_other(f"{DESK}/tickets/{call.ticket_id}?done={done}")
 
 
 def _line(call: Call, ticket: ListedTicket, workspace: Workspace, language: str, now: datetime) -> Line:

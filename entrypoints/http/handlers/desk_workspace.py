@@ -45,21 +45,7 @@ class DeskRetentionHandlers:
     fixed: FixedPeriods
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Change both periods; an empty field removes one."""
-        form = {name: text.strip() for name, text in form_fields(call.raw_body).items() if name in PERIODS}
-        name_own_workspace(call)
-        try:
-            periods = {name: _number(text) for name, text in form.items()}
-            self.workspaces.change(call, validated(WorkspaceChange, {"retention": periods}))
-        except (Problem, DomainError) as error:
-            return self._page(call, form, error)
-        return see_other(f"{RETENTION}?done=saved")
-
-    def _page(self, call: Call, form: Mapping[str, str] | None = None, error: Exception | None = None) -> Answer[bytes]:
+    def show(self, call: Call, form: Mapping[str, str] | None = None, error: Exception | None = None) -> Answer[bytes]:
         name = name_own_workspace(call)
         periods = self.workspaces.view(name).retention
         stored = {"ticketDays": periods.ticket_days, "donorDays": periods.donor_days}
@@ -81,6 +67,17 @@ class DeskRetentionHandlers:
             next_url=next_page(RETENTION, answer.body.next_cursor),
         )
 
+    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Change both periods; an empty field removes one."""
+        form = {name: text.strip() for name, text in form_fields(call.raw_body).items() if name in PERIODS}
+        name_own_workspace(call)
+        try:
+            periods = {name: _number(text) for name, text in form.items()}
+            self.workspaces.change(call, validated(WorkspaceChange, {"retention": periods}))
+        except (Problem, DomainError) as error:
+            return self.show(call, form, error)
+        return see_other(f"{RETENTION}?done=saved")
+
 
 @dataclass(frozen=True)
 class DeskCloseHandlers:
@@ -88,22 +85,7 @@ class DeskCloseHandlers:
     ends: WorkspaceEndHandlers
     desk: Desk
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def close(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Close the workspace if its name was typed as it is."""
-        name = name_own_workspace(call)
-        typed = form_fields(call.raw_body).get("name", "").strip()
-        if typed != self.workspaces.view(name).name:
-            return self._page(call, typed)
-        try:
-            self.workspaces.close(call, Empty())
-        except DomainError as error:
-            return self._page(call, typed, error)
-        return see_other(f"{CLOSE}?done=closed")
-
-    def _page(self, call: Call, typed: str | None = None, error: DomainError | None = None) -> Answer[bytes]:
+    def show(self, call: Call, typed: str | None = None, error: DomainError | None = None) -> Answer[bytes]:
         name = name_own_workspace(call)
         view = self.workspaces.view(name)
         problem = problem_of(error) if error else None
@@ -122,6 +104,18 @@ class DeskCloseHandlers:
             wrong=typed is not None and problem is None,
             refusal=problem.detail if problem else None,
         )
+
+    def close(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Close the workspace if its name was typed as it is."""
+        name = name_own_workspace(call)
+        typed = form_fields(call.raw_body).get("name", "").strip()
+        if typed != self.workspaces.view(name).name:
+            return self.show(call, typed)
+        try:
+            self.workspaces.close(call, Empty())
+        except DomainError as error:
+            return self.show(call, typed, error)
+        return see_other(f"{CLOSE}?done=closed")
 
 
 def _number(text: str) -> object:

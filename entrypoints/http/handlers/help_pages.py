@@ -32,45 +32,7 @@ class HelpPageHandlers:
     commands: SupportCommands
     site: Site
 
-    def show_list(self, call: Call) -> Answer[bytes]:
-        return self._list_page(call)
-
-    def ask(self, call: Call) -> Answer[bytes] | Answer[None]:
-        text = typed_fields(call.raw_body).get("text", "")
-        try:
-            request = validated(SupportRequest, {"category": SupportCategory.OTHER, "message": text})
-        except Problem:
-            return self._list_page(call, fault=True, typed=text[:LONGEST_MESSAGE])
-        opened = self.desk.open(
-            call, request.category, request.message, None, about=call.ticket_id, belongs_to_ticket=True
-        )
-        return see_other(f"/t/{call.ticket_id}/help/{opened.id}?done=asked")
-
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._conversation_page(call)
-
-    def reply(self, call: Call) -> Answer[bytes] | Answer[None]:
-        text, support_id = typed_fields(call.raw_body).get("text", ""), self._own_row(call)["support_id"]
-        try:
-            body = validated(NewReply, {"text": text})
-        except Problem:
-            return self._conversation_page(call, 422, fault="text", typed=text[:LONGEST_REPLY])
-        try:
-            self.commands.reply_as_author(
-                call.principal.actor, call.ticket_id, support_id, call.seed.id("author's reply"), body.text
-            )
-        except RefusedError:
-            return self._conversation_page(call, 409, fault="full", typed=text)
-        return see_other(f"/t/{call.ticket_id}/help/{support_id}?done=replied")
-
-    def _own_row(self, call: Call) -> Row:
-        support_id = ids.parse(call.path_params["support_id"])
-        row = call.reads.ask(lambda cursor: support.support_ticket(cursor, support_id)) if support_id else None
-        if row is None or row["ticket_id"] != call.ticket_id:
-            raise NotFoundError("There is no such support ticket.")
-        return row
-
-    def _list_page(self, call: Call, *, fault: bool = False, typed: str = "") -> Answer[bytes]:
+    def show_list(self, call: Call, *, fault: bool = False, typed: str = "") -> Answer[bytes]:
         found = self.support.list(call, support.Filters(ticket_id=call.ticket_id)).body
         more = f"/t/{call.ticket_id}/help?cursor={found.next_cursor}" if found.next_cursor else None
         return self.site.page(
@@ -85,9 +47,18 @@ class HelpPageHandlers:
             next_url=more,
         )
 
-    def _conversation_page(
-        self, call: Call, status: int = 200, *, fault: str | None = None, typed: str = ""
-    ) -> Answer[bytes]:
+    def ask(self, call: Call) -> Answer[bytes] | Answer[None]:
+        text = typed_fields(call.raw_body).get("text", "")
+        try:
+            request = validated(SupportRequest, {"category": SupportCategory.OTHER, "message": text})
+        except Problem:
+            return self.show_list(call, fault=True, typed=text[:LONGEST_MESSAGE])
+        opened = self.desk.open(
+            call, request.category, request.message, None, about=call.ticket_id, belongs_to_ticket=True
+        )
+        return see_other(f"/t/{call.ticket_id}/help/{opened.id}?done=asked")
+
+    def show(self, call: Call, status: int = 200, *, fault: str | None = None, typed: str = "") -> Answer[bytes]:
         request = SupportTicketDetails.with_replies(self._own_row(call), call.personal_data())
         return self.site.page(
             call,
@@ -99,3 +70,24 @@ class HelpPageHandlers:
             typed=typed,
             longest=LONGEST_REPLY,
         )
+
+    def reply(self, call: Call) -> Answer[bytes] | Answer[None]:
+        text, support_id = typed_fields(call.raw_body).get("text", ""), self._own_row(call)["support_id"]
+        try:
+            body = validated(NewReply, {"text": text})
+        except Problem:
+            return self.show(call, 422, fault="text", typed=text[:LONGEST_REPLY])
+        try:
+            self.commands.reply_as_author(
+                call.principal.actor, call.ticket_id, support_id, call.seed.id("author's reply"), body.text
+            )
+        except RefusedError:
+            return self.show(call, 409, fault="full", typed=text)
+        return see_other(f"/t/{call.ticket_id}/help/{support_id}?done=replied")
+
+    def _own_row(self, call: Call) -> Row:
+        support_id = ids.parse(call.path_params["support_id"])
+        row = call.reads.ask(lambda cursor: support.support_ticket(cursor, support_id)) if support_id else None
+        if row is None or row["ticket_id"] != call.ticket_id:
+            raise NotFoundError("There is no such support ticket.")
+        return row

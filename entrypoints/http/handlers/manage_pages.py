@@ -69,11 +69,8 @@ class ManagePageHandlers:
     paths: Collection[str]
     needs_approval: NeedsApproval
 
-    def show(self, call: Call) -> Answer[bytes]:
+    def show(self, call: Call, *, fault: str | None = None, typed: str = "") -> Answer[bytes]:
         """Show "my page": what came in, and everything that the holder may do."""
-        return self._page(call)
-
-    def _page(self, call: Call, *, fault: str | None = None, typed: str = "") -> Answer[bytes]:
         row, personal = call.ticket, call.personal_data()
         language = page_language(call, story_language(row))
         gift_rows, total_rows, words = call.reads.ask(
@@ -140,11 +137,11 @@ class ManagePageHandlers:
         """Send the typed thanks to those who gave; nobody's address is shown."""
         text = typed_fields(call.raw_body).get("text", "")
         if not text or len(text) > LONGEST_THANKS:
-            return self._page(call, fault="long" if text else "none", typed=text[:LONGEST_THANKS])
+            return self.show(call, fault="long" if text else "none", typed=text[:LONGEST_THANKS])
         try:
             self.commands.thank_donors(call.principal.actor, call.ticket_id, call.seed.id("thanks"), text)
         except RefusedError:
-            return self._page(call, fault="often", typed=text)
+            return self.show(call, fault="often", typed=text)
         return see_other(f"/t/{call.ticket_id}/manage?done=thanked")
 
     def show_recovery(self, call: Call) -> Answer[bytes]:
@@ -174,8 +171,21 @@ class ManagePageHandlers:
         cookie = session_cookie(session_token(secret), https=self.site.https)
         return see_other(f"/t/{ticket_id}/recovery?used", cookie)
 
-    def show_contact(self, call: Call) -> Answer[bytes]:
-        return self._contact_page(call)
+    def show_contact(
+        self, call: Call, *, typed: str = "", change_id: UUID | None = None, fault: str | None = None
+    ) -> Answer[bytes]:
+        return self.site.page(
+            call,
+            "contact.html",
+            422 if fault else 200,
+            story_language=story_language(call.ticket),
+            contact=call.personal_data().contact(call.ticket, shortened=True),
+            typed=typed[: contacts.LONGEST],
+            change_id=change_id,
+            by_text=change_id is not None and contacts.likely_contact(typed).type is ContactType.PHONE,
+            texts=self.outbox.sends_texts,
+            fault=fault,
+        )
 
     def request_contact(self, call: Call) -> Answer[bytes]:
         """Send a code to the new contact, and show the form for the code.
@@ -185,21 +195,21 @@ class ManagePageHandlers:
         typed = form_fields(call.raw_body).get("contact", "").strip()
         contact = self._new_contact(typed)
         if contact is None:
-            return self._contact_page(call, typed=typed, fault="invalid")
+            return self.show_contact(call, typed=typed, fault="invalid")
         change_id = call.seed.id("contact change")
         language = page_language(call, story_language(call.ticket))
         if not self.contact_changes.request(change_id, call.ticket_id, contact, language):
-            return self._contact_page(call, typed=typed, fault="often")
-        return self._contact_page(call, typed=contact.value, change_id=change_id)
+            return self.show_contact(call, typed=typed, fault="often")
+        return self.show_contact(call, typed=contact.value, change_id=change_id)
 
     def confirm_contact(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Change the contact if the code is right, and keep the browser signed in for this ticket."""
         form = form_fields(call.raw_body)
         contact, change_id = self._new_contact(form.get("contact", "")), ids.parse(form.get("change", ""))
         if contact is None or change_id is None:
-            return self._contact_page(call, fault="invalid")
+            return self.show_contact(call, fault="invalid")
         if not self.contact_changes.confirm(change_id, call.ticket_id, contact, form.get("code", "")):
-            return self._contact_page(call, typed=contact.value, change_id=change_id, fault="code")
+            return self.show_contact(call, typed=contact.value, change_id=change_id, fault="code")
         self.support.change_contact(
             call.principal.actor,
             call.ticket_id,
@@ -255,22 +265,6 @@ class ManagePageHandlers:
             made=made,
             qr=qr,
             used="used" in call.query,
-        )
-
-    def _contact_page(
-        self, call: Call, *, typed: str = "", change_id: UUID | None = None, fault: str | None = None
-    ) -> Answer[bytes]:
-        return self.site.page(
-            call,
-            "contact.html",
-            422 if fault else 200,
-            story_language=story_language(call.ticket),
-            contact=call.personal_data().contact(call.ticket, shortened=True),
-            typed=typed[: contacts.LONGEST],
-            change_id=change_id,
-            by_text=change_id is not None and contacts.likely_contact(typed).type is ContactType.PHONE,
-            texts=self.outbox.sends_texts,
-            fault=fault,
         )
 
     def _erase_page(self, call: Call, *, wrong: bool) -> Answer[bytes]:

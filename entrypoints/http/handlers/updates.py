@@ -27,20 +27,17 @@ class UpdateHandlers:
     safety: DraftSafety
 
     def list_updates(self, call: Call) -> Updates:
-        return self._updates(call)
+        rows = call.reads.ask(lambda cursor: page_words.updates(cursor, call.ticket_id))
+        personal, shown = call.personal_data(), self.safety.shown_text(call.ticket)
+        return Updates([Update.from_row(call.ticket_id, row, personal, shown) for row in rows])
 
     def post(self, call: Call, body: NewUpdate) -> Answer[Updates]:
         self.commands.post_update(call.principal.actor, call.ticket_id, call.seed.id("update"), body.text)
-        return Answer(self._updates(call), 201)
+        return Answer(self.list_updates(call), 201)
 
     def remove(self, call: Call) -> Updates:
         update_id = ids.parse(call.path_params["update_id"])
         if update_id is None:
             raise NotFoundError("There is no such update.")
         self.commands.remove_update(call.principal.actor, call.ticket_id, update_id)
-        return self._updates(call)
-
-    def _updates(self, call: Call) -> Updates:
-        rows = call.reads.ask(lambda cursor: page_words.updates(cursor, call.ticket_id))
-        personal, shown = call.personal_data(), self.safety.shown_text(call.ticket)
-        return Updates([Update.from_row(call.ticket_id, row, personal, shown) for row in rows])
+        return self.list_updates(call)

@@ -20,22 +20,7 @@ class VerifyPageHandlers:
     checks: ProofChecks
     site: Site
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def verify(self, call: Call) -> Answer[bytes]:
-        text = sent_text(call.headers.get("content-type", ""), call.raw_body)
-        if not text.strip():
-            return self._page(call, 422, is_empty=True)
-        try:
-            proved = self.checks.text(text)
-        except Refused as refused:
-            return self._page(call, refusal=str(refused))
-        if isinstance(proved, Finding):
-            return self._page(call, finding=proved)
-        return self._page(call, paper=proved)
-
-    def _page(
+    def show(
         self,
         call: Call,
         status: int = 200,
@@ -51,6 +36,18 @@ class VerifyPageHandlers:
             call, "verify.html", status,
             empty=is_empty, refusal=refusal, finding=finding, paper=paper, first=first, last=last,
         )  # fmt: skip
+
+    def verify(self, call: Call) -> Answer[bytes]:
+        text = sent_text(call.headers.get("content-type", ""), call.raw_body)
+        if not text.strip():
+            return self.show(call, 422, is_empty=True)
+        try:
+            proved = self.checks.text(text)
+        except Refused as refused:
+            return self.show(call, refusal=str(refused))
+        if isinstance(proved, Finding):
+            return self.show(call, finding=proved)
+        return self.show(call, paper=proved)
 
 
 def _moment(text: str | None, language: str) -> str | None:

@@ -56,64 +56,7 @@ class VoicePageHandlers:
     commands: TicketCommands
     site: Site
 
-    def show(self, call: Call) -> Answer[bytes]:
-        return self._page(call)
-
-    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
-        """Choose a passage, agree that strangers hear the one that was chosen, or remove it."""
-        form = form_fields(call.raw_body)
-        match form.get("do"):
-            case "remove":
-                self.voices.commands.remove(call.principal.actor, call.ticket_id)
-                return self._done(call, "removed")
-            case "agree":
-                return self._agree(call, form)
-        return self._choose(call, form)
-
-    def _choose(self, call: Call, form: Mapping[str, str]) -> Answer[bytes] | Answer[None]:
-        # Who chooses one sentence means that one.
-        first = form.get("first") or form.get("last", "")
-        passage = {"firstSegmentId": first, "lastSegmentId": form.get("last") or first}
-        try:
-            self.voices.cut(call, validated(ChosenVoice, passage | {"keepFindings": form.get("keep") == "yes"}))
-        except UndecidedFindings as undecided:
-            return self._page(call, form, "findings", undecided.findings)
-        except InvalidError as error:
-            return self._page(call, form, _FAULTS.get(error.code, "passage"))
-        except Problem as problem:
-            if problem.name != "invalid":
-                raise
-            return self._page(call, form, "none")
-        except (RefusedError, NotFoundError):
-            return self._page(call, form, "changed")
-        except (NotAudioError, UnavailableError, QuotaExceeded):
-            return self._page(call, form, "sound")
-        return self._done(call, "chosen")
-
-    def _agree(self, call: Call, form: Mapping[str, str]) -> Answer[bytes] | Answer[None]:
-        """Record the consent to the passage that the person could hear on this page."""
-        voice = call.ticket["voice"]
-        if not voice or form.get("sound") != voice["sha256"]:
-            return self._page(call, form, "changed")
-        if not form.get(ConsentScope.RECORDING):
-            return self._page(call, form, "consent")
-        body = {
-            "scopes": [ConsentScope.RECORDING.value],
-            "textVersion": form.get("textVersion", consent_texts.CURRENT),
-            "language": form.get("textLanguage", consent_texts.DEFAULT_LANGUAGE),
-            **given_on_page(call),
-        }
-        try:
-            consent = validated(GivenConsent, body).consent()
-            self.commands.give_consent(call.principal.actor, call.ticket_id, consent, call.ticket["version"])
-        except (StaleVersionError, Problem):
-            return self._page(call, form, "changed")
-        return self._done(call, "agreed")
-
-    def _done(self, call: Call, done: str) -> Answer[None]:
-        return see_other(f"/t/{call.ticket_id}/voice?done={done}")
-
-    def _page(
+    def show(
         self,
         call: Call,
         form: Mapping[str, str] = MappingProxyType({}),
@@ -141,6 +84,60 @@ class VoicePageHandlers:
             findings=list(dict.fromkeys(finding.text for finding in findings)),
             fault=fault,
         )
+
+    def change(self, call: Call) -> Answer[bytes] | Answer[None]:
+        """Choose a passage, agree that strangers hear the one that was chosen, or remove it."""
+        form = form_fields(call.raw_body)
+        match form.get("do"):
+            case "remove":
+                self.voices.commands.remove(call.principal.actor, call.ticket_id)
+                return self._done(call, "removed")
+            case "agree":
+                return self._agree(call, form)
+        return self._choose(call, form)
+
+    def _choose(self, call: Call, form: Mapping[str, str]) -> Answer[bytes] | Answer[None]:
+        # Who chooses one sentence means that one.
+        first = form.get("first") or form.get("last", "")
+        passage = {"firstSegmentId": first, "lastSegmentId": form.get("last") or first}
+        try:
+            self.voices.cut(call, validated(ChosenVoice, passage | {"keepFindings": form.get("keep") == "yes"}))
+        except UndecidedFindings as undecided:
+            return self.show(call, form, "findings", undecided.findings)
+        except InvalidError as error:
+            return self.show(call, form, _FAULTS.get(error.code, "passage"))
+        except Problem as problem:
+            if problem.name != "invalid":
+                raise
+            return self.show(call, form, "none")
+        except (RefusedError, NotFoundError):
+            return self.show(call, form, "changed")
+        except (NotAudioError, UnavailableError, QuotaExceeded):
+            return self.show(call, form, "sound")
+        return self._done(call, "chosen")
+
+    def _agree(self, call: Call, form: Mapping[str, str]) -> Answer[bytes] | Answer[None]:
+        """Record the consent to the passage that the person could hear on this page."""
+        voice = call.ticket["voice"]
+        if not voice or form.get("sound") != voice["sha256"]:
+            return self.show(call, form, "changed")
+        if not form.get(ConsentScope.RECORDING):
+            return self.show(call, form, "consent")
+        body = {
+            "scopes": [ConsentScope.RECORDING.value],
+            "textVersion": form.get("textVersion", consent_texts.CURRENT),
+            "language": form.get("textLanguage", consent_texts.DEFAULT_LANGUAGE),
+            **given_on_page(call),
+        }
+        try:
+            consent = validated(GivenConsent, body).consent()
+            self.commands.give_consent(call.principal.actor, call.ticket_id, consent, call.ticket["version"])
+        except (StaleVersionError, Problem):
+            return self.show(call, form, "changed")
+        return self._done(call, "agreed")
+
+    def _done(self, call: Call, done: str) -> Answer[None]:
+        return see_other(f"/t/{call.ticket_id}/voice?done={done}")
 
     def _recordings(self, call: Call, row: Row) -> list[HeardRecording]:
         """Return what can be chosen: the segments with a text, of each recording that was transcribed."""
