@@ -125,7 +125,9 @@ class Desk:
         role = call.principal.member_role
         parts = self.parts(call)
         # The path of the part "Stories" is a prefix of all others.
-        part = max((part for part in parts if _is_within(call.url_path, part)), key=_length, default=None)
+        part = max(
+            (part for part in parts if _is_within(call.url_path, part)), key=lambda part: len(part.path), default=None
+        )
         return self.site.page(
             call,
             f"desk/{template}",
@@ -180,10 +182,6 @@ class Desk:
 
 def _is_within(path: str, part: Part) -> bool:
     return any(path == page.path or path.startswith(f"{page.path}/") for page in part.pages)
-
-
-def _length(part: Part) -> int:
-    return len(part.path)
 
 
 def name_own_workspace(call: Call) -> str:

@@ -53,7 +53,7 @@ class ResultPage:
         return self.after_key(lambda time, id: (parse_time(time), parse_id(id)))
 
     def after_position(self) -> int | None:
-        return self.after_key(_parse_position)
+        return self.after_key(parse_position)
 
     def answer(self, body: T) -> Answer[T]:
         """Return the answer with the link to the next page, if there is one."""
@@ -80,7 +80,7 @@ def parse_id(text: str) -> UUID:
     return id
 
 
-def _parse_position(position: object) -> int:
+def parse_position(position: object) -> int:
     if type(position) is not int or not 0 <= position < MAX_POSITION:
         raise ValueError
     return position

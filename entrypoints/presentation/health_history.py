@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic.alias_generators import to_camel
+
 from adapters.health.parts import Part, State
 from adapters.health.records import Run
 from adapters.health.strips import SLOT, SLOTS, Strip, beginning, strip_of
@@ -218,9 +220,4 @@ def _value(name: str, value: float) -> str:
 
 def _camel(measures: Mapping[str, float]) -> dict[str, float]:
     """Return the figures under the names that they have in JSON."""
-    return {_camel_name(name): value for name, value in measures.items()}
-
-
-def _camel_name(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    return {to_camel(name): value for name, value in measures.items()}

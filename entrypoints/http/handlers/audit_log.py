@@ -13,7 +13,7 @@ from entrypoints.composition.queries import Queries
 from entrypoints.http.downloads import attachment
 from entrypoints.http.handlers.members import named_workspace
 from entrypoints.http.operations import Answer, Call, Stream
-from entrypoints.http.paging import requested_page
+from entrypoints.http.paging import parse_position, requested_page
 from entrypoints.http.problems import invalid
 from entrypoints.http.query import choice_parameter, day_parameter, flag_parameter, id_parameter, parse_time
 from entrypoints.presentation.audit_log import AuditLogEntry, AuditLogPage
@@ -83,6 +83,4 @@ def _key(record: AuditRecord) -> tuple[str, int]:
 
 
 def _parse_key(time: str, position: object) -> tuple[datetime, int]:
-    if type(position) is not int or not 0 <= position < 2**62:
-        raise ValueError
-    return parse_time(time), position
+    return parse_time(time), parse_position(position)

@@ -48,7 +48,7 @@ class DeskOrganisationHandlers:
             values={name: value or "" for name, value in {**stored, **(form or {})}.items()},
             faults=[fault.pointer.rpartition("/")[2] for fault in problem.errors or ()] if problem else faults,
             refusal=problem.detail if problem and not problem.errors else None,
-            logo=self._logo(call.principal.workspace),
+            logo=f"/api/workspaces/{view.id}/logo" if view.has_logo else None,
             languages=[(language.code, language.name) for language in LANGUAGES.values()],
             is_public=call.principal.workspace == PUBLIC_WORKSPACE,
             intakes=tuple(Intake),
@@ -83,8 +83,3 @@ class DeskOrganisationHandlers:
         name_own_workspace(call)
         self.logos.remove(call)
         return see_other(f"{ORGANISATION}?done=saved")
-
-    def _logo(self, workspace: str) -> str | None:
-        """Return the address of the logo."""
-        settings = self.logos.commands.workspaces.get(workspace).settings
-        return f"/api/workspaces/{workspace}/logo" if settings.logo else None

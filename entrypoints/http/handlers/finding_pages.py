@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from domain.commands.tickets import TicketCommands
 from domain.errors import InvalidError
 from domain.values import Draft, FindingDecision
-from entrypoints.http.bodies import DecidedFinding, FindingDecisions, form_fields, validated
+from entrypoints.http.bodies import FindingDecisions, form_fields, validated
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, own_path, see_other
 from entrypoints.http.problems import Problem
@@ -58,16 +58,12 @@ class FindingPageHandlers:
         decided = {name: form[name] for name in ("id", "decision") if name in form}
         try:
             [made] = validated(FindingDecisions, {"decisions": [decided]}).decisions
-            self.commands.decide_findings(call.principal.actor, call.ticket_id, _as_decisions(made))
+            self.commands.decide_findings(call.principal.actor, call.ticket_id, {made.id: made.decision})
         except (Problem, InvalidError) as error:
             if isinstance(error, Problem) and error.name != "invalid":
                 raise
         query = urlencode({"next": _next_page(call, form.get("next"))})
         return see_other(f"/t/{call.ticket_id}/findings?{query}")
-
-
-def _as_decisions(decided: DecidedFinding) -> dict[str, FindingDecision]:
-    return {decided.id: decided.decision}
 
 
 def _next_page(call: Call, wanted: str | None) -> str:

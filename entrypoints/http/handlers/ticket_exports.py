@@ -101,7 +101,8 @@ class TicketExportHandlers:
             _json([Attachment.from_row(row, call.ticket, personal, self.public_url) for row in attached]),
         )
         if row["voice"]:
-            yield "voice.json", _json(Voice.from_row(row, personal, self.public_url, heard=self._heard(row)))
+            heard = ticket_status.is_public(row) and self.safety.voice_is_heard(row)
+            yield "voice.json", _json(Voice.from_row(row, personal, self.public_url, heard=heard))
         binaries = chain(
             ((f"recordings/{file_name(sound)}", sound.content) for sound in sounds),
             ((f"documents/{row['document_id']}.{row['format']}", _content(row)) for row in made),
@@ -116,9 +117,6 @@ class TicketExportHandlers:
                 missing.append(name)
             else:
                 yield name, parts
-
-    def _heard(self, row: Row) -> bool:
-        return ticket_status.is_public(row) and self.safety.voice_is_heard(row)
 
     def _ledgers(self, call: Call, personal: PersonalData) -> Files:
         """Yield the donations and the history, which an API client gets as far as it may read them elsewhere."""
