@@ -131,6 +131,7 @@ def application(
             reads=reads,
             cipher=service.history.cipher,
             ticket_reader=service.history.ticket_reader,
+            workspace_exists=service.queries.workspace_exists,
             response_headers=response_headers,
             ticket_rows=TicketRows(
                 service.history.ticket_reader, ticket_query, ticket_of(request.headers) if reads_only_ticket else None

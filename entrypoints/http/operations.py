@@ -151,6 +151,7 @@ class Call:
     # Opens personal data.
     cipher: FieldCipher
     ticket_reader: ReadYourWrites
+    workspace_exists: Callable[[str], bool]
     # The headers that the response gets, whether it is an answer or a problem.
     response_headers: dict[str, str]
     # Reads tickets for the access check and for read-your-writes, always from the primary.

@@ -53,7 +53,6 @@ from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers
 from entrypoints.http.handlers.donors import DonorHandlers
-from entrypoints.http.handlers.exports import ExportHandlers
 from entrypoints.http.handlers.figures import FigureHandlers
 from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
@@ -80,7 +79,6 @@ from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recording_pages import RecordingPageHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.refund_preview import RefundPreviewHandlers
-from entrypoints.http.handlers.refund_request_list import RefundRequestListHandlers
 from entrypoints.http.handlers.refund_requests import RefundRequestHandlers
 from entrypoints.http.handlers.refund_runs import RefundRunHandlers
 from entrypoints.http.handlers.security_events import SecurityEventHandlers
@@ -158,40 +156,36 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
     )
     transcripts = TranscriptHandlers(commands.transcripts, contents, content.transcripts, content.printer)
     sessions = SessionHandlers(access.login_codes, access.member_sessions, commands.workspaces, access.security_events)
-    workspaces = WorkspaceHandlers(commands.workspaces, access.contact_index, queries)
+    workspaces = WorkspaceHandlers(commands.workspaces, access.contact_index)
     logos = LogoHandlers(
         LogoCommands(service.aggregates.workspaces, service.aggregates.logos),
         service.aggregates.retention_periods,
         content.attachment_inspector,
         content.inspection_slots,
         database,
-        queries,
     )
     settings = service.settings
     fixed_periods = FixedPeriods(settings.address_days, settings.webhook_days, settings.epoch_hours)
-    workspace_ends = WorkspaceEndHandlers(service.jobs.retention, service.aggregates.workspaces, queries)
+    workspace_ends = WorkspaceEndHandlers(service.jobs.retention, service.aggregates.workspaces)
     ticket_list = TicketListHandlers(service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk)
     support = SupportHandlers(support_desk, commands.support, access.contact_index, database, service.mail.outbox)
     approvals = ApprovalHandlers(commands.approvals)
     refund_requests = RefundRequestHandlers(commands.refunds, database)
-    disputes = DisputeHandlers(
-        queries, dashboard_of(livemode=service.settings.livemode, sandbox=service.settings.sandbox)
-    )
+    disputes = DisputeHandlers(dashboard_of(livemode=service.settings.livemode, sandbox=service.settings.sandbox))
     refund_runs = RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs)
-    refund_request_list = RefundRequestListHandlers(queries)
     refunds = RefundHandlers(commands.refunds, database)
     refund_previews = RefundPreviewHandlers(commands.refunds, database)
-    keys = KeyHandlers(access.credentials, queries, general_limits(service.settings))
+    keys = KeyHandlers(access.credentials, general_limits(service.settings))
     knowledge = KnowledgeHandlers(database)
     jobs = JobHandlers(FailedJobs(database), recordings, commands.refund_runs, service.jobs.refund_runs)
     dead_letters = DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set)
     dead_mails = DeadMailHandlers(service.mail.dead)
-    security_events = SecurityEventHandlers(access.security_events, access.addresses, queries)
-    audit_log = AuditLogHandlers(access.log, access.addresses, commands.workspaces.workspaces, queries)
+    security_events = SecurityEventHandlers(access.security_events, access.addresses)
+    audit_log = AuditLogHandlers(access.log, access.addresses, commands.workspaces.workspaces)
     access_log = AccessLogHandlers(access.log)
     desk = Desk(site, commands.workspaces, access.member_sessions, access.security_events, paths)
-    gift_search = GiftSearchHandlers(queries, payments.donor_addresses, payments.donor_names)
+    gift_search = GiftSearchHandlers(payments.donor_addresses, payments.donor_names)
     return [
         TellHandlers(
             commands.tickets, tickets, recordings, campaigns, site, Intake(database, service.settings.intake == "open")
@@ -243,8 +237,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
         AuditPageHandlers(access.credentials, service.proof.checkpoints, proof_checks, commands.workspaces, site),
         VerifyPageHandlers(proof_checks, site),
-        ExportHandlers(queries),
-        FigureHandlers(queries, desk),
+        FigureHandlers(desk),
         gift_search,
         DeskGiftHandlers(gift_search, desk),
         disputes,
@@ -294,8 +287,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeskMailHandlers(dead_mails, desk),
         ProjectionHandlers(queries, service.rebuilds),
         refund_requests,
-        refund_request_list,
-        DeskRefundRequestHandlers(refund_request_list, desk),
+        DeskRefundRequestHandlers(desk),
         DeskRefundHandlers(refund_previews, refunds, refund_requests, desk),
         refund_runs,
         DeskRefundAllHandlers(refund_runs, desk),

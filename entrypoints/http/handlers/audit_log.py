@@ -9,7 +9,6 @@ from adapters.identity.access_log import AccessLog, AuditRecord, AuditSelection
 from adapters.identity.network_addresses import AddressCipher
 from domain.errors import FaultCode
 from domain.ports import Workspaces
-from entrypoints.composition.queries import Queries
 from entrypoints.http.downloads import attachment
 from entrypoints.http.handlers.members import named_workspace
 from entrypoints.http.operations import Answer, Call, Stream
@@ -35,7 +34,6 @@ class AuditLogHandlers:
     access_log: AccessLog
     addresses: AddressCipher
     workspaces: Workspaces
-    queries: Queries
 
     def list_entries(self, call: Call) -> Answer[AuditLogPage]:
         page, selection = requested_page(call), self._selection(call)
@@ -48,12 +46,12 @@ class AuditLogHandlers:
         entries = self._entries(call, self._all(self._selection(call)))
         lines = as_csv(entries, AuditLogEntry) if format == "csv" else (encode(entry) + b"\n" for entry in entries)
         file_name, media_type = FILES[format]
-        organisation = self.workspaces.get(named_workspace(call, self.queries)).settings.organisation
+        organisation = self.workspaces.get(named_workspace(call)).settings.organisation
         headers = attachment(file_name, organisation.legal_name)
         return Answer(Stream(lines), 200, headers, media_type)
 
     def _selection(self, call: Call) -> AuditSelection:
-        workspace = named_workspace(call, self.queries)
+        workspace = named_workspace(call)
         since, until = day_parameter(call, "from"), day_parameter(call, "to", end_of_day=True)
         if since and until and since >= until:
             raise invalid("/to", "must be later than the beginning of the period", FaultCode.OUT_OF_RANGE)
@@ -71,7 +69,7 @@ class AuditLogHandlers:
             before = records[-1].recorded_at, records[-1].position
 
     def _entries(self, call: Call, records: Iterable[AuditRecord]) -> Iterator[AuditLogEntry]:
-        workspace = self.workspaces.get(named_workspace(call, self.queries))
+        workspace = self.workspaces.get(named_workspace(call))
         for record in records:
             member = None if record.member_id is None else workspace.ever_member(record.member_id)
             address = None if call.masked else self.addresses.open(record.address)

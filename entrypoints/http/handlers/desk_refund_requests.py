@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from domain.refund_proposals import ProposalState
 from entrypoints.http.desk import DESK, MANAGERS, Desk, ask_for, name_of, next_page
-from entrypoints.http.handlers.refund_request_list import RefundRequestListHandlers
+from entrypoints.http.handlers.refund_request_list import list_refund_requests
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import page_language
 
@@ -13,14 +13,13 @@ REQUESTS = f"{DESK}/refund-requests"
 
 @dataclass(frozen=True)
 class DeskRefundRequestHandlers:
-    requests: RefundRequestListHandlers
     desk: Desk
 
     def show(self, call: Call) -> Answer[bytes]:
         """Show the open requests, or those that were decided as the filter says."""
         chosen = {"status": call.query.get("status") or ProposalState.OPEN.value}
         ask_for(call, chosen)
-        found = self.requests.list_all(call).body
+        found = list_refund_requests(call).body
         workspace, language = self.desk.workspace(call), page_language(call)
         return self.desk.page(
             call,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from entrypoints.composition.queries import Queries
 from entrypoints.http.handlers.exports import requested_workspace
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import MAX_POSITION, requested_page
@@ -20,11 +19,10 @@ _STATES = {"open": ("", *OPEN), "closed": CLOSED, "needs_response": ("", "needs_
 class DisputeHandlers:
     """`dashboard` is the address of Stripe's dashboard in the mode of the key, or None in the sandbox."""
 
-    queries: Queries
     dashboard: str | None
 
     def list_all(self, call: Call) -> Answer[DisputePage]:
-        page, workspace = requested_page(call), requested_workspace(call, self.queries)
+        page, workspace = requested_page(call), requested_workspace(call)
         status = choice_parameter(call, "status", STATUSES) if "status" in call.query else None
         chosen = DisputeFilter(
             workspace,

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from adapters.localisation import supported_language
 from domain.errors import FaultCode
-from entrypoints.composition.queries import Queries
 from entrypoints.http.desk import Desk
 from entrypoints.http.downloads import attachment, organisation_of
 from entrypoints.http.handlers.exports import requested_workspace
@@ -75,7 +74,6 @@ class Asked:
 
 @dataclass(frozen=True)
 class FigureHandlers:
-    queries: Queries
     desk: Desk
     now: Callable[[ZoneInfo], datetime] = datetime.now
 
@@ -151,9 +149,7 @@ class FigureHandlers:
         first = _day(call, "from") or _first_of_months_before(last)
         if first > last:
             raise invalid("/to", "must not be before the first day", FaultCode.OUT_OF_RANGE)
-        asked = Asked(
-            choice_parameter(call, "by", STEPS), Period(first, last), zone, requested_workspace(call, self.queries)
-        )
+        asked = Asked(choice_parameter(call, "by", STEPS), Period(first, last), zone, requested_workspace(call))
         # A quarter is the longest period, so that days of a longer time are not even counted.
         if (last - first).days >= MAX_PERIODS * 92 or len(asked.periods) > MAX_PERIODS:
             detail = f"must be longer periods, because no report has more than {MAX_PERIODS} of them"

@@ -7,7 +7,6 @@ from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.payments.donor_names import DonorNames
 from domain.errors import AmountError, FaultCode
 from domain.values import CURRENCIES, DonationStatus, Money
-from entrypoints.composition.queries import Queries
 from entrypoints.http.handlers.donations import money
 from entrypoints.http.handlers.exports import requested_workspace
 from entrypoints.http.operations import Answer, Call
@@ -22,7 +21,6 @@ MAX_NAME_WORDS = 8
 
 @dataclass(frozen=True)
 class GiftSearchHandlers:
-    queries: Queries
     addresses: KeyedHashes
     names: DonorNames
 
@@ -42,7 +40,7 @@ class GiftSearchHandlers:
         donor = call.query.get("donor")
         is_address = donor is not None and "@" in donor
         return GiftSearch(
-            workspace=requested_workspace(call, self.queries),
+            workspace=requested_workspace(call),
             ticket_id=id_parameter(call, "ticket"),
             status=status,
             currency=currency,

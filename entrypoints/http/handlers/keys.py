@@ -11,7 +11,6 @@ from pydantic_core import PydanticCustomError
 from adapters.identity.credentials import Credentials, new_key
 from domain.errors import FaultCode
 from domain.values import Role
-from entrypoints.composition.queries import Queries
 from entrypoints.composition.settings import Settings, is_rate
 from entrypoints.http.bodies import Body, Line
 from entrypoints.http.handlers.members import id_in_path, named_workspace
@@ -70,17 +69,16 @@ def general_limits(settings: Settings) -> Mapping[str, str]:
 @dataclass(frozen=True)
 class KeyHandlers:
     credentials: Credentials
-    queries: Queries
     general_limits: Mapping[str, str]
 
     def list_keys(self, call: Call) -> Answer[KeyPage]:
-        workspace, page = named_workspace(call, self.queries), requested_page(call)
+        workspace, page = named_workspace(call), requested_page(call)
         keys = self.credentials.client_keys(workspace, page.limit + 1, page.after_key(parse_id))
         keys_on_page = page.cut(keys, lambda key: (str(key.id),))
         return page.answer(KeyPage([KeyView.of(key) for key in keys_on_page], page.next_cursor))
 
     def create(self, call: Call, body: KeyOrder) -> Answer[CreatedKey]:
-        workspace = named_workspace(call, self.queries)
+        workspace = named_workspace(call)
         self._require_permitted_rates(call, body.rate_limits)
         key, secret = self.credentials.create(
             Role.CLIENT,
@@ -96,7 +94,7 @@ class KeyHandlers:
 
     def replace(self, call: Call, body: KeyReplacement) -> Answer[CreatedKey]:
         """Create a successor; the old key expires after the overlap."""
-        workspace = named_workspace(call, self.queries)
+        workspace = named_workspace(call)
         key, secret = self.credentials.replace(
             id_in_path(call.path_params["key_id"], "key"),
             timedelta(days=body.overlap_days),
@@ -108,7 +106,7 @@ class KeyHandlers:
         return Answer(CreatedKey.of_secret(key, secret), 201, {"Location": f"/api/workspaces/{workspace}/keys"})
 
     def revoke(self, call: Call) -> Answer[None]:
-        workspace = named_workspace(call, self.queries)
+        workspace = named_workspace(call)
         self.credentials.revoke(id_in_path(call.path_params["key_id"], "key"), workspace)
         return Answer(None, 204)
 

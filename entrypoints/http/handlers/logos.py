@@ -9,7 +9,6 @@ from domain.errors import FaultCode, NotFoundError
 from domain.organisations import Logo, WorkspaceSettings
 from domain.ports import AttachmentInspector, RetentionReader
 from domain.workspaces import workspace_stream
-from entrypoints.composition.queries import Queries
 from entrypoints.http.handlers.attachments import KEPT_BY_BROWSER, PHOTO_MEDIA_TYPE
 from entrypoints.http.handlers.members import named_workspace
 from entrypoints.http.handlers.public_pages import page_row
@@ -30,10 +29,9 @@ class LogoHandlers:
     inspector: AttachmentInspector
     inspection_slots: InspectionSlots
     database: Database
-    queries: Queries
 
     def choose(self, call: Call) -> WorkspaceView:
-        workspace = named_workspace(call, self.queries)
+        workspace = named_workspace(call)
         assert call.upload is not None
         if not call.upload.size_bytes:
             raise invalid("/file", "is empty", FaultCode.REQUIRED)
@@ -43,11 +41,11 @@ class LogoHandlers:
         return WorkspaceView.of(self.commands.workspaces.get(workspace), self.periods.retention(workspace))
 
     def remove(self, call: Call) -> Answer[None]:
-        self.commands.remove(call.principal.actor, named_workspace(call, self.queries))
+        self.commands.remove(call.principal.actor, named_workspace(call))
         return Answer(None, 204)
 
     def get(self, call: Call) -> Answer[bytes]:
-        workspace = named_workspace(call, self.queries)
+        workspace = named_workspace(call)
         return self._answer(call, workspace, self.commands.workspaces.get(workspace).settings.logo)
 
     def show(self, call: Call) -> Answer[bytes]:

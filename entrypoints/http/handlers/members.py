@@ -19,7 +19,6 @@ from domain.errors import FaultCode, InvalidError, NotFoundError
 from domain.members import MemberRole
 from domain.values import Contact, ContactType, Role
 from domain.workspaces import Member
-from entrypoints.composition.queries import Queries
 from entrypoints.http.bodies import Body, Empty, Line
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import parse_id, requested_page
@@ -171,18 +170,17 @@ def member_session(call: Call) -> SessionOpening:
 class WorkspaceHandlers:
     commands: WorkspaceCommands
     contact_index: ContactIndex
-    queries: Queries
 
     def get(self, call: Call) -> WorkspaceView:
-        return self.view(self._name(call))
+        return self.view(named_workspace(call))
 
     def change(self, call: Call, body: WorkspaceChange) -> WorkspaceView:
-        name = self._name(call)
+        name = named_workspace(call)
         self.commands.change_settings(call.principal.actor, name, body.changes())
         return self.view(name)
 
     def close(self, call: Call, _: Empty) -> WorkspaceView:
-        name = self._name(call)
+        name = named_workspace(call)
         self.commands.close(call.principal.actor, name)
         return self.view(name)
 
@@ -190,41 +188,41 @@ class WorkspaceHandlers:
         return WorkspaceView.of(self.commands.workspaces.get(name), self.commands.periods.retention(name))
 
     def list_members(self, call: Call) -> Answer[MemberPage]:
-        page, workspace = requested_page(call), self.commands.workspaces.get(self._name(call))
+        page, workspace = requested_page(call), self.commands.workspaces.get(named_workspace(call))
         on_page = page.cut(_after(workspace.members(), page.after_key(parse_id)), lambda member: (str(member.id),))
         views = [MemberView.of(member, masked=call.masked) for member in on_page]
         return page.answer(MemberPage(views, page.next_cursor))
 
     def change_role(self, call: Call, body: RoleChange) -> MemberView:
-        name, member_id = self._name(call), id_in_path(call.path_params["member_id"], "member")
+        name, member_id = named_workspace(call), id_in_path(call.path_params["member_id"], "member")
         self.commands.change_role(call.principal.actor, name, member_id, body.role)
         return MemberView.of(self.commands.workspaces.get(name).member(member_id))
 
     def remove(self, call: Call) -> Answer[None]:
         self.commands.remove(
-            call.principal.actor, self._name(call), id_in_path(call.path_params["member_id"], "member")
+            call.principal.actor, named_workspace(call), id_in_path(call.path_params["member_id"], "member")
         )
         return Answer(None, 204)
 
     def list_former(self, call: Call) -> Answer[FormerMemberPage]:
-        page, workspace = requested_page(call), self.commands.workspaces.get(self._name(call))
+        page, workspace = requested_page(call), self.commands.workspaces.get(named_workspace(call))
         on_page = page.cut(_after(workspace.former_members(), page.after_key(parse_id)), lambda one: (str(one.id),))
         return page.answer(FormerMemberPage([FormerMemberView.of(person) for person in on_page], page.next_cursor))
 
     def erase(self, call: Call) -> Answer[None]:
         """Erase the address and the name of a former member."""
         member_id = id_in_path(call.path_params["member_id"], "member")
-        self.commands.erase_member(call.principal.actor, self._name(call), member_id)
+        self.commands.erase_member(call.principal.actor, named_workspace(call), member_id)
         return Answer(None, 204)
 
     def list_invitations(self, call: Call) -> Answer[InvitationPage]:
-        page, workspace = requested_page(call), self.commands.workspaces.get(self._name(call))
+        page, workspace = requested_page(call), self.commands.workspaces.get(named_workspace(call))
         invitations = workspace.invitations(datetime.now(UTC))
         on_page = page.cut(_after(invitations, page.after_key(parse_id)), lambda person: (str(person.id),))
         return page.answer(InvitationPage([InvitationView.of(person) for person in on_page], page.next_cursor))
 
     def invite(self, call: Call, body: InvitationOrder) -> Answer[InvitationView]:
-        name, member_id, email = self._name(call), call.seed.id("member"), email_of(body.email)
+        name, member_id, email = named_workspace(call), call.seed.id("member"), email_of(body.email)
         index, *earlier_indexes = self.contact_index.all_of(email)
         invitation = Invitation(member_id, email, index, earlier_indexes, body.role)
         self.commands.invite(call.principal.actor, name, invitation, now=datetime.now(UTC))
@@ -234,17 +232,14 @@ class WorkspaceHandlers:
 
     def revoke_invitation(self, call: Call) -> Answer[None]:
         member_id = id_in_path(call.path_params["member_id"], "invitation")
-        self.commands.revoke_invitation(call.principal.actor, self._name(call), member_id)
+        self.commands.revoke_invitation(call.principal.actor, named_workspace(call), member_id)
         return Answer(None, 204)
 
-    def _name(self, call: Call) -> str:
-        return named_workspace(call, self.queries)
 
-
-def named_workspace(call: Call, queries: Queries) -> str:
+def named_workspace(call: Call) -> str:
     """Return the workspace that the path names; NotFoundError if it does not exist."""
     name = call.path_params["workspace"]
-    if call.principal.role is not Role.MEMBER and not queries.workspace_exists(name):
+    if call.principal.role is not Role.MEMBER and not call.workspace_exists(name):
         raise NotFoundError("There is no such workspace.")
     return name
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from domain.refund_proposals import ProposalState
 from domain.values import Role
-from entrypoints.composition.queries import Queries
 from entrypoints.http.handlers.exports import requested_workspace
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
@@ -62,18 +60,14 @@ class FoundRefundRequestPage(ResponseBody):
     next_cursor: str | None
 
 
-@dataclass(frozen=True)
-class RefundRequestListHandlers:
-    queries: Queries
-
-    def list_all(self, call: Call) -> Answer[FoundRefundRequestPage]:
-        page, workspace = requested_page(call), requested_workspace(call, self.queries)
-        state = choice_parameter(call, "status", tuple(ProposalState)) if "status" in call.query else None
-        after = page.after_time_and_id()
-        found = call.reads.ask(lambda cursor: requests(cursor, workspace, state, page.limit + 1, after))
-        rows = page.cut(found, lambda row: [row["asked_at"].isoformat(), str(row["request_id"])])
-        # Accountants know the titles from the gifts, and they ask for refunds themselves.
-        personal = PersonalData(call.cipher, masked=call.principal.role is Role.AUDITOR)
-        personal.preload_keys([row["ticket_id"] for row in rows])
-        listed = [FoundRefundRequest.from_row(row, personal) for row in rows]
-        return page.answer(FoundRefundRequestPage(listed, page.next_cursor))
+def list_refund_requests(call: Call) -> Answer[FoundRefundRequestPage]:
+    page, workspace = requested_page(call), requested_workspace(call)
+    state = choice_parameter(call, "status", tuple(ProposalState)) if "status" in call.query else None
+    after = page.after_time_and_id()
+    found = call.reads.ask(lambda cursor: requests(cursor, workspace, state, page.limit + 1, after))
+    rows = page.cut(found, lambda row: [row["asked_at"].isoformat(), str(row["request_id"])])
+    # Accountants know the titles from the gifts, and they ask for refunds themselves.
+    personal = PersonalData(call.cipher, masked=call.principal.role is Role.AUDITOR)
+    personal.preload_keys([row["ticket_id"] for row in rows])
+    listed = [FoundRefundRequest.from_row(row, personal) for row in rows]
+    return page.answer(FoundRefundRequestPage(listed, page.next_cursor))

@@ -10,7 +10,6 @@ from adapters.identity.security_events import (
     SecurityEventSelection,
 )
 from domain.values import Role
-from entrypoints.composition.queries import Queries
 from entrypoints.http.bodies import Empty
 from entrypoints.http.handlers.members import id_in_path, named_workspace
 from entrypoints.http.operations import Answer, Call
@@ -23,7 +22,6 @@ from entrypoints.presentation.security_events import SecurityEventPage, Security
 class SecurityEventHandlers:
     events: SecurityEvents
     addresses: AddressCipher
-    queries: Queries
 
     def list_events(self, call: Call) -> Answer[SecurityEventPage]:
         page = requested_page(call)
@@ -47,7 +45,7 @@ class SecurityEventHandlers:
     ) -> SecurityEventSelection:
         # Events of the installation are among those of the built-in workspace, for its administrators alone.
         of_installation = call.principal.role is Role.ADMIN
-        return SecurityEventSelection(named_workspace(call, self.queries), of_installation, kind, is_seen)
+        return SecurityEventSelection(named_workspace(call), of_installation, kind, is_seen)
 
     def _view(self, call: Call, event: SecurityEvent) -> SecurityEventView:
         return SecurityEventView.of(event, None if call.masked else self.addresses.open(event.address))

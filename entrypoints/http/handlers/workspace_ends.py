@@ -10,7 +10,6 @@ from adapters.privacy.retention import Retention
 from adapters.read_models.closing import closing_counts
 from domain.commands.retention import DueErasure
 from domain.ports import Workspaces
-from entrypoints.composition.queries import Queries
 from entrypoints.http.handlers.members import named_workspace
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import cursor_after, requested_page
@@ -55,20 +54,19 @@ class ClosingPreview(ResponseBody):
 class WorkspaceEndHandlers:
     retention: Retention
     workspaces: Workspaces
-    queries: Queries
 
     def list_due_erasures(self, call: Call) -> Answer[DueErasurePage]:
         return self.due_erasures(call)[1]
 
     def due_erasures(self, call: Call) -> tuple[list[DueErasure], Answer[DueErasurePage]]:
         """Return the tickets of the page, also with what only pages show, and the answer."""
-        name, page = named_workspace(call, self.queries), requested_page(call)
+        name, page = named_workspace(call), requested_page(call)
         due, end = self.retention.due_erasures(name, page.limit, page.after_time_and_id())
         page.next_cursor = cursor_after((end[0].isoformat(), str(end[1]))) if end else None
         return due, page.answer(DueErasurePage([DueErasureView.of(each) for each in due], page.next_cursor))
 
     def preview_closing(self, call: Call) -> ClosingPreview:
-        name, now = named_workspace(call, self.queries), datetime.now(UTC)
+        name, now = named_workspace(call), datetime.now(UTC)
         counts = call.reads.ask(lambda cursor: closing_counts(cursor, name, now))
         workspace = self.workspaces.get(name)
         people = {"members": len(workspace.members()), "invitations": len(workspace.invitations(now))}

@@ -7,7 +7,7 @@ from entrypoints.http.handlers.desk_disputes import DeskDisputeHandlers
 from entrypoints.http.handlers.desk_refund_all import DeskRefundAllHandlers
 from entrypoints.http.handlers.desk_refund_requests import DeskRefundRequestHandlers
 from entrypoints.http.handlers.disputes import STATUSES, DisputeHandlers
-from entrypoints.http.handlers.refund_request_list import RefundRequestListHandlers
+from entrypoints.http.handlers.refund_request_list import list_refund_requests
 from entrypoints.http.operations import Access, Operation, Parameter
 from entrypoints.http.table.access import CURSOR, GIFTS, LIMIT, MONEY, NOT_FOUND, READ_REFUND_REQUESTS
 from entrypoints.http.table.desk_pages import DESK_MANAGE, DESK_REFUND, DESK_STAFF, PAGE
@@ -38,7 +38,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/api/refund-requests", "List the refunds that were asked for over all donations, the newest first",
-        RefundRequestListHandlers.list_all, READ_REFUND_REQUESTS, other_responses=NOT_FOUND, tag="Donations",
+        list_refund_requests, READ_REFUND_REQUESTS, other_responses=NOT_FOUND, tag="Donations",
         id="findRefundRequests",
         query=(
             Parameter("status", "Only refunds in this state.", {"type": "string", "enum": list(ProposalState)}),

@@ -9,7 +9,7 @@ from entrypoints.http import bodies
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.donor_words import DonorWordsHandlers, WordsChange
 from entrypoints.http.handlers.donors import DonorHandlers
-from entrypoints.http.handlers.exports import ExportHandlers
+from entrypoints.http.handlers.exports import export_donations
 from entrypoints.http.handlers.gift_search import GiftSearchHandlers
 from entrypoints.http.operations import Operation, Parameter, RateLimit, choice_schema
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
@@ -102,7 +102,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ALWAYS_OPEN, status=200, other_responses=GONE,
     ),
     Operation(
-        "GET", "/api/exports/donations", "Export donations for accounting", ExportHandlers.export, EXPORT,
+        "GET", "/api/exports/donations", "Export donations for accounting", export_donations, EXPORT,
         media_types=("text/csv", "application/json", "text/plain"), other_responses=NOT_FOUND, tag="Donations",
         id="exportDonations",
         query=(
