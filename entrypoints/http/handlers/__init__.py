@@ -162,20 +162,19 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         service.aggregates.retention_periods,
         content.attachment_inspector,
         content.inspection_slots,
-        database,
     )
     settings = service.settings
     fixed_periods = FixedPeriods(settings.address_days, settings.webhook_days, settings.epoch_hours)
     workspace_ends = WorkspaceEndHandlers(service.jobs.retention, service.aggregates.workspaces)
     ticket_list = TicketListHandlers(service.aggregates.search.hashes, access.contact_index)
     notes = DeskHandlers(commands.desk)
-    support = SupportHandlers(support_desk, commands.support, access.contact_index, database, service.mail.outbox)
+    support = SupportHandlers(support_desk, commands.support, access.contact_index, service.mail.outbox)
     approvals = ApprovalHandlers(commands.approvals)
-    refund_requests = RefundRequestHandlers(commands.refunds, database)
+    refund_requests = RefundRequestHandlers(commands.refunds)
     disputes = DisputeHandlers(dashboard_of(livemode=service.settings.livemode, sandbox=service.settings.sandbox))
     refund_runs = RefundRunHandlers(commands.refund_runs, service.jobs.refund_runs)
-    refunds = RefundHandlers(commands.refunds, database)
-    refund_previews = RefundPreviewHandlers(commands.refunds, database)
+    refunds = RefundHandlers(commands.refunds)
+    refund_previews = RefundPreviewHandlers(commands.refunds)
     keys = KeyHandlers(access.credentials, general_limits(service.settings))
     knowledge = KnowledgeHandlers(database)
     jobs = JobHandlers(FailedJobs(database), recordings, commands.refund_runs, service.jobs.refund_runs)
@@ -221,10 +220,10 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         UpdateHandlers(commands.tickets, draft_safety),
         ConsentHandlers(commands.tickets),
         attachments,
-        PictureHandlers(database, draft_safety, contents),
+        PictureHandlers(draft_safety, contents),
         logos,
         voices,
-        PublicVoiceHandlers(database, draft_safety, contents),
+        PublicVoiceHandlers(draft_safety, contents),
         VoicePageHandlers(voices, transcripts, commands.tickets, site),
         documents,
         transcripts,
@@ -233,7 +232,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         VersionHandlers(commands.tickets, draft_safety),
         DonationHandlers(commands.checkouts, qr_codes, page_url),
         DonorWordsHandlers(commands.donor_words),
-        DonorHandlers(commands.donors, commands.documents, service.mail.forget_links, database, site),
+        DonorHandlers(commands.donors, commands.documents, service.mail.forget_links, site),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
         AuditPageHandlers(access.credentials, service.proof.checkpoints, proof_checks, commands.workspaces, site),
         VerifyPageHandlers(proof_checks, site),
@@ -245,7 +244,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         LoginCodeHandlers(access.login_codes),
         sessions,
         workspaces,
-        SignInPageHandlers(access.login_codes, database, service.mail.outbox, site, access.member_sessions),
+        SignInPageHandlers(access.login_codes, service.mail.outbox, site, access.member_sessions),
         DeskSignInHandlers(access.login_codes, sessions, desk),
         DeskMemberHandlers(workspaces, sessions, desk),
         security_events,
@@ -277,7 +276,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         support,
         DeskSupportHandlers(support, desk),
         HelpPageHandlers(support_desk, support, commands.support, site),
-        PageReportHandlers(support_desk, database, draft_safety, site),
+        PageReportHandlers(support_desk, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
         jobs,
         DeskJobHandlers(jobs, desk),
@@ -297,16 +296,13 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject], paths
         DeskKnowledgeHandlers(knowledge, desk),
         CampaignPageHandlers(
             commands.checkouts,
-            database,
             draft_safety,
             payments.retrievals,
             site,
             page_url,
             story_languages,
         ),
-        CampaignFileHandlers(
-            commands.documents, database, draft_safety, content.prints, qr_codes, page_url, story_languages
-        ),
+        CampaignFileHandlers(commands.documents, draft_safety, content.prints, qr_codes, page_url, story_languages),
         SitePageHandlers(site, service.settings),
         UnsubscribeHandlers(service.mail.subscriptions, site),
         HealthHandlers(

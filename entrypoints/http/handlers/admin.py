@@ -13,7 +13,6 @@ from adapters import ids
 from adapters.identity.access_log import AccessLog
 from adapters.mail.dead_mails import DeadMails
 from adapters.payments.dead_letters import DeadLetters
-from adapters.postgres.database import Database
 from adapters.read_models.rebuild_jobs import RebuildJobs
 from domain.commands.refunds import RefundCommands, require_positive
 from domain.errors import NotFoundError
@@ -144,17 +143,16 @@ class AccessLogHandlers:
 @dataclass(frozen=True)
 class RefundHandlers:
     commands: RefundCommands
-    database: Database
 
     def refund(self, call: Call, body: RefundOrder) -> Attribution:
         """Record the request for a refund; the donation changes when Stripe reports the refund."""
-        row = donation_row(self.database, call)
+        row = donation_row(call)
         call.answer_ticket_id = row["ticket_id"]
         amount = None if body.amount is None else money(body.amount, row["currency"])
-        ticket = self.database.read(ticket_status.ticket, row["ticket_id"])
+        ticket = call.reads.primary.read(ticket_status.ticket, row["ticket_id"])
         # The key of an erased ticket is destroyed, so the reason cannot be stored; the refund is still possible.
         reason = body.reason if ticket is not None and not ticket["erased"] else None
         self.commands.request(
             call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason
         )
-        return Attribution.from_row(donation_row(self.database, call), call.personal_data())
+        return Attribution.from_row(donation_row(call), call.personal_data())

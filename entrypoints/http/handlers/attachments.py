@@ -8,7 +8,6 @@ from uuid import UUID
 from pydantic import Field
 
 from adapters import ids
-from adapters.postgres.database import Database
 from adapters.quotas import Quotas, Use
 from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.attachments import AttachmentCommands
@@ -114,13 +113,12 @@ class AttachmentHandlers:
 class PictureHandlers:
     """The picture of a public page."""
 
-    database: Database
     safety: DraftSafety
     contents: Contents
 
     def show(self, call: Call) -> Answer[bytes]:
         """Return the picture while the page is public and the person agrees to show it."""
-        row = page_row(self.database, call)
+        row = page_row(call)
         if row is None or not ticket_status.is_public(row) or not (picture := self.safety.public_row(row)["picture"]):
             raise NotFoundError("There is no such picture.")
         with self.contents.open(row["ticket_id"], Content(picture["sha256"], picture["size_bytes"])) as stored:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from adapters.languages import DEFAULT_LANGUAGE, translations
-from adapters.postgres.database import Database
 from domain.commands.documents import DocumentCommands
 from domain.errors import NotFoundError, RefusedError
 from domain.ports import QrCodes
@@ -33,7 +32,6 @@ CODE_CACHE = {"Cache-Control": "public, max-age=86400"}
 @dataclass(frozen=True)
 class CampaignFileHandlers:
     documents: DocumentCommands
-    database: Database
     safety: DraftSafety
     prints: "Callable[[], CampaignPrints]"
     qr_codes: QrCodes
@@ -50,7 +48,7 @@ class CampaignFileHandlers:
 
     def receipt(self, call: Call) -> Answer[bytes]:
         """Return the receipt to a person who knows the checkout session, which Stripe tells only the donor."""
-        row, session_id = page_row(self.database, call), call.query.get("session_id", "")
+        row, session_id = page_row(call), call.query.get("session_id", "")
         if row is None or row["erased"] or not SESSION_ID.fullmatch(session_id):
             raise NotFoundError(NO_PAGE)
         ticket_id = row["ticket_id"]
@@ -73,7 +71,7 @@ class CampaignFileHandlers:
         return Answer(self.prints().poster(face, datetime.now(UTC)), 200, headers, "application/pdf")
 
     def _public_row(self, call: Call) -> Row:
-        row = page_row(self.database, call)
+        row = page_row(call)
         if row is None or not ticket_status.is_public(row):
             raise NotFoundError(NO_PAGE)
         return row

@@ -9,7 +9,6 @@ from typing import Any
 
 from adapters.languages import offered_language, text_direction, translations
 from adapters.payments.retrieval import PendingRetrievals
-from adapters.postgres.database import Database
 from domain.commands.checkouts import CheckoutCommands, checked_amount, largest_amount, smallest_amount
 from domain.consent import USUAL_SCOPES
 from domain.errors import FaultCode, InvalidError, NotFoundError, TakenDownError
@@ -43,7 +42,6 @@ _NO_FORM: Mapping[str, str] = MappingProxyType({})
 @dataclass(frozen=True)
 class CampaignPageHandlers:
     commands: CheckoutCommands
-    database: Database
     safety: DraftSafety
     retrievals: PendingRetrievals
     site: Site
@@ -51,7 +49,7 @@ class CampaignPageHandlers:
     languages: StoryLanguages = field(default_factory=StoryLanguages)
 
     def show(self, call: Call) -> Answer[bytes]:
-        row = page_row(self.database, call)
+        row = page_row(call)
         if row is None or not ticket_status.is_public(row):
             return unavailable_page(self.site, call, row)
         # The checkout returns the donor to this page with `thanks` and `session_id`.
@@ -69,7 +67,7 @@ class CampaignPageHandlers:
 
     def donate(self, call: Call) -> Answer[bytes | None]:
         """Open a checkout and redirect to it, or show the form again if the amount is invalid."""
-        row = page_row(self.database, call)
+        row = page_row(call)
         if row is None or not ticket_status.is_public(row):
             return unavailable_page(self.site, call, row)
         call.answer_ticket_id = row["ticket_id"]
@@ -101,7 +99,7 @@ class CampaignPageHandlers:
 
     def total(self, call: Call) -> Answer[PageTotal]:
         """Return the totals for the script of the page, which shows them as they change."""
-        row = page_row(self.database, call)
+        row = page_row(call)
         if row is None or not ticket_status.is_public(row):
             raise NotFoundError("There is no such page, or it is not public yet.")
         draft = self._draft(call, row)
@@ -114,7 +112,7 @@ class CampaignPageHandlers:
         session_id = call.query.get("session_id", "")
         if not SESSION_ID.fullmatch(session_id):
             return
-        unpaid = self.database.read(donation_ledger.unpaid_donation, row["ticket_id"], session_id)
+        unpaid = call.reads.primary.read(donation_ledger.unpaid_donation, row["ticket_id"], session_id)
         if unpaid is not None:
             self.retrievals.request(session_id)
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from adapters import ids
 from adapters.localisation import format_date, supported_language
 from adapters.mail.forget_links import ForgetLinks
-from adapters.postgres.database import Database
 from domain.commands.documents import DocumentCommands
 from domain.commands.donors import DonorCommands
 from domain.donations import Donation
@@ -27,18 +26,17 @@ class DonorHandlers:
     commands: DonorCommands
     documents: DocumentCommands
     links: ForgetLinks
-    database: Database
     site: Site
 
     def forget(self, call: Call, _: Empty) -> DonorForgetting:
         """Forget the donor of a gift for the staff, whom the donor has asked."""
-        row = donation_row(self.database, call)
+        row = donation_row(call)
         donation = self._forget(call, row["ticket_id"], row["donation_id"])
         return DonorForgetting.of(donation)
 
     def receipt(self, call: Call) -> Answer[bytes]:
         """Return the receipt of a gift for the books, also when the person of the story is erased."""
-        row = donation_row(self.database, call)
+        row = donation_row(call)
         receipt = self.documents.receipt(
             call.principal.actor, row["ticket_id"], row["donation_id"], dated=datetime.now(UTC)
         )
@@ -81,11 +79,11 @@ class DonorHandlers:
         )
 
 
-def donation_row(database: Database, call: Call) -> Row:
+def donation_row(call: Call) -> Row:
     """Return the ledger's row of the donation in the path; NotFoundError for one of another workspace, too."""
     donation_id, row = ids.parse(call.path_params["donation_id"]), None
     if donation_id is not None:
-        row = database.read(donation_ledger.donation, donation_id)
+        row = call.reads.primary.read(donation_ledger.donation, donation_id)
     principal = call.principal
     if row is None or (principal.role is Role.MEMBER and row["workspace"] != principal.workspace):
         raise NotFoundError("There is no such donation.")

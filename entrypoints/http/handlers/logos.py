@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from adapters.postgres.database import Database
 from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.logos import LogoCommands
 from domain.errors import FaultCode, NotFoundError
@@ -28,7 +27,6 @@ class LogoHandlers:
     periods: RetentionReader
     inspector: AttachmentInspector
     inspection_slots: InspectionSlots
-    database: Database
 
     def choose(self, call: Call) -> WorkspaceView:
         workspace = named_workspace(call)
@@ -50,10 +48,10 @@ class LogoHandlers:
 
     def show(self, call: Call) -> Answer[bytes]:
         """Return the logo that a public page shows."""
-        row = page_row(self.database, call)
+        row = page_row(call)
         if row is None or not ticket_status.is_public(row):
             raise NotFoundError(NO_LOGO)
-        settings = self.database.read(workspace_settings, row["workspace"])
+        settings = call.reads.primary.read(workspace_settings, row["workspace"])
         return self._answer(call, row["workspace"], settings.logo if shows_logo(settings) else None)
 
     def _answer(self, call: Call, workspace: str, logo: Logo | None) -> Answer[bytes]:

@@ -8,7 +8,6 @@ from typing import Annotated
 from pydantic import Field
 
 from adapters import contacts
-from adapters.postgres.database import Database
 from domain.errors import InvalidError
 from domain.values import SupportCategory
 from entrypoints.http.bodies import Body, Line, Text, form_fields, validated
@@ -36,19 +35,18 @@ class PageReport(Body):
 @dataclass(frozen=True)
 class PageReportHandlers:
     desk: SupportDesk
-    database: Database
     safety: DraftSafety
     site: Site
 
     def show(self, call: Call) -> Answer[bytes]:
-        row = page_row(self.database, call)
+        row = page_row(call)
         if row is None or not ticket_status.is_public(row):
             return unavailable_page(self.site, call, row)
         return self._page(call, row, sent="sent" in call.query)
 
     def report(self, call: Call, body: PageReport | None) -> Answer[OpenedSupportTicket | bytes | None]:
         """Open a support ticket and return it; without `body` the request is the form of the page, and gets pages."""
-        row = page_row(self.database, call)
+        row = page_row(call)
         if row is None or not ticket_status.is_public(row):
             return unavailable_page(self.site, call, row)
         if body is not None:

@@ -6,7 +6,6 @@ from threading import Lock
 from uuid import UUID
 
 from adapters.drafting.language import language_of
-from adapters.postgres.database import Database
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site, caller_language
 from entrypoints.presentation.tickets import Draft
@@ -17,12 +16,12 @@ NO_PAGE = "There is no such page, or it is not public yet."
 REMEMBERED_LANGUAGES = 1_000
 
 
-def page_row(database: Database, call: Call) -> Row | None:
+def page_row(call: Call) -> Row | None:
     """Return the row of the ticket that the path's slug belongs to, or None."""
     slug = call.path_params["slug"]
     if not (slug.isascii() and slug.isalnum()):
         return None
-    return database.read(ticket_status.ticket_by_slug, slug)
+    return call.reads.primary.read(ticket_status.ticket_by_slug, slug)
 
 
 def unavailable_page(site: Site, call: Call, row: Row | None) -> Answer[bytes]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from adapters.postgres.database import Database
 from domain.commands.refunds import RefundCommands
 from entrypoints.http.handlers.donations import money
 from entrypoints.http.handlers.donors import donation_row
@@ -17,14 +16,13 @@ from projections.ticket_status import draft_of
 @dataclass(frozen=True)
 class RefundPreviewHandlers:
     commands: RefundCommands
-    database: Database
 
     def preview(self, call: Call) -> PlannedRefund:
-        row = donation_row(self.database, call)
+        row = donation_row(call)
         asked = amount_parameter(call, "amount")
         amount = None if asked is None else money(asked, row["currency"])
         preview = self.commands.preview(row["ticket_id"], row["donation_id"], amount)
-        with self.database.reading() as cursor:
+        with call.reads.primary.reading() as cursor:
             settlements = fee_ledger.entries(cursor, [row["donation_id"]])
             totals = donation_ledger.totals(cursor, row["ticket_id"])
             ticket = ticket_status.ticket(cursor, row["ticket_id"])

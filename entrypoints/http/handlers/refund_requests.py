@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from adapters.postgres.database import Database
 from domain.commands.refunds import RefundCommands
 from domain.refund_proposals import ProposalState, RefundProposal
 from domain.values import Role
@@ -44,19 +43,18 @@ class RefundRequestPage(ResponseBody):
 @dataclass(frozen=True)
 class RefundRequestHandlers:
     commands: RefundCommands
-    database: Database
 
     def ask(self, call: Call, body: RefundOrder) -> Answer[RefundRequestView]:
-        row, id = donation_row(self.database, call), call.seed.id("refund request")
+        row, id = donation_row(call), call.seed.id("refund request")
         amount = None if body.amount is None else money(body.amount, row["currency"])
-        ticket = self.database.read(ticket_status.ticket, row["ticket_id"])
+        ticket = call.reads.primary.read(ticket_status.ticket, row["ticket_id"])
         # The key of an erased ticket is destroyed, so the reason cannot be stored.
         reason = body.reason if ticket is not None and not ticket["erased"] else None
         self.commands.propose(call.principal.actor, row["ticket_id"], row["donation_id"], id, amount, reason)
         return Answer(self._view(call, row, id), 201)
 
     def list_requests(self, call: Call) -> Answer[RefundRequestPage]:
-        row, page = donation_row(self.database, call), requested_page(call)
+        row, page = donation_row(call), requested_page(call)
         after = page.after_key(parse_id)
         proposals = self.commands.donations.get(row["ticket_id"], row["donation_id"]).proposals
         ids = [id for id in sorted(proposals) if after is None or id > after]
@@ -64,12 +62,12 @@ class RefundRequestHandlers:
         return page.answer(RefundRequestPage(views, page.next_cursor))
 
     def approve(self, call: Call, _: Empty) -> Answer[RefundRequestView]:
-        row, id = donation_row(self.database, call), id_in_path(call.path_params["request_id"], "refund request")
+        row, id = donation_row(call), id_in_path(call.path_params["request_id"], "refund request")
         self.commands.approve(call.principal.actor, row["ticket_id"], row["donation_id"], id)
         return Answer(self._view(call, row, id), 202)
 
     def decline(self, call: Call, _: Empty) -> Answer[RefundRequestView]:
-        row, id = donation_row(self.database, call), id_in_path(call.path_params["request_id"], "refund request")
+        row, id = donation_row(call), id_in_path(call.path_params["request_id"], "refund request")
         self.commands.decline(call.principal.actor, row["ticket_id"], row["donation_id"], id)
         return Answer(self._view(call, row, id), 200)
 

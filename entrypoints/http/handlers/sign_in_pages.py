@@ -21,7 +21,6 @@ from adapters.identity.session_openings import SessionOpening
 from adapters.identity.sessions import SESSION_TOKEN, end_session
 from adapters.localisation import format_date, supported_language
 from adapters.mail.outbox import Outbox
-from adapters.postgres.database import Database
 from domain.errors import InvalidError
 from domain.values import ContactType, ContentStatus, Role
 from entrypoints.http.bodies import form_fields
@@ -53,7 +52,6 @@ class Story(NamedTuple):
 @dataclass(frozen=True)
 class SignInPageHandlers:
     login_codes: LoginCodes
-    database: Database
     outbox: Outbox
     site: Site
     member_sessions: MemberSessions
@@ -124,7 +122,7 @@ class SignInPageHandlers:
         """End the session, and forget the credential in this browser."""
         is_browser = "authorization" not in call.headers
         if is_browser and call.credential and call.credential.startswith(SESSION_TOKEN):
-            end_session(self.database, call.credential)
+            end_session(call.reads.primary, call.credential)
         if is_browser and call.principal.role is Role.MEMBER:
             self.member_sessions.end([*call.principal.contact_indexes], call.principal.session)
         return see_other("/", session_cookie(None, https=self.site.https))

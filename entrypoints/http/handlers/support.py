@@ -15,7 +15,6 @@ from adapters.event_store.log import EventLog
 from adapters.identity.credentials import ticket_token
 from adapters.identity.tokens import digest
 from adapters.mail.outbox import Outbox
-from adapters.postgres.database import Database
 from domain.commands.support import ContactReset, HelpRequest, SupportCommands, reply_key, require_mail
 from domain.errors import InvalidError, NotFoundError
 from domain.support import LONGEST_REPLY
@@ -121,7 +120,6 @@ class SupportHandlers:
     desk: SupportDesk
     commands: SupportCommands
     contact_index: ContactIndex
-    database: Database
     outbox: Outbox
 
     def open_ticket(self, call: Call, body: SupportRequest) -> OpenedSupportTicket:
@@ -133,8 +131,8 @@ class SupportHandlers:
         )
 
     def _has_access(self, call: Call, ticket_id: UUID) -> bool:
-        row = self.database.read(ticket_status.ticket, ticket_id)
-        return row is not None and not row["erased"] and has_access(call.principal, ticket_id, row, self.database)
+        row = call.reads.primary.read(ticket_status.ticket, ticket_id)
+        return row is not None and not row["erased"] and has_access(call.principal, ticket_id, row, call.reads.primary)
 
     def list_recent(self, call: Call) -> Answer[SupportTicketPage]:
         return self.list(call, _filters(call))
@@ -161,7 +159,7 @@ class SupportHandlers:
 
     def is_reply_sent(self, call: Call) -> bool:
         """Return True if the reply of this call goes to the author; few text messages go to a number in a day."""
-        with self.database.connection() as connection:
+        with call.reads.primary.connection() as connection:
             return self.outbox.is_queued(connection, reply_key(_reply_id(call)))
 
     def assign(self, call: Call, body: Assignment) -> SupportTicketDetails:

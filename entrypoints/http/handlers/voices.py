@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool
 
-from adapters.postgres.database import Database
 from adapters.quotas import Quotas, Use
 from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.voices import ChosenPassage, VoiceCommands
@@ -95,13 +94,12 @@ class VoiceHandlers:
 class PublicVoiceHandlers:
     """The voice on a public page."""
 
-    database: Database
     safety: DraftSafety
     contents: Contents
 
     def play(self, call: Call) -> Answer[Stream | None]:
         """Send the sound while the page is public and the person agrees that it is heard."""
-        row = page_row(self.database, call)
+        row = page_row(call)
         if row is None or not ticket_status.is_public(row):
             raise NotFoundError(NO_VOICE)
         answer = played(call, self.contents, sound_of(_with_voice(self.safety.public_row(row))))
