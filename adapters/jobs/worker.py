@@ -5,6 +5,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker as QueueWorker
 from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
 
 from adapters.jobs.queue import CHORES_TASK, ERASURE_TASK, LONG_QUEUE, QUEUE, STEP_TASK, UPKEEP_QUEUE, requested_by
 from adapters.observability import counters, log_context, tracing
@@ -61,6 +63,8 @@ UNHURRIED_POLL_SECONDS = 5.0
 PGBOUNCER_POLL_SECONDS = 0.5
 # How often a worker checks whether the database is available, and while it is not, whether it is back.
 CHECK_SECONDS = 0.5
+# Only the end of a wait matters to a connection, so it need not wake up in between.
+WAKE_SECONDS = 60.0
 UNAVAILABLE_POLL_SECONDS = 0.2
 
 logger = structlog.get_logger()
@@ -88,6 +92,13 @@ class _Retry(procrastinate.BaseRetryStrategy):
                 return RetryDecision(retry_in={"seconds": seconds})
             case _:
                 return None
+
+
+class _Connection(AsyncConnection[TupleRow]):
+    """Sleeps while it waits: psycopg's own wakes up ten times a second, also while it waits for notifications."""
+
+    async def wait(self, gen: Any, interval: float = WAKE_SECONDS, timeout: float | None = None) -> Any:
+        return await super().wait(gen, interval, timeout)
 
 
 class _Connector(PsycopgConnector):
@@ -205,11 +216,14 @@ class Worker:
         )
 
     def _app(self) -> App:
-        async def register(connection: AsyncConnection[object]) -> None:
+        async def register(connection: AsyncConnection[TupleRow]) -> None:
             self._registry.add(connection)
+            # Each of procrastinate's queries is a transaction of its own.
+            await connection.set_autocommit(True)
 
         connector = _Connector(
             conninfo=conninfo(self._url),
+            connection_class=_Connection,
             min_size=1,
             max_size=self._concurrency + LONG_SLOTS + UPKEEP_SLOTS + 3,
             configure=register,
@@ -355,27 +369,18 @@ async def _in_thread(call: Callable[[], None]) -> None:
 
     The event loop's own executor threads would be joined at the end of the process.
     """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
+    done: Future[None] = Future()
+    done.set_running_or_notify_cancel()
 
     def run() -> None:
-        error: BaseException | None = None
         try:
             call()
-        except BaseException as raised:
-            error = raised
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(settle, error)
-
-    def settle(error: BaseException | None) -> None:
-        if not done.done():
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(error)
+            done.set_result(None)
+        except BaseException as error:
+            done.set_exception(error)
 
     threading.Thread(target=run, name="step", daemon=True).start()
-    await done
+    await asyncio.wrap_future(done)
 
 
 async def _rescue(app: App, ends: asyncio.Event) -> None:

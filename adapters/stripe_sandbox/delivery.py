@@ -38,9 +38,12 @@ class WebhookSender(BackgroundLoop):
         self._first_pause_seconds = first_pause_seconds
 
     def _deliver_due(self) -> float:
-        self._run_due_steps()
-        while not self.stopping and self._deliver_one():
-            pass
+        with self._transaction() as store:
+            is_due = store.something_is_due(self._clock())
+        if is_due:
+            self._run_due_steps()
+            while not self.stopping and self._deliver_one():
+                pass
         return POLL_SECONDS
 
     def _deliver_one(self) -> bool:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -52,16 +51,9 @@ class Sandbox:
         with connect() as connection:
             ensure_schema(connection)
         self._api = Api(self._state, api_key, f"{base_url.rstrip('/')}/sandbox/pay")
-        self._new_webhook_sender = partial(
-            WebhookSender,
-            self._state.transaction,
-            webhook_url,
-            webhook_secret,
-            clock,
-            self.run_due_steps,
-            self._timing.retry,
+        self._webhook_sender = WebhookSender(
+            self._state.transaction, webhook_url, webhook_secret, clock, self.run_due_steps, self._timing.retry
         )
-        self._webhook_sender, self._delivers = self._new_webhook_sender(), False
 
     def load(self) -> None:
         """Load the models of the API's parameters, so that the first request does not wait for them."""
@@ -69,14 +61,10 @@ class Sandbox:
 
     def start(self) -> None:
         """Deliver from now on, in a thread of its own; calling it again changes nothing."""
-        if not self._delivers:
-            self._delivers = True
-            self._webhook_sender = self._new_webhook_sender()
-            self._webhook_sender.start()
+        self._webhook_sender.start()
 
     def close(self) -> None:
         """Stop delivering; pending deliveries stay stored."""
-        self._delivers = False
         self._webhook_sender.stop(POST_SECONDS + 1)
 
     def answer(self, method: str, path: str, query: str, body: bytes, headers: dict[str, str]) -> Answer:

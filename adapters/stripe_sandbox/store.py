@@ -148,6 +148,14 @@ class Store:
         ).fetchone()
         return (row[0], row[1]) if row else None
 
+    def something_is_due(self, now: float) -> bool:
+        """Return True if a step or a delivery is due."""
+        return self._cursor.execute(
+            "SELECT EXISTS (SELECT FROM sandbox.objects WHERE step IS NOT NULL AND step_at <= %s)"
+            " OR EXISTS (SELECT FROM sandbox.deliveries WHERE delivered_at IS NULL AND due <= clock_timestamp())",
+            (now,),
+        ).fetchone() == (True,)
+
     # Events and their deliveries.
 
     def emit(self, event: StripeDict, session_id: str, after_seconds: float, shuffle_seconds: float) -> None:
