@@ -18,14 +18,15 @@ RESETS = 40
 # recording, a page and a payment fills, 8 instead of 30 milliseconds of processor time.
 FEW_CHANGES = 500
 
-# Properties of a database that are not in its own catalogs.
+# Properties of a database that are not in its own catalogs. With the views on the last two functions it takes 5.3
+# instead of 3.3 milliseconds of processor time.
 _PROPERTIES = """
 SELECT datdba, datacl::text, datconnlimit, datallowconn, datistemplate,
        (SELECT array_agg(setconfig::text) FROM pg_db_role_setting WHERE setdatabase = pg_database.oid),
        (SELECT count(*) FROM pg_shdescription WHERE objoid = pg_database.oid),
        (SELECT count(*) FROM pg_subscription WHERE subdbid = pg_database.oid),
-       (SELECT count(*) FROM pg_prepared_xacts WHERE database = datname),
-       (SELECT count(*) FROM pg_replication_slots WHERE database = datname)
+       (SELECT count(*) FROM pg_prepared_xact() WHERE dbid = pg_database.oid),
+       (SELECT count(*) FROM pg_get_replication_slots() WHERE datoid = pg_database.oid)
   FROM pg_database WHERE datname = current_database()
 """
 
