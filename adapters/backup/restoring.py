@@ -234,7 +234,7 @@ def _fill_database(
             load = tables.TableLoad(cursor, header.tables, binary=header.format == FORMAT)
             # The backup has the rows that migrations inserted as they were then.
             tables.clear(cursor, header.tables)
-            with tables.without_triggers(cursor, header.tables):
+            with tables.prepared_for_load(cursor, header.tables):
                 for part in checked_parts(file, keys):
                     if part.name.startswith(ROWS):
                         load.copy(part.name.removeprefix(ROWS).rpartition("/")[0], part.content)

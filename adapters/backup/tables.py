@@ -143,27 +143,34 @@ def clear(cursor: Cursor[TupleRow], tables: Tables) -> None:
             cursor.execute(sql.SQL("DELETE FROM {}").format(table))
 
 
-_ON_INSERT = """
-SELECT n.nspname, c.relname, t.tgname FROM pg_trigger t
-  JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
- WHERE NOT t.tgisinternal AND t.tgtype & 4 <> 0 AND t.tgenabled = 'O'
-   AND n.nspname || '.' || c.relname = ANY(%s)
+# What slows the insertion of many rows or adds rows to them: a statement that removes it, and one that brings it back.
+# A foreign key needs the index that it references.
+_SUSPENDED = """
+SELECT format('ALTER TABLE %%s DISABLE TRIGGER %%I', tgrelid::regclass, tgname),
+       format('ALTER TABLE %%s ENABLE TRIGGER %%I', tgrelid::regclass, tgname)
+  FROM pg_trigger
+ WHERE NOT tgisinternal AND tgtype & 4 <> 0 AND tgenabled = 'O' AND tgrelid = ANY(%(tables)s::regclass[])
+ UNION ALL
+SELECT format('DROP INDEX %%s', indexrelid::regclass), pg_get_indexdef(indexrelid)
+  FROM pg_index WHERE indrelid = ANY(%(tables)s::regclass[])
+   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+ UNION ALL
+SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname),
+       format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid))
+  FROM pg_constraint u WHERE contype = 'u' AND conrelid = ANY(%(tables)s::regclass[])
+   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = u.conindid AND contype = 'f')
 """
 
 
 @contextmanager
-def without_triggers(cursor: Cursor[TupleRow], tables: Tables) -> Iterator[None]:
-    """Disable insert triggers while the block runs: the rows that they made are in the backup too."""
-    triggers = cursor.execute(_ON_INSERT, (list(tables),)).fetchall()
-    for verb in ("DISABLE", "ENABLE"):
-        for schema, table, trigger in triggers:
-            cursor.execute(
-                sql.SQL(f"ALTER TABLE {{}} {verb} TRIGGER {{}}").format(
-                    sql.Identifier(schema, table), sql.Identifier(trigger)
-                )
-            )
-        if verb == "DISABLE":
-            yield
+def prepared_for_load(cursor: Cursor[TupleRow], tables: Tables) -> Iterator[None]:
+    """Run the block without insert triggers, whose rows are in the backup too, and then build the indexes at once."""
+    statements = cursor.execute(_SUSPENDED, {"tables": list(tables)}).fetchall()
+    for remove, _ in statements:
+        cursor.execute(remove)
+    yield
+    for _, restore in statements:
+        cursor.execute(restore)
 
 
 def sequences(cursor: Cursor[TupleRow]) -> dict[str, int]:

@@ -138,6 +138,26 @@ def test_a_restored_service_is_the_same_in_every_row_and_every_object(world: Wor
         assert rebuild.verify(empty, projection, lambda *_: None).differences == []
 
 
+def schema(url: str) -> list[Any]:
+    """Return the indexes, constraints and triggers of the tables that a backup keeps."""
+    with connect(url) as connection, connection.cursor() as cursor:
+        return cursor.execute(
+            "WITH kept AS (SELECT unnest(%s::regclass[]) AS oid)"
+            "SELECT pg_get_indexdef(indexrelid), '' FROM pg_index WHERE indrelid IN (TABLE kept)"
+            " UNION ALL SELECT conrelid::regclass || ' ' || conname, pg_get_constraintdef(oid)"
+            "  FROM pg_constraint WHERE conrelid IN (TABLE kept)"
+            " UNION ALL SELECT pg_get_triggerdef(oid), tgenabled::text"
+            "  FROM pg_trigger WHERE tgrelid IN (TABLE kept) AND NOT tgisinternal ORDER BY 1",
+            (list(tables.backed_up_tables(cursor)),),
+        ).fetchall()
+
+
+def test_a_restored_database_has_the_indexes_constraints_and_triggers_of_the_original(world: World, empty: str):
+    world.take()
+    world.restore(empty)
+    assert schema(empty) == schema(world.service.url)
+
+
 def test_a_restored_service_signs_its_history_although_later_events_were_signed_before(world: World, empty: str):
     published = PublishedCheckpoints(world.service.content.storage, world.service.proof.signer.read)
     assert signs(world.service, world.service.url, published)
