@@ -117,7 +117,13 @@ def application(
         # The query of an operation may read more than the ticket's row, and it reads from the primary. If there is a
         # replica, only the row is read here, and the handler reads the rest from the replica.
         ticket_query = operation.ticket_query if reads.replica is None else ticket_status.tickets
-        reads_only_ticket = operation.reads_only_ticket and reads.replica is None and not request.scope["query_string"]
+        # Calls of which each waits for something else are not handled one after the other in one thread.
+        reads_only_ticket = (
+            operation.reads_only_ticket
+            and reads.replica is None
+            and rate_limiter.is_local
+            and not request.scope["query_string"]
+        )
         response_headers = response_headers_of(request.scope)
         response_headers.update(operation.response_headers)
         return Call(

@@ -65,8 +65,9 @@ class RateLimiter:
         # client before it is looked up, so that nobody can try many.
         self._known_campaigns: set[str] = set()
         self._lock = threading.Lock()
-        self._is_local = settings.shared_rate_limits is None
-        if not self._is_local:
+        # Otherwise counting a call waits for the store that processes share.
+        self.is_local = settings.shared_rate_limits is None
+        if not self.is_local:
             # The process must not start if the address of the store is invalid.
             self.load()
 
@@ -82,7 +83,7 @@ class RateLimiter:
 
     async def count_unrouted(self, address: str, response_headers: dict[str, str]) -> None:
         """Count a request to an unknown path or method; the shared store is called in a thread, because it blocks."""
-        if self._is_local:
+        if self.is_local:
             self.count(RateLimit.DEFAULT, VISITOR, address, response_headers)
         else:
             await run_in_threadpool(self.count, RateLimit.DEFAULT, VISITOR, address, response_headers)

@@ -24,34 +24,20 @@ class RequestMetrics:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if tracing.is_enabled():
-            await self._traced(scope, receive, send)
-        else:
-            await self._counted(scope, receive, send)
-
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count, time and log the request."""
         started = perf_counter()
         log_context.begin(request_id=logged_id_of(scope))
         counters.requests.in_progress += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            counters.requests.in_progress -= 1
-            path, method = scope["state"].get(PATH_TEMPLATE), method_label(scope["method"])
-            status, seconds = status_of(scope) or FAILED, perf_counter() - started
-            counters.requests.observe(path, method, status, seconds)
-            # Only the template of the path is logged, because a path parameter could name a person.
-            milliseconds = round(seconds * 1000, 1)
-            logger.info("request", method=method, path=path or NO_OPERATION, status=status, milliseconds=milliseconds)
-
-    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
         with tracing.span("request") as span:
             try:
-                await self._counted(scope, receive, send)
+                await self._app(scope, receive, send)
             finally:
+                counters.requests.in_progress -= 1
                 path, method = scope["state"].get(PATH_TEMPLATE), method_label(scope["method"])
-                status = status_of(scope) or FAILED
+                status, seconds = status_of(scope) or FAILED, perf_counter() - started
+                counters.requests.observe(path, method, status, seconds)
+                # Only the template of the path is logged, because a path parameter could name a person.
+                name, milliseconds = path or NO_OPERATION, round(seconds * 1000, 1)
+                logger.info("request", method=method, path=name, status=status, milliseconds=milliseconds)
+                span.rename(f"{method} {name}")
                 outcome = {"http.route": path, "http.request.method": method, "http.response.status_code": status}
-                span.rename(f"{method} {path or NO_OPERATION}")
                 span.set_attributes(**outcome, **log_context.current())
