@@ -94,7 +94,7 @@ def fill(
 
 def _begin_or_resume(cursor: Cursor[TupleRow], build: Build, position: int, until: int) -> _Extent | None:
     """Return how the build is filled, or None if it is not to be filled in partitions."""
-    if _is_in_progress(cursor, build):
+    if _in_progress(cursor, [build]):
         cursor.execute(sql.SQL("SELECT count(*), min(until) FROM {}").format(_table(build)))
         row = cursor.fetchone()
         assert row is not None
@@ -116,11 +116,11 @@ def _begin_or_resume(cursor: Cursor[TupleRow], build: Build, position: int, unti
     return extent
 
 
-def _is_in_progress(cursor: Cursor[TupleRow], build: Build) -> bool:
-    cursor.execute(
-        "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = %s)", (build.schema, _TABLE)
-    )
-    return cursor.fetchone() == (True,)
+def _in_progress(cursor: Cursor[TupleRow], among: Sequence[Build]) -> list[Build]:
+    """Return those of the builds whose partitions are not complete, in the order in which every process locks them."""
+    cursor.execute("SELECT schemaname FROM pg_tables WHERE tablename = %s", (_TABLE,))
+    schemas = {schema for (schema,) in cursor.fetchall()}
+    return sorted((build for build in among if build.schema in schemas), key=lambda build: build.schema)
 
 
 def _positions(cursor: Cursor[TupleRow], build: Build) -> dict[int, int]:
@@ -153,10 +153,9 @@ def _fill(
     with connection.transaction(), connection.cursor() as cursor:
         builds.lock_positions(cursor, filled)
         # Another process may have finished some of them.
-        for build in filled:
-            if _is_in_progress(cursor, build):
-                cursor.execute(sql.SQL("DROP TABLE {}").format(_table(build)))
-                builds.save_positions(cursor, {build: extent.until})
+        for build in _in_progress(cursor, filled):
+            cursor.execute(sql.SQL("DROP TABLE {}").format(_table(build)))
+            builds.save_positions(cursor, {build: extent.until})
 
 
 def _fold_partition(
@@ -184,15 +183,13 @@ def _lock_positions(cursor: Cursor[TupleRow], filled: Sequence[Build], number: i
     # The share lock keeps another rebuild from dropping the table of partitions during the transaction.
     builds.lock_positions(cursor, filled, share=True)
     positions = {}
-    # In one order for all processes, so that two of them never wait for each other.
-    for build in sorted(filled, key=lambda build: build.schema):
-        if _is_in_progress(cursor, build):
-            cursor.execute(
-                sql.SQL("SELECT position FROM {} WHERE partition = %s FOR UPDATE").format(_table(build)), (number,)
-            )
-            row = cursor.fetchone()
-            assert row is not None
-            positions[build] = row[0]
+    for build in _in_progress(cursor, filled):
+        cursor.execute(
+            sql.SQL("SELECT position FROM {} WHERE partition = %s FOR UPDATE").format(_table(build)), (number,)
+        )
+        row = cursor.fetchone()
+        assert row is not None
+        positions[build] = row[0]
     return positions
 
 

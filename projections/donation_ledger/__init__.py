@@ -139,8 +139,7 @@ def _fold_fact(recorded: RecordedEvent, row: Row, gift: Gift, before: EntriesByK
     event: Any = recorded.event
     after = before
     if gift.apply(event):
-        after = entries_by_key(gift)
-        post_entries(recorded, row, before, after, rows)
+        after = post_entries(recorded, row, gift, before, rows)
         if row["recorded_at"] is None and gift.captured:
             row["recorded_at"] = recorded.recorded_at
     # The call for the checkout is answered once; only requests for refunds make a call pending again.

@@ -35,14 +35,12 @@ def entries_by_key(gift: Gift) -> EntriesByKey:
     return {entry[:3]: entry for entry in gift.entries()}
 
 
-def post_entries(recorded: RecordedEvent, donation: Row, before: EntriesByKey, after: EntriesByKey, rows: Rows) -> None:
-    """Store what an event changed; the rows of `before` are loaded.
+def post_entries(recorded: RecordedEvent, donation: Row, gift: Gift, before: EntriesByKey, rows: Rows) -> EntriesByKey:
+    """Store what an event changed of the gift's entries, and return them; the rows of `before` are loaded.
 
     A fact that arrives later may change the amount or the time of an entry, or explain one by entries of its own.
     """
-    if before == after:
-        return
-    donation_id = donation["donation_id"]
+    after, donation_id = entries_by_key(gift), donation["donation_id"]
     for key, entry in after.items():
         if before.get(key) == entry:
             continue
@@ -63,6 +61,7 @@ def post_entries(recorded: RecordedEvent, donation: Row, before: EntriesByKey, a
         )
     for key in before.keys() - after.keys():
         rows.delete(ENTRIES, (donation_id, *key))
+    return after
 
 
 def entry_order(row: Row) -> tuple[object, ...]:
