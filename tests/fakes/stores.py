@@ -30,7 +30,8 @@ T = TypeVar("T")
 
 def recorded(aggregate: BaseAggregate[UUID]) -> list[Any]:
     """Return the aggregate's new events with the time of recording."""
-    return [structs.replace(event, timestamp=datetime.now(UTC)) for event in aggregate.collect_events()]
+    events: Sequence[Any] = aggregate.collect_events()
+    return [structs.replace(event, timestamp=datetime.now(UTC)) for event in events]
 
 
 @dataclass
