@@ -1,4 +1,4 @@
-"""The clock of the machine, which tests replace."""
+"""The system clock in UTC. Tests pass another clock instead."""
 
 from datetime import UTC, datetime
 from functools import partial

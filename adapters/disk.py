@@ -1,4 +1,4 @@
-"""Errors of the file system as domain errors, whole writes, and a floor of free space."""
+"""Translation of file system errors into domain errors, complete writes, and a minimum of free space."""
 
 import errno
 import os
@@ -53,6 +53,7 @@ def free_bytes_of(folder: str | Path) -> int:
 
 
 def write_all(descriptor: int, content: bytes) -> None:
+    """Write the whole content, because one `os.write` may write only a part of it."""
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]

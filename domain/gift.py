@@ -117,10 +117,11 @@ class Gift(Struct, array_like=True):
         self.failed_at = _earlier(at, self.failed_at)
 
     def _apply_capture(self, event: events.PaymentReceived | events.PaymentConfirmed) -> bool:
-        intent, charge_id, known = event.payment_intent_id, event.charge_id, self.captured.get(event.payment_intent_id)
+        intent, charge_id = event.payment_intent_id, event.charge_id
+        previous = self.captured.get(intent)
         at = event.report.at if event.captured_at is None else event.captured_at
         capture = Capture(event.amount.minor, at, event.report.at)
-        self.captured[intent] = capture if known is None else capture.merged(known)
+        self.captured[intent] = capture if previous is None else capture.merged(previous)
         if event.session_id is not None:
             self.paid_session = max(event.session_id, self.paid_session or "")
         if charge_id is not None:
@@ -128,7 +129,7 @@ class Gift(Struct, array_like=True):
             self.intents[charge_id] = max(intent, self.intents.get(charge_id, ""))
         reports = self.donor_from_session if charge_id is None else self.donor_from_charge
         donor_reports.add(reports, event.donor, event.report.at)
-        return self.delayed or self.captured[intent] != known
+        return self.delayed or self.captured[intent] != previous
 
     def _forget_donor(self) -> None:
         donor_reports.forget(self.donor_from_charge)

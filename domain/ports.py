@@ -1,4 +1,4 @@
-"""The domain's needs of the outside: one or two methods each, named for the need."""
+"""The interfaces that the domain needs from the outside: each has one or two methods, and is named for its purpose."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext

@@ -334,7 +334,7 @@ class ConsentHow(StrEnum):
 
 
 class OthersDecision(StrEnum):
-    """The decision about children and other people in a story: it has none, they agree, or nobody knows them."""
+    """The decision about children and other people in a story: nobody is in it, they agree, or are unrecognisable."""
 
     NOBODY = "nobody"
     AGREED = "agreed"

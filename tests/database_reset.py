@@ -18,8 +18,8 @@ RESETS = 40
 # recording, a page and a payment fills, 8 instead of 30 milliseconds of processor time.
 FEW_CHANGES = 500
 
-# Properties of a database that are not in its own catalogs. With the views on the last two functions it takes 5.3
-# instead of 3.3 milliseconds of processor time.
+# Properties of a database that are not in its own catalogs. The last two functions are called
+# without their views, with which the query takes 5.3 instead of 3.3 ms of processor time.
 _PROPERTIES = """
 SELECT datdba, datacl::text, datconnlimit, datallowconn, datistemplate,
        (SELECT array_agg(setconfig::text) FROM pg_db_role_setting WHERE setdatabase = pg_database.oid),

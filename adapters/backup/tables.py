@@ -80,7 +80,7 @@ def pieces(cursor: Cursor[TupleRow], name: str, columns: list[str]) -> Iterator[
         while received := copy.read():
             # The header comes with the first row. No row begins as the header.
             row = bytes(received).removeprefix(_BINARY_HEADER)
-            # Rows that have arrived are taken one after the other: `copy.read()` prepares to wait for each of them,
+            # Rows that have already arrived are read from libpq, because `copy.read()` prepares to wait for each row,
             # which takes twice as long.
             while row and row != _BINARY_END:
                 piece.append(row)
@@ -143,8 +143,8 @@ def clear(cursor: Cursor[TupleRow], tables: Tables) -> None:
             cursor.execute(sql.SQL("DELETE FROM {}").format(table))
 
 
-# What slows the insertion of many rows or adds rows to them: a statement that removes it, and one that brings it back.
-# A foreign key needs the index that it references.
+# Two statements for each trigger, index and constraint that slows the insertion of many rows or inserts further rows:
+# the first removes it, the second restores it. An index that a foreign key references stays.
 _SUSPENDED = """
 SELECT format('ALTER TABLE %%s DISABLE TRIGGER %%I', tgrelid::regclass, tgname),
        format('ALTER TABLE %%s ENABLE TRIGGER %%I', tgrelid::regclass, tgname)
@@ -164,7 +164,11 @@ SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname
 
 @contextmanager
 def prepared_for_load(cursor: Cursor[TupleRow], tables: Tables) -> Iterator[None]:
-    """Run the block without insert triggers, whose rows are in the backup too, and then build the indexes at once."""
+    """Run the block without the tables' insert triggers, indexes and unique constraints, and restore them after it.
+
+    The rows that the triggers inserted are in the backup, too. If the block fails, nothing is restored: the caller's
+    transaction must be rolled back.
+    """
     statements = cursor.execute(_SUSPENDED, {"tables": list(tables)}).fetchall()
     for remove, _ in statements:
         cursor.execute(remove)

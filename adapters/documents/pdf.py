@@ -32,7 +32,7 @@ class PdfRenderer:
 
     def render(self, layout: DocumentLayout, draw_code: Callable[[str], bytes]) -> bytes:
         """Return the PDF. `draw_code` returns the SVG of a QR code."""
-        inputs = {"document": json.dumps(_document(layout), ensure_ascii=False, default=_data)}
+        inputs = {"document": json.dumps(_document(layout), ensure_ascii=False, default=_json_value)}
         for block in layout.blocks:
             if isinstance(block, LinkCode):
                 inputs["link_code"] = draw_code(block.url).decode("ascii")
@@ -61,8 +61,8 @@ def _document(layout: DocumentLayout) -> dict[str, object]:
     }
 
 
-def _data(part: Any) -> object:
-    """Return a part of the layout as typst takes it: bytes as numbers, and everything else as its fields and kind."""
+def _json_value(part: Any) -> object:
+    """Return a part of the layout for the template: bytes as numbers, and other parts as their kind and fields."""
     if isinstance(part, bytes):
         return list(part)
     if isinstance(part, TextLine):

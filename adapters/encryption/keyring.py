@@ -29,7 +29,7 @@ def derived_key(secret: str, purpose: str) -> bytes:
 
 
 def seal_with(cipher: AESGCM, plain: bytes, context: bytes | None) -> bytes:
-    """Return a random nonce and what was sealed with it."""
+    """Return a random nonce, followed by the ciphertext."""
     nonce = os.urandom(NONCE_BYTES)
     return nonce + cipher.encrypt(nonce, plain, context)
 

@@ -113,7 +113,10 @@ def decode(
 
 
 def _transform(value: Any, path: tuple[str, ...], transform: TextTransform, field: str = "") -> Any:
-    """Return `value`, whose own path is `field`, with every text transformed that the path leads to."""
+    """Return `value` with every text transformed that the path leads to; dictionaries are changed in place.
+
+    `field` is the path from the event to `value`.
+    """
     if value is None:
         return None
     if not path:

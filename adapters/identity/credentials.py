@@ -319,7 +319,7 @@ def _is_well_formed(credential: str) -> bool:
 
 
 def token_ticket(token: str) -> UUID | None:
-    """Return the ticket that a ticket token names, or None if it is no such token. The token may still be invalid."""
+    """Return the ticket that a ticket token names, or None if it is not a ticket token. The token may be invalid."""
     if not _is_well_formed(token) or not token.startswith(TICKET_TOKEN):
         return None
     code = token.removeprefix(TICKET_TOKEN)

@@ -1,11 +1,11 @@
-"""The text in which we give a secret away, and the digest under which we store it."""
+"""The text form in which a secret is handed out, and the digest under which it is stored."""
 
 import base64
 import hashlib
 
 
 def url_text(secret: bytes) -> str:
-    """Return the secret in letters that a URL may have."""
+    """Return the secret in URL-safe base64 without padding."""
     return base64.urlsafe_b64encode(secret).decode().rstrip("=")
 
 

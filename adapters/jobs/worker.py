@@ -63,7 +63,7 @@ UNHURRIED_POLL_SECONDS = 5.0
 PGBOUNCER_POLL_SECONDS = 0.5
 # How often a worker checks whether the database is available, and while it is not, whether it is back.
 CHECK_SECONDS = 0.5
-# Only the end of a wait matters to a connection, so it need not wake up in between.
+# The interval at which a waiting connection wakes up. It is long, because arriving data ends the wait at once.
 WAKE_SECONDS = 60.0
 UNAVAILABLE_POLL_SECONDS = 0.2
 
@@ -95,7 +95,7 @@ class _Retry(procrastinate.BaseRetryStrategy):
 
 
 class _Connection(AsyncConnection[TupleRow]):
-    """Sleeps while it waits: psycopg's own wakes up ten times a second, also while it waits for notifications."""
+    """A connection that sleeps while it waits; psycopg's own wakes up ten times a second, also for notifications."""
 
     async def wait(self, gen: Any, interval: float = WAKE_SECONDS, timeout: float | None = None) -> Any:
         return await super().wait(gen, interval, timeout)

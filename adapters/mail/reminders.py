@@ -23,7 +23,7 @@ def remind_of_due_tickets(database: Database, commands: DeskCommands, now: Clock
     moment = now()
     due = database.read(desk.due, moment, MOST_AT_ONCE)
     for ticket_id in due:
-        # It may be erased at the same moment.
+        # The ticket may be erased at the same moment.
         with suppress(NotFoundError):
             commands.remind(ticket_id, moment)
 

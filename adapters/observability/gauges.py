@@ -140,12 +140,12 @@ def _epoch_keys(cursor: Cursor[TupleRow], hours: float) -> Iterator[Metric]:
 
 def pools(databases: Iterable[tuple[str, Database]]) -> Iterator[Metric]:
     """Return the metrics of this process's connection pools by name, without a query."""
-    found = [(name, database.occupancy()) for name, database in databases]
+    occupied = [(name, database.occupancy()) for name, database in databases]
     connections = [
-        sample for name, pool in found for sample in (((name, "in_use"), pool.in_use), ((name, "idle"), pool.idle))
+        sample for name, pool in occupied for sample in (((name, "in_use"), pool.in_use), ((name, "idle"), pool.idle))
     ]
-    largest = [((name,), pool.max_size) for name, pool in found]
-    waiting = [((name,), pool.waiting) for name, pool in found]
+    largest = [((name,), pool.max_size) for name, pool in occupied]
+    waiting = [((name,), pool.waiting) for name, pool in occupied]
     yield _gauge("pool_connections", "Connections of a pool that are in use or idle.", connections, "pool", "state")
     yield _gauge("pool_size_max", "The largest size of a pool.", largest, "pool")
     yield _gauge("pool_waiting", "Callers that wait for a connection of a pool.", waiting, "pool")

@@ -9,7 +9,7 @@ from adapters.postgres.database import CONNECTION_ERRORS, Database
 from domain.errors import UnavailableError
 
 PAUSE_SECONDS = 1.0
-# How often `DueWork` asks. One query for all loops costs less than one for each, also where there is much to do.
+# The interval of the query of `DueWork`. One query for all loops costs less than one for each, also under load.
 POLL_SECONDS = 0.25
 
 logger = structlog.get_logger()
@@ -91,7 +91,8 @@ class BackgroundLoop:
 class StepLoop(BackgroundLoop):
     """Calls `step` when it is woken, and again while it returns True, with pauses between the calls.
 
-    `DueWork` wakes it while `due` is true, a condition in SQL. After the last step it rests before it is woken again.
+    `DueWork` wakes it while the SQL condition `due` is true. After the last step it waits for `rest_seconds` before
+    it can be woken again.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class StepLoop(BackgroundLoop):
 
 
 class DueWork(BackgroundLoop):
-    """Runs the loops between `start` and `stop`, and asks in one query which of them have something to do."""
+    """Runs the loops between `start` and `stop`, and wakes those that are due, with one query for all of them."""
 
     def __init__(self, database: Database, loops: Sequence[StepLoop]) -> None:
         super().__init__("due work", self._wake_due)

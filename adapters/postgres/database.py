@@ -320,7 +320,7 @@ class Database:
             yield cursor
 
     def read(self, query: Callable[Concatenate[Cursor[TupleRow], P], Result], *args: P.args, **kw: P.kwargs) -> Result:
-        """Return the result of the query, which gets a cursor as that of `reading` and these arguments."""
+        """Call the query with a cursor of `reading` and these arguments, and return its result."""
         with self.reading() as cursor:
             return query(cursor, *args, **kw)
 
@@ -341,9 +341,9 @@ class Database:
 
 
 def has_unread_data(connection: Connection[TupleRow], seconds: float | None = 0.0) -> bool:
-    """Return True if the server has sent data that was not read yet, or has closed the connection. No round trip.
+    """Return True if the server has sent data that was not read yet, or has closed the connection.
 
-    It waits at most this long for that, or without an end if `seconds` is None.
+    It makes no round trip. It waits at most this many seconds, or without a limit if `seconds` is None.
     """
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
@@ -353,7 +353,7 @@ def has_unread_data(connection: Connection[TupleRow], seconds: float | None = 0.
 def wait_for_notifications(connection: Connection[TupleRow]) -> None:
     """Return once a notification has arrived, or other data; raise psycopg's error when the connection ends.
 
-    At rest it costs nothing: psycopg's own wait wakes up ten times a second.
+    While it waits it uses no processor time, whereas psycopg's own wait wakes up ten times a second.
     """
     has_unread_data(connection, None)
     for _ in connection.notifies(timeout=0):

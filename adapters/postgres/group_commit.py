@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from domain.errors import UnavailableError
 
+# How much longer a batch collects that follows one of several items.
 GATHER_SECONDS = 0.001
 
 Item = TypeVar("Item")
@@ -130,8 +131,8 @@ class GroupCommit(Generic[Item, Result]):
 class AsyncGroupCommit(Generic[Item, Result]):
     """Group commit for callers on an event loop: the next batch collects while a thread processes the present one.
 
-    After a batch of several items the next one collects a moment longer, for those whose results were just returned.
-    Otherwise two halves of the callers would take turns, and each of their batches costs a commit.
+    After a batch of several items the next one collects for GATHER_SECONDS longer, so that callers whose results were
+    just returned can join it. Otherwise two groups of callers would alternate, and each would need its own commit.
     """
 
     def __init__(self, process: Callable[[Sequence[Item]], Sequence[Result]], max_items: int) -> None:

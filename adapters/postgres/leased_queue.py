@@ -46,7 +46,7 @@ class LeasedQueue:
         order = f"ORDER BY next_attempt_at, {key}"
         only = f"(%(key)s::text IS NULL OR {key}::text = %(key)s)"
         locked = f"{due} AND {only} {order} LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
-        # A condition in SQL: a row is due. Asking costs less than a claim, which needs a transaction.
+        # The SQL condition that a row is due. To query it costs less than a claim, which needs a transaction.
         self.is_due = f"EXISTS (SELECT {due})"
         self._due = f"SELECT {key}, attempts + 1 {due} {order} LIMIT %s".encode()
         self._claim = f"SELECT {columns}, attempts + 1 {locked}".encode()
@@ -70,7 +70,7 @@ class LeasedQueue:
         The last value of each row is the number of this attempt, counted from 1.
         """
         values = {"limit": limit, "key": key, "lease": self._lease_seconds}
-        # A prepared plan that was made for few waiting rows would sort all of many.
+        # A prepared plan that was made while few rows waited would sort all rows when many wait.
         return cursor.execute(self._claim, values, prepare=False, binary=True).fetchall()
 
     def due(self, connection: Connection[TupleRow], limit: int) -> list[tuple[Any, int]]:

@@ -23,7 +23,7 @@ def end_consents(database: Database, commands: TicketCommands, now: Clock = utc_
     moment = now()
     ended = database.read(ticket_status.with_ended_consents, moment)
     for ticket_id in ended:
-        # It may be erased at the same moment.
+        # The ticket may be erased at the same moment.
         with suppress(NotFoundError):
             commands.end_consents(ticket_id, moment)
             logger.info("page taken down, because its consent has ended", ticket=str(ticket_id))

@@ -37,13 +37,15 @@ def between(
     partition: Partition = WHOLE,
 ) -> list[RecordedEvent]:
     """Return up to `limit` events of these topics and tickets whose position is above `after` and at most `until`."""
-    # PostgreSQL hashes a list of literals; an array that is a parameter of a prepared statement is searched one by one.
+    # PostgreSQL builds a hash table from a list of literals. The elements of an array that is a parameter of a prepared
+    # statement are compared one by one.
     among_topics = ", ".join(f"'{topic}'" for topic in sorted(topics))
     where, params = f"WHERE position > %s AND position <= %s AND topic IN ({among_topics})", (after, until)
     if partition == WHOLE:
         return _read(connection, where + " ORDER BY position LIMIT %s", (*params, limit))
-    # Tickets are distributed over the partitions by the last byte of their ids, which is random. The planner expects a
-    # third of the rows from a function; from `=` it expects so few that it starts parallel workers for each page.
+    # Tickets are distributed over the partitions by the last byte of their ids, which is random. The planner
+    # assumes that a function is true for a third of the rows. For `=` it assumes so few rows that it starts parallel
+    # workers for each page.
     in_partition = " AND int4eq(get_byte(uuid_send(ticket), 15) %% %s, %s) ORDER BY position LIMIT %s"
     return _read(connection, where + in_partition, (*params, partition.partitions, partition.number, limit))
 

@@ -54,11 +54,11 @@ class ReadYourWrites:
         return self.tickets((ticket,), ticket_status.tickets)[ticket]
 
     def tickets(self, tickets: Collection[UUID], query: TicketQuery) -> dict[UUID, Row | None]:
-        """Return such a row of each ticket, by its id.
+        """Return the rows of these tickets by their ids, as `ticket` does; None for an unknown ticket.
 
         A row that is folded from events has only the ticket's columns, even if the query reads more.
         """
-        # Asked before the rows are read: the read models may reach the position in between.
+        # Checked before the rows are read, because the read models may reach the position in between.
         all_projected = self._all_projected()
         with self._database.reading() as cursor:
             rows = query(cursor, list(tickets))
@@ -82,8 +82,8 @@ class ReadYourWrites:
 class TicketRows:
     """The ticket rows of one request; each is read at most once.
 
-    `expected` is the only ticket that the request will read, if that is known, so that it may be read together with
-    those of other requests.
+    `expected` is the only ticket that the request will read, or None if it may read others. `read_expected` reads it
+    together with those of other requests.
     """
 
     def __init__(
@@ -100,11 +100,12 @@ class TicketRows:
         by_query: defaultdict[TicketQuery, list[TicketRows]] = defaultdict(list)
         for request in requests:
             by_query[request._query].append(request)
-        for query, alike in by_query.items():
-            found = alike[0]._reader.tickets({one.expected for one in alike if one.expected is not None}, query)
-            for one in alike:
-                if one.expected is not None:
-                    one._rows[one.expected] = found[one.expected]
+        for query, with_query in by_query.items():
+            ids = {request.expected for request in with_query if request.expected is not None}
+            rows = with_query[0]._reader.tickets(ids, query)
+            for request in with_query:
+                if request.expected is not None:
+                    request._rows[request.expected] = rows[request.expected]
 
     def get(self, ticket: UUID) -> Row | None:
         """Return the row with every acknowledged write, or None if the ticket does not exist."""

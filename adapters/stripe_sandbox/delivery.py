@@ -18,7 +18,10 @@ POLL_SECONDS = 1.0
 
 
 class WebhookSender(BackgroundLoop):
-    """Posts due events to one URL in a thread of its own; it calls `run_due_steps` before every look at the queue."""
+    """Posts due events to one URL in a thread of its own.
+
+    If a step or a delivery is due, it calls `run_due_steps` before it claims deliveries.
+    """
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ def new_id(prefix: str, length: int = 24) -> str:
     return prefix + "".join(secrets.choice(_BASE62) for _ in range(length))
 
 
-# The fields that Stripe shows and that the sandbox does not use, or not before something happens.
+# The fields of Stripe's objects that are null: the sandbox never sets them, or only after an event such as the payment.
 _NULL_IN_SESSION = """
 after_expiration allow_promotion_codes billing_address_collection client_secret collected_information consent
 consent_collection currency_conversion customer customer_details invoice locale origin_context payment_intent

@@ -20,7 +20,7 @@ IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=23)
 
 @dataclass(frozen=True)
 class RefundPreview:
-    """The effect of a refund: `parts` has what would go back of each payment, and `left` what would remain.
+    """The effect of a refund: `parts` has the amount of each payment that would go back, and `left` the rest.
 
     With a `refusal`, which says why it may not be made, it has no parts.
     """

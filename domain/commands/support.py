@@ -167,7 +167,10 @@ class SupportCommands:
         self.tickets.change(ticket_id, change, mails=list)
 
     def _notices(self, ticket: RecordingTicket, change_id: UUID, contact: Contact, now: datetime) -> list[Message]:
-        """Return the message to the present contact that says that it is about to be replaced by another."""
+        """Return the message that tells the present contact that another one replaces it.
+
+        The list is empty if the contact stays the same, or is an account that receives no messages.
+        """
         present = ticket.contact
         if present.type is ContactType.SOCIAL or present == contact:
             return []

@@ -27,7 +27,7 @@ class TicketEvent(Value, metaclass=_EventClass, kw_only=True):
     """One fact about one ticket, caused by `actor`.
 
     The first three fields are its place in the history. They have columns of their own, so stored JSON leaves them out.
-    `timestamp` is when the store recorded the event, and the least time until then.
+    `timestamp` is the time at which the store recorded the event. Before that it is the earliest `datetime`.
     """
 
     TOPIC: ClassVar[str]

@@ -30,7 +30,7 @@ def blank_is_none(value: object) -> object:
 
 
 def blank_is(default: str) -> BeforeValidator:
-    """Return the mark of a setting that has its default also if it is blank."""
+    """Return a validator that replaces a blank setting by its default."""
     return BeforeValidator(lambda value: blank_is_none(value) or default)
 
 

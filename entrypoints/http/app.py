@@ -117,7 +117,8 @@ def application(
         # The query of an operation may read more than the ticket's row, and it reads from the primary. If there is a
         # replica, only the row is read here, and the handler reads the rest from the replica.
         ticket_query = operation.ticket_query if reads.replica is None else ticket_status.tickets
-        # Calls of which each waits for something else are not handled one after the other in one thread.
+        # One thread handles the calls whose tickets it has read together one after the other, so none of them may wait
+        # for a replica or for the shared store of rate limits.
         reads_only_ticket = (
             operation.reads_only_ticket
             and reads.replica is None

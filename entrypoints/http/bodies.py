@@ -108,7 +108,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, hide_input_in_errors=True)
 
     def changes(self) -> dict[str, Any]:
-        """Return the fields that the body has, those of a JSON Merge Patch that change."""
+        """Return the fields that the body contains; these are the ones that a JSON Merge Patch changes."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
@@ -297,7 +297,7 @@ def form_fields(raw: bytes) -> dict[str, str]:
 
 
 def typed_fields(raw: bytes) -> dict[str, str]:
-    """Return the fields of a form without blanks around them; a line ends with one character, not with two."""
+    """Return the fields of a form without surrounding blanks, and with LF instead of CRLF as the line ending."""
     return {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(raw).items()}
 
 

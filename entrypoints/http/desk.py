@@ -185,7 +185,7 @@ def _is_within(path: str, part: Part) -> bool:
 
 
 def name_own_workspace(call: Call) -> str:
-    """Let the call name the member's own workspace, as calls of the API do in their path, and return its name."""
+    """Set the path parameter `workspace`, which calls of the API have, to the member's own workspace, and return it."""
     assert call.principal.workspace is not None
     call.path_params = {**call.path_params, "workspace": call.principal.workspace}
     return call.principal.workspace
@@ -197,13 +197,13 @@ def chosen_filters(call: Call, names: Iterable[str]) -> dict[str, str]:
 
 
 def ask_for(call: Call, filters: Mapping[str, str]) -> None:
-    """Let the query of the call have these filters and its cursor alone, for the handler of the API."""
+    """Replace the query of the call by these filters and its cursor, for the handler of the API."""
     cursor = call.query.get("cursor")
     call.query = QueryParams({**filters, **({"cursor": cursor} if cursor else {})})
 
 
 def next_page(path: str, cursor: str | None, filters: Mapping[str, str] | None = None) -> str | None:
-    """Return the address of the page of a list that begins at the cursor, if there is one."""
+    """Return the address of the page of a list that begins at the cursor, or None without a cursor."""
     return f"{path}?{urlencode({**(filters or {}), 'cursor': cursor})}" if cursor else None
 
 

@@ -23,7 +23,7 @@ class Endpoint:
     """The operations of one path, as an ASGI application.
 
     `check` and `handle` run in a thread: `check` before the body is read, `handle` after it. Uploads are handled in
-    threads of their own, and so are calls that read only their ticket, because those read theirs together.
+    threads of their own. So are calls that read only their ticket, because one query reads several tickets.
     """
 
     def __init__(

@@ -148,9 +148,11 @@ class Call:
     headers: Mapping[str, str]
     # Reads what the answer shows, from the replica if possible.
     reads: Reads
-    # Opens personal data.
+    # Decrypts personal data.
     cipher: FieldCipher
+    # Reads tickets from the primary, with the writes of this call.
     ticket_reader: ReadYourWrites
+    # Takes the id of a workspace.
     workspace_exists: Callable[[str], bool]
     # The headers that the response gets, whether it is an answer or a problem.
     response_headers: dict[str, str]
@@ -305,10 +307,11 @@ class Operation:
     response_headers: Mapping[str, str] = field(default_factory=dict)
     # Reads the path's ticket, once, for the access check and for the handler.
     ticket_query: TicketQuery = ticket_status.tickets
-    # Without parameters the handler reads nothing but that, so that the tickets of several calls are read together.
+    # Whether the handler of a call without parameters reads only the path's ticket. One query then reads the tickets of
+    # several calls.
     reads_only_ticket: bool = False
-    # The name in the OpenAPI document, which a generated client wears as the name of a function. One is made of the
-    # method and the path if it is None.
+    # The `operationId` in the OpenAPI document, from which client generators make the name of a function. If it is
+    # None, the `operationId` is made of the method and the path.
     id: str | None = None
 
     @property

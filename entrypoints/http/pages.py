@@ -102,7 +102,7 @@ def story_language(row: Row) -> str | None:
 
 
 def page_language(call: Call, story_language: str | None = None) -> str:
-    """Return the language of ours in which a page is shown to the caller."""
+    """Return the supported language in which a page is shown to the caller."""
     language = caller_language(call, story_language)
     return language if language in LANGUAGES else DEFAULT_LANGUAGE
 
@@ -150,8 +150,8 @@ class Site:
     ) -> Answer[bytes]:
         """Return a page in the reader's language, whose forms lead only to `form_action`.
 
-        The template also gets what `render` adds; `done`, the word in the query that says what was just done; and
-        `ticket_id`, if the path names a ticket.
+        The template also gets the values that `render` adds; `done`, the query parameter that names the action that was
+        just completed; and `ticket_id`, if the path names a ticket.
         """
         language = caller_language(call, story_language)
         kept = language_cookie(language, https=self.https) if offered_language(call.query.get("lang")) else {}
@@ -216,7 +216,8 @@ def render(
 ) -> str:
     """Return the HTML of a page with its frame: head, languages to choose from, navigation and footer.
 
-    The template also gets `day`, `moment`, `money` and `amount`, which write times and sums in the page's language.
+    The template also gets the functions `day`, `moment`, `money` and `amount`, which format dates, times and amounts of
+    money in the page's language.
     """
     shown = PAGES.language_of(template, language)
     notation = supported_language(shown)

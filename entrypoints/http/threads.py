@@ -24,7 +24,7 @@ _Outcome = tuple[asyncio.Future[Any], Any, BaseException | None]
 MAX_THREADS = 40
 # Uploads have threads of their own, because checking a recording takes long: most of them wait for that.
 UPLOAD_THREADS = 16
-# What calls read together, one thread reads while the other works with what it has read.
+# With two threads, one reads the tickets of several calls while the other handles the calls whose tickets it has read.
 READ_THREADS = 2
 MAX_CALLS_AT_ONCE = 16
 
@@ -33,8 +33,9 @@ class Threads:
     """Runs blocking calls for the event loop. A thread is started when all others are busy, and is kept.
 
     One wake-up of the event loop hands back the results of all threads that have finished by then. With `max_calls`, a
-    call while this many run or wait raises BusyError. With `prepare`, a thread takes several of the calls that wait at
-    once, and first calls `prepare` with the last argument of each; if that raises, all of them raise the same.
+    call while this many run or wait raises BusyError. With `prepare`, a thread takes up to
+    MAX_CALLS_AT_ONCE waiting calls together, calls `prepare` with a list of the last argument of each, and then handles
+    them one after the other. If `prepare` raises an error, all of these calls raise it.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ STATEMENT_SECONDS = 5
 logger = structlog.get_logger()
 
 
-# Its arguments have secrets, so they are not shown.
+# Its fields contain secrets, so `repr` does not show them.
 @dataclass(frozen=True, repr=False)
 class SelfTest:
     """Tests all writes to the database without leaving a row, a position or a number of a sequence behind."""

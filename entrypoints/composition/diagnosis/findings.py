@@ -15,7 +15,7 @@ from entrypoints.composition.settings import NoDataError, SettingsError
 
 
 class State(StrEnum):
-    """The state that a check found. `off` is a choice, or what only production demands."""
+    """The state that a check found. `off` is a choice, or a lack that matters only in production."""
 
     OK = "ok"
     OFF = "off"

@@ -32,11 +32,11 @@ class DeskKnowledgeHandlers:
         typed: Mapping[str, str] | None = None,
     ) -> Answer[bytes]:
         """Show the newest texts, or the best passages for the words that are searched."""
-        asked, done = chosen_filters(call, ["q"]), call.query.get("done")
-        ask_for(call, asked)
+        chosen, done = chosen_filters(call, ["q"]), call.query.get("done")
+        ask_for(call, chosen)
         sources, passages = SourcePage([], None), ChunkPage([], None)
         try:
-            if asked:
+            if chosen:
                 passages = self.knowledge.search(call).body
             else:
                 sources = self.knowledge.list_sources(call).body
@@ -48,7 +48,7 @@ class DeskKnowledgeHandlers:
             call,
             "knowledge.html",
             422 if faults else 200,
-            words=asked.get("q", ""),
+            words=chosen.get("q", ""),
             passages=[(passage, _pieces(passage.snippet)) for passage in passages.chunks],
             sources=sources.sources,
             types=tuple(SourceType),
@@ -58,7 +58,7 @@ class DeskKnowledgeHandlers:
             longest=LONGEST_CONTENT,
             longest_search=MAX_SEARCH_LENGTH,
             done=done,
-            next_url=next_page(KNOWLEDGE, passages.next_cursor or sources.next_cursor, asked),
+            next_url=next_page(KNOWLEDGE, passages.next_cursor or sources.next_cursor, chosen),
         )
 
     def add(self, call: Call) -> Answer[bytes] | Answer[None]:

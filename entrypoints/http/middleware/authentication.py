@@ -58,7 +58,7 @@ class Authentication:
 
 
 def ticket_of(headers: Mapping[str, str]) -> UUID | None:
-    """Return the only ticket whose row tells whether the credential is valid, or None for any other credential."""
+    """Return the ticket of a ticket token, whose row decides whether the token is valid; None for other credentials."""
     return token_ticket(bearer_credential(headers.get("authorization", "")))
 
 

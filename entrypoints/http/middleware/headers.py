@@ -107,7 +107,7 @@ def request_id_of(scope: Scope) -> str:
 
 
 def status_of(scope: Scope) -> int | None:
-    """Return the status of the response to this request, or None if nothing of it was sent yet."""
+    """Return the status of the response to this request, or None if its head has not been sent yet."""
     status: int | None = scope["state"].get("status")
     return status
 

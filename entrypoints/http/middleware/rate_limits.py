@@ -65,7 +65,7 @@ class RateLimiter:
         # client before it is looked up, so that nobody can try many.
         self._known_campaigns: set[str] = set()
         self._lock = threading.Lock()
-        # Otherwise counting a call waits for the store that processes share.
+        # Whether calls are counted in this process. If not, counting waits for the store that processes share.
         self.is_local = settings.shared_rate_limits is None
         if not self.is_local:
             # The process must not start if the address of the store is invalid.

@@ -13,6 +13,7 @@ def as_pages(*statuses: int) -> Mapping[int, str]:
     return dict.fromkeys(statuses, "text/html")
 
 
+# The form is shown again, with its faults.
 AGAIN = as_pages(422)
 GONE = as_pages(404)
 UNAVAILABLE = as_pages(404, 410)

@@ -36,8 +36,8 @@ class Validators:
         self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
 
     def faults(self, schema: dict[str, Any], value: Any) -> list[str]:
-        """Return what this schema of the document does not allow in the value."""
-        # A reference that begins with `#` would mean the schema itself.
+        """Return the errors of the value under this schema of the document."""
+        # A reference that begins with `#` would be resolved within the schema instead of the document.
         absolute = json.dumps(schema).replace('"$ref": "#', f'"$ref": "{self._DOCUMENT}#')
         validator = self._validators.get(absolute)
         if validator is None:

@@ -56,7 +56,7 @@ def test_an_unknown_path_is_not_found(client: Client, path: str):
     assert set(body) == {"type", "title", "status", "detail", "instance", "requestId"}
 
 
-def test_a_wrong_method_is_refused_with_the_methods_there_are(client: Client, dealt: Deal):
+def test_a_wrong_method_is_refused_with_the_allowed_methods(client: Client, dealt: Deal):
     for number, path in enumerate((*PATHS, "/static/app.css")):
         methods = {operation.method for operation in OPERATIONS if operation.path == path} or {"GET"}
         allowed = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
