@@ -81,11 +81,11 @@ class Templates:
         self._environment(DEFAULT_LANGUAGE)
 
     def _environment(self, language: str) -> Environment:
-        known = language if language in LANGUAGES else DEFAULT_LANGUAGE
+        offered = language if language in LANGUAGES else DEFAULT_LANGUAGE
         with self._lock:
-            if known not in self._environments:
-                self._environments[known] = self._new_environment(known)
-            return self._environments[known]
+            if offered not in self._environments:
+                self._environments[offered] = self._new_environment(offered)
+            return self._environments[offered]
 
     def _new_environment(self, language: str) -> Environment:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape

@@ -9,16 +9,16 @@ _SEVERAL_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 def sentences(text: str) -> tuple[str, ...]:
     """Return the sentences of a story. Stored sources count them, so their bounds never change."""
-    found: list[str] = []
+    sentences: list[str] = []
     for line in text.splitlines():
         start = 0
         for end in (*(match.end() for match in _SENTENCE_END.finditer(line)), len(line)):
             if end < len(line) and _ABBREVIATION.search(line[max(start, end - 6) : end]):
                 continue
             if sentence := line[start:end].strip():
-                found.append(sentence)
+                sentences.append(sentence)
             start = end
-    return tuple(found)
+    return tuple(sentences)
 
 
 def without_sentence(text: str, number: int) -> str:

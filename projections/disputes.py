@@ -100,8 +100,8 @@ def _reported(row: Row, event: _Reported) -> Row:
     state, amount = max((row["state"], row["amount"]), (event.state, event.amount.minor), key=_advance)
     row |= {"state": state, "amount": amount, "reason": max(filter(None, (row["reason"], event.reason)), default=None)}
     if event.evidence_due_by is not None:
-        known = (DISPUTE_RANK[row["due_state"]], row["due_seconds"] or 0)
-        if row["due_seconds"] is None or known < (rank, event.evidence_due_by):
+        present = (DISPUTE_RANK[row["due_state"]], row["due_seconds"] or 0)
+        if row["due_seconds"] is None or present < (rank, event.evidence_due_by):
             row |= {"due_state": event.state, "due_seconds": event.evidence_due_by}
             row["due_by"] = utc_time(event.evidence_due_by or None)
     at = event.report.at if event.disputed_at is None else event.disputed_at
@@ -118,8 +118,8 @@ def _moved(row: Row, event: _Moved) -> Row:
 
 def _dated(row: Row, at: int, *, is_dispute_date: bool) -> Row:
     """Return the row with the earliest time; the dispute's own one comes before those of reports."""
-    known = row["opened_at"]
-    earlier = known is None or (not is_dispute_date, at) < (not row["opened_dated"], known.timestamp())
+    present = row["opened_at"]
+    earlier = present is None or (not is_dispute_date, at) < (not row["opened_dated"], present.timestamp())
     return row | {"opened_at": utc_time(at), "opened_dated": is_dispute_date} if earlier else row
 
 

@@ -46,13 +46,13 @@ class Selection:
     def conditions(self, by: By | None = None) -> list[str]:
         """Return the conditions of a query in which `m` has the times and `t` is the table of tickets."""
         time = _TIMES[by or self.by]
-        asked = {
+        values = {
             "m.ticket_id = %(ticket_id)s": self.ticket_id,
             "t.workspace = %(workspace)s": self.workspace,
             f"m.{time} >= %(since)s": self.since,
             f"m.{time} < %(until)s": self.until,
         }
-        return [condition for condition, value in asked.items() if value is not None]
+        return [condition for condition, value in values.items() if value is not None]
 
 
 # Time and position of the last movement of a page, which is in the order of both. All entries of an event are of one

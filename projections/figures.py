@@ -113,10 +113,10 @@ def period_sums(cursor: Cursor, borders: Sequence[datetime], workspace: str | No
 
     Each list has one item for each currency that moved between any borders.
     """
-    found = {(row["part"], row["currency"]): _sums_of(row) for row in _sums(cursor, _PERIOD, borders, workspace)}
-    currencies = sorted({currency for _, currency in found})
+    sums = {(row["part"], row["currency"]): _sums_of(row) for row in _sums(cursor, _PERIOD, borders, workspace)}
+    currencies = sorted({currency for _, currency in sums})
     return [
-        [found.get((number, currency), Sums(currency)) for currency in currencies] for number in range(1, len(borders))
+        [sums.get((number, currency), Sums(currency)) for currency in currencies] for number in range(1, len(borders))
     ]
 
 

@@ -42,7 +42,7 @@ class GiftSearch:
 
     def conditions(self) -> list[str]:
         """Return the conditions of a query in which `g` is the ledger, but for workspace, amount and donor's name."""
-        asked = {
+        values = {
             "g.ticket_id = %(ticket_id)s": self.ticket_id,
             "g.status = %(status)s": self.status,
             "g.currency = %(currency)s": self.currency,
@@ -50,7 +50,7 @@ class GiftSearch:
             f"{DATED_AT} < %(until)s": self.until,
             _WITH_ADDRESS: self.email_hashes,
         }
-        return [condition for condition, value in asked.items() if value is not None]
+        return [condition for condition, value in values.items() if value is not None]
 
     def parameters(self) -> dict[str, Any]:
         amounts = self.amounts or ()

@@ -129,8 +129,8 @@ def workspace_of(cursor: Cursor, row: Row) -> str:
     cursor.execute(
         "SELECT workspace FROM read.ticket_status WHERE ticket_id = %(about)s::uuid", {"about": row["about"]}
     )
-    found = cursor.fetchone()
-    return found[0] if found else BUILT_IN_WORKSPACE
+    fetched = cursor.fetchone()
+    return fetched[0] if fetched else BUILT_IN_WORKSPACE
 
 
 @dataclass(frozen=True)

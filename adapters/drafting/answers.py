@@ -184,8 +184,8 @@ class DraftAnswer(_Answer):
         if amount not in spoken_values(transcript.text, language):
             return None
         currency = self.currency.upper() if self.currency and re.fullmatch("[A-Za-z]{3}", self.currency) else None
-        said = {spoken.currency for spoken in amounts_in(utterance) if spoken.value == amount and spoken.currency}
-        if said and currency not in said:
+        currencies = {spoken.currency for spoken in amounts_in(utterance) if spoken.value == amount and spoken.currency}
+        if currencies and currency not in currencies:
             return None
         return money_of(amount, currency or default)
 

@@ -74,11 +74,11 @@ class Categories:
 
     def of(self, utterance: Utterance, goal: Amount | None) -> str | None:
         """Return the category of the story, or None if no category scores enough."""
-        found = self._found(utterance, goal)
-        scores = _sums(found)
+        matches = self._found(utterance, goal)
+        scores = _sums(matches)
         if max(scores.values(), default=0) < WEIGHTS["strong" if goal is None else "weak"]:
             return None
-        if decisive := [match.category for match in found if match.strength == "decisive"]:
+        if decisive := [match.category for match in matches if match.strength == "decisive"]:
             return decisive[0]
         strong = [category for category, score in scores.items() if score >= WEIGHTS["strong"]]
         if len(strong) > 2 and not (goal and list(_around_goal(utterance.normalized, goal))):
@@ -99,11 +99,11 @@ class Categories:
         for category, keywords in self.keywords.items():
             for strength, pattern in keywords:
                 for match in pattern.finditer(text):
-                    found = _Found(match.start(), category, strength, WEIGHTS[strength] * factors[match.start()])
-                    known = best.get((category, match.group()))
-                    if found.score and (known is None or found.score > known.score):
-                        best[category, match.group()] = found
-        return sorted(best.values(), key=lambda found: found.start)
+                    candidate = _Found(match.start(), category, strength, WEIGHTS[strength] * factors[match.start()])
+                    present = best.get((category, match.group()))
+                    if candidate.score and (present is None or candidate.score > present.score):
+                        best[category, match.group()] = candidate
+        return sorted(best.values(), key=lambda candidate: candidate.start)
 
 
 def _sums(found: list[_Found]) -> dict[str, int]:

@@ -102,15 +102,15 @@ class Heard:
         return tuple(reversed(path))
 
     def _is_faithful(self, units: Sequence[Unit], path: Path) -> bool:
-        found = {index for index, _ in path}
-        added = [unit.key for index, unit in enumerate(units) if index not in found]
+        indexes = {index for index, _ in path}
+        added = [unit.key for index, unit in enumerate(units) if index not in indexes]
         if not self._spoken:
             return not added and self._is_verbatim(path)
         if not all(key in _GLUE or self._is_implied_currency(key) for key in added) or 3 * len(added) > len(units):
             return False
-        said = {unit.key for unit in units}
+        keys = {unit.key for unit in units}
         for (index, at), (next_index, next_at) in pairwise(path):
-            if not self._may_skip(units[index : next_index + 1], at, next_at, said):
+            if not self._may_skip(units[index : next_index + 1], at, next_at, keys):
                 return False
         return all(self._is_excused(at, path) for at in self._unsaid_guards(units, path))
 
@@ -255,14 +255,14 @@ class Heard:
     def places(self, text: str) -> list[tuple[int, int]]:
         """Return where the words of a title, a name or a line of the breakdown were said first and together."""
         units = [unit for unit in units_of(text, self._language) if unit.key not in FRAME]
-        found: list[int] = []
+        positions: list[int] = []
         for unit in units:
             at = self._at.get(unit.key, ())
             if at:
-                found.append(
-                    min(at, key=lambda place: (min((abs(place - other) for other in found), default=0), place))
+                positions.append(
+                    min(at, key=lambda place: (min((abs(place - other) for other in positions), default=0), place))
                 )
-        return self._joined(sorted(set(found)))
+        return self._joined(sorted(set(positions)))
 
     def figures(self, value: Decimal | None = None) -> list[tuple[int, int]]:
         """Return where this number was said, or every number."""
@@ -275,13 +275,13 @@ class Heard:
         for index, unit in enumerate(self.units):
             offsets[len(text)] = index
             text += unit.word + " "
-        found = []
+        positions = []
         for _, pattern in CATEGORY_KEYWORDS.get(category, ()):
             for match in pattern.finditer(text):
                 at = offsets.get(match.start())
                 if at is not None and not self._is_denied(at):
-                    found.append(at)
-        return self._joined(sorted(set(found)))
+                    positions.append(at)
+        return self._joined(sorted(set(positions)))
 
     def _runs(self, keys: Sequence[str]) -> list[int]:
         return [

@@ -109,14 +109,14 @@ def _sentences(utterance: Utterance, names: Sequence[str]) -> list[StorySentence
     ending = utterance.text[tokens[-1].end :] if tokens else ""
     has_marks = sum(bool(token.separator.strip()) for token in tokens) * 25 >= len(tokens)
     written: list[StorySentence] = []
-    said: dict[tuple[str, ...], int] = {}
+    first_recordings: dict[tuple[str, ...], int] = {}
     kept = _without_fillers(tokens)
     for recording, part in enumerate(_recordings(kept)):
         part_ending = ending if kept and part[-1] is kept[-1] else "."
         kept_words = _without_stutters(_without_greeting(part))
         for sentence_words, text in _written(kept_words, part_ending, has_marks):
             spoken = tuple(word.token.folded for word in sentence_words)
-            if len(spoken) >= _MIN_REPEATED_SENTENCE and said.setdefault(spoken, recording) < recording:
+            if len(spoken) >= _MIN_REPEATED_SENTENCE and first_recordings.setdefault(spoken, recording) < recording:
                 continue
             if not utterance.cased and utterance.language == "en":
                 text = _with_capitals(text, names)
@@ -285,8 +285,8 @@ def _holds(sentence: StorySentence, ask: int | None) -> bool:
 
 def _importance(text: str) -> int:
     """Return how much a sentence says about the need: words of need, and an amount."""
-    found = re.findall(r"[\w'’]+", text.lower())
-    return min(3, sum(word in _NEED_WORDS for word in found)) + 2 * any(letter.isdigit() for letter in text)
+    words = re.findall(r"[\w'’]+", text.lower())
+    return min(3, sum(word in _NEED_WORDS for word in words)) + 2 * any(letter.isdigit() for letter in text)
 
 
 def _paragraphs(sentences: Iterable[StorySentence], ask: int | None) -> Iterator[tuple[StorySentence, ...]]:

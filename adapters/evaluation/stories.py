@@ -117,16 +117,16 @@ def recordings_of(stories: Iterable[Story], folder: Path) -> dict[str, Recording
     a recording.
     """
     paths = {path.stem: path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix.lower() != ".txt"}
-    found = {}
+    recordings_by_id = {}
     for story in stories:
         if path := paths.get(story.id):
             text = path.with_suffix(".txt")
             reference = text.read_text(encoding="utf-8-sig") if text.is_file() else story.transcript
             hints = spoken_hints(Kind.CAMPAIGN, story.expected.name)
-            found[story.id] = Recording(path, reference, story.source, hints)
-    if not found:
+            recordings_by_id[story.id] = Recording(path, reference, story.source, hints)
+    if not recordings_by_id:
         raise StoriesError(f"{folder}: no recording is named after the id of a story")
-    return found
+    return recordings_by_id
 
 
 def drafted(story: Story, transcript: Transcript | None = None) -> Drafted:

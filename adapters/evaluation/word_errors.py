@@ -30,8 +30,8 @@ class WordErrors:
 
 def word_errors(reference: str, transcript: str, language: str | None = None) -> WordErrors:
     """Return how many words of the transcript are wrong."""
-    expected, found = (normalized_words(text, language) for text in (reference, transcript))
-    return WordErrors(len(expected), _distance(expected, found))
+    expected, recognised = (normalized_words(text, language) for text in (reference, transcript))
+    return WordErrors(len(expected), _distance(expected, recognised))
 
 
 def normalized_words(text: str, language: str | None = None) -> list[str]:

@@ -109,17 +109,17 @@ def _worst(slot: Sequence[State | None], minutes_ago: int, present: State | None
     These two may still lack their samples.
     """
     expected = max(0, min(SLOT_MINUTES, minutes_ago))
-    found: list[State | None] = [state for state in slot if state is not None]
-    if not found:
-        found.append(None if expected else present)
-    elif expected - len(found) > MOST_MISSING_MINUTES:
-        found.append(None)
-    return max(set(found), key=BADNESS.__getitem__)
+    states: list[State | None] = [state for state in slot if state is not None]
+    if not states:
+        states.append(None if expected else present)
+    elif expected - len(states) > MOST_MISSING_MINUTES:
+        states.append(None)
+    return max(set(states), key=BADNESS.__getitem__)
 
 
 def _last_measures(runs: Sequence[Run], start: datetime, end: datetime, state: State | None) -> Mapping[str, float]:
-    found = [run.measures for run in runs if run.state is state and run.first < end and run.last >= start]
-    return found[-1] if found else {}
+    measures = [run.measures for run in runs if run.state is state and run.first < end and run.last >= start]
+    return measures[-1] if measures else {}
 
 
 def _slot_of(moment: datetime) -> datetime:

@@ -72,10 +72,10 @@ class StorageMeasure:
 
 def disk(floor_bytes: int, free_bytes: Sequence[Callable[[], int | None]]) -> Measured:
     """Measure the least free space; below the floor nothing is stored any more."""
-    known = [free for each in free_bytes if (free := each()) is not None]
-    if not known:
+    free_sizes = [free for each in free_bytes if (free := each()) is not None]
+    if not free_sizes:
         return Measured(State.OFF)
-    least = min(known)
+    least = min(free_sizes)
     state = State.WORKS
     if least < floor_bytes:
         state = State.FAILS
@@ -109,6 +109,6 @@ def model(problem: Callable[[], str | None], faults: Callable[[], float], failed
     """
     if problem() is not None:
         return Measured(State.OFF)
-    found = {"faults": faults(), "failed_jobs": failed()}
-    is_slow = found["faults"] > 0 or found["failed_jobs"] > MOST_FAILED_RUNS_PER_HOUR
-    return Measured(State.SLOW if is_slow else State.WORKS, found)
+    measures = {"faults": faults(), "failed_jobs": failed()}
+    is_slow = measures["faults"] > 0 or measures["failed_jobs"] > MOST_FAILED_RUNS_PER_HOUR
+    return Measured(State.SLOW if is_slow else State.WORKS, measures)

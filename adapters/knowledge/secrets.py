@@ -34,10 +34,10 @@ class Finding:
 def findings(text: str) -> list[Finding]:
     """Return the first few secrets of a text, or an empty list."""
     plain = _plain(text)
-    found = {Finding(kind, plain.count("\n", 0, start) + 1) for kind, start in (*_keys(plain), *_passwords(plain))}
+    findings = {Finding(kind, plain.count("\n", 0, start) + 1) for kind, start in (*_keys(plain), *_passwords(plain))}
     for number, line in enumerate(plain.split("\n"), start=1):
-        found |= {Finding(kind, number) for kind in _detected(line)}
-    return sorted(found, key=lambda finding: (finding.line, finding.kind))[:MOST_FINDINGS]
+        findings |= {Finding(kind, number) for kind in _detected(line)}
+    return sorted(findings, key=lambda finding: (finding.line, finding.kind))[:MOST_FINDINGS]
 
 
 def _plain(text: str) -> str:

@@ -56,16 +56,16 @@ def offered_language(tag: str | None) -> str | None:
 
 def accepted_language(header: str | None) -> str | None:
     """Return the language of ours that an `Accept-Language` header (RFC 9110, 12.5.4) prefers, or None."""
-    wanted: list[tuple[float, str]] = []
+    preferences: list[tuple[float, str]] = []
     for entry in (header or "").split(",")[:MAX_ACCEPTED_LANGUAGES]:
         tag, _, parameter = entry.strip().partition(";")
         try:
             quality = float(parameter.strip().removeprefix("q=") or 1)
         except ValueError:
             continue
-        wanted.append((quality, tag.strip().lower()))
-    wanted.sort(key=lambda entry: -entry[0])
-    preferred = [tag for quality, tag in wanted if quality > 0]
+        preferences.append((quality, tag.strip().lower()))
+    preferences.sort(key=lambda entry: -entry[0])
+    preferred = [tag for quality, tag in preferences if quality > 0]
     return negotiate_locale(preferred, list(LANGUAGES), sep="-") if preferred else None
 
 

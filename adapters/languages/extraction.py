@@ -24,8 +24,8 @@ def messages() -> Catalog:
     """Return a catalogue of every message, without translations."""
     catalogue = Catalog()
     for folder in FOLDERS:
-        found = extract_from_dir(ROOT / folder, METHODS, OPTIONS, comment_tags=("Translators:",))
-        for name, _, message, comments, context in found:
+        messages = extract_from_dir(ROOT / folder, METHODS, OPTIONS, comment_tags=("Translators:",))
+        for name, _, message, comments, context in messages:
             catalogue.add(message, locations=[(f"{folder}/{name}", 0)], auto_comments=comments, context=context)
     return catalogue
 

@@ -151,8 +151,8 @@ def _render(
     """
     if not _KIND.fullmatch(kind):
         raise InvalidError("is not a kind of mail")
-    wanted = offered_language(values.get("language")) or DEFAULT_LANGUAGE
-    language = templates.language_of(f"{kind}.txt", templates.language_of(f"{kind}.html", wanted))
+    language = offered_language(values.get("language")) or DEFAULT_LANGUAGE
+    language = templates.language_of(f"{kind}.txt", templates.language_of(f"{kind}.html", language))
     translated = {
         **ABSENT,
         **values,

@@ -179,14 +179,14 @@ def _is_proven(row: InboxRow, event: ParsedEvent, donations: Mapping[DonationKey
 
 def _refusal(event: ParsedEvent, donation: Donation, accepted_minor: Mapping[str, int]) -> str | None:
     """Return why a person must look at the event, or None. What they accepted is accepted of the same payment again."""
-    asked = donation.amount
-    if any(fact.currency not in (None, asked.currency) for fact in event.facts):
+    requested = donation.amount
+    if any(fact.currency not in (None, requested.currency) for fact in event.facts):
         return "malformed: currency differs from the donation's"
     for fact in _captures(event.facts):
         intent, captured = fact.fields["payment_intent_id"], fact.fields["amount"]
         recorded = donation.gift.captured.get(intent)
-        if captured.minor > max(asked.minor, accepted_minor.get(intent, 0), recorded.amount if recorded else 0):
-            return f"captured {captured.major} {captured.currency} instead of {asked.major} {asked.currency}"
+        if captured.minor > max(requested.minor, accepted_minor.get(intent, 0), recorded.amount if recorded else 0):
+            return f"captured {captured.major} {captured.currency} instead of {requested.major} {requested.currency}"
     return None
 
 
@@ -200,19 +200,19 @@ def _ignore_other_business(unlinked: _Parsed, other_ids: set[str]) -> dict[str, 
     An object that would have our metadata if it were ours, and has none, is not ours, nor is what it names. With each
     id comes that of the payment under which it was ignored.
     """
-    found: dict[str, str] = {}
+    links: dict[str, str] = {}
     grew = True
     while grew:
         grew = False
         for row, event in unlinked:
             if row.state != "applied" or event.named_donation is not None:
                 continue
-            if event.is_whole or not (other_ids | found.keys()).isdisjoint(event.object_ids):
+            if event.is_whole or not (other_ids | links.keys()).isdisjoint(event.object_ids):
                 row.state, row.error = "ignored", OTHER_BUSINESS
                 for id in event.object_ids:
-                    found.setdefault(id, event.payment_id)
+                    links.setdefault(id, event.payment_id)
                 grew = True
-    return {id: payment_id for id, payment_id in found.items() if id not in other_ids}
+    return {id: payment_id for id, payment_id in links.items() if id not in other_ids}
 
 
 def _hold(row: InboxRow, event: ParsedEvent, donations: Mapping[DonationKey, Donation]) -> None:

@@ -142,9 +142,9 @@ class Reconciler:
 
     def _ask_about_held_events(self, dismissed_ids: set[str]) -> None:
         """Ask Stripe about the events that are held: for their payments, and then for the checkouts of these."""
-        asked = set(dismissed_ids)
-        while ids := [id for id in self._awaited_ids() if id not in asked]:
-            asked.update(ids)
+        handled_ids = set(dismissed_ids)
+        while ids := [id for id in self._awaited_ids() if id not in handled_ids]:
+            handled_ids.update(ids)
             for id in ids:
                 with suppress(NotFoundError):
                     stripe_object = self.retriever.retrieve(id)

@@ -50,8 +50,8 @@ class SearchHashes:
 
     def all_of(self, workspace: str, part: str, texts: Iterable[str]) -> list[list[int]]:
         """Return the hashes of the texts once for each pepper with which they may have been made."""
-        known = list(texts)
-        return [self._made_by(key, workspace, part, known) for key in self._peppers.keys]
+        ticket_ids = list(texts)
+        return [self._made_by(key, workspace, part, ticket_ids) for key in self._peppers.keys]
 
     def words(self, workspace: str, text: str) -> list[list[int]]:
         """Return, for each pepper, the hashes that a ticket has whose name or title has all words of the text."""

@@ -42,10 +42,10 @@ def main() -> None:
     send({"ready": True})
     for line in requests:
         _allow_cpu(request["window_cpu_seconds"])
-        asked = json.loads(line)
-        content = requests.read(asked["bytes"])
-        if "language" in asked:
-            send({"words": recognition.words(content, asked["language"], asked["hints"])})
+        request = json.loads(line)
+        content = requests.read(request["bytes"])
+        if "language" in request:
+            send({"words": recognition.words(content, request["language"], request["hints"])})
         else:
             send({"languages": recognition.languages(content)})
 

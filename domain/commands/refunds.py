@@ -119,9 +119,9 @@ class RefundCommands:
 
     def _require_one_person_enough(self, donation: Donation, amount: Money | None) -> None:
         gift = donation.gift
-        asked = gift.refundable if amount is None else amount.minor
+        requested = gift.refundable if amount is None else amount.minor
         # Many small refunds are no way around the limit.
-        total = Money(max(0, gift.paid - gift.disputed - gift.refundable + asked), donation.amount.currency)
+        total = Money(max(0, gift.paid - gift.disputed - gift.refundable + requested), donation.amount.currency)
         if self.second_person_over is not None and total.major > self.second_person_over:
             raise SecondPersonNeededError(
                 "Such a refund needs a second person. Ask for it, and let another owner or admin approve it."

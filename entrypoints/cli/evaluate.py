@@ -30,9 +30,9 @@ def stories(file: Path, folder: Path | None, details: bool, json: bool) -> None:
     total, sources = Shares.of(results), labelled.by_source(results)
     if json:
         speech = {"speech": _figures(Rates.of(spoken))} if spoken else {}
-        found = {"details": [_found(result, spoken is not None) for result in results]} if details else {}
+        shown_details = {"details": [_found(result, spoken is not None) for result in results]} if details else {}
         by_source = {"bySource": {name: asdict(shares) for name, shares in sources.items()}}
-        print_json(asdict(total) | by_source | speech | found)
+        print_json(asdict(total) | by_source | speech | shown_details)
         return
     rows = [_share_row(name, shares) for name, shares in (*sources.items(), ("all", total))]
     columns = ("source", "stories", *labelled.FIELDS, "name, goal and category", "all four")
@@ -56,13 +56,15 @@ def _drafted(all_stories: Sequence[Story], bar: ProgressBar) -> list[Drafted]:
 
 def _drafted_from(all_stories: Sequence[Story], folder: Path, bar: ProgressBar) -> tuple[list[Drafted], list[Heard]]:
     """Return what is drafted from the recordings of the stories, and what was heard in them."""
-    found = labelled.recordings_of(all_stories, folder)
-    recorded = [story for story in all_stories if story.id in found]
+    labelled_recordings = labelled.recordings_of(all_stories, folder)
+    recorded = [story for story in all_stories if story.id in labelled_recordings]
     results, spoken = [], []
     with one_line_errors():
         transcriber = ChosenTranscriber(environment.load())
         transcriber.load()
-        heard = recordings.heard([found[story.id] for story in recorded], ChildAudioInspector(), transcriber)
+        heard = recordings.heard(
+            [labelled_recordings[story.id] for story in recorded], ChildAudioInspector(), transcriber
+        )
         for story, each in zip(recorded, heard, strict=True):
             spoken.append(each)
             results.append(labelled.drafted(story, each.transcript or Transcript("", None, "none")))
@@ -75,12 +77,12 @@ def speech(folder: Path, json: bool) -> None:
     with one_line_errors(), ProgressBar(shown=not json) as bar:
         transcriber = ChosenTranscriber(environment.load())
         try:
-            found = recordings.recordings_in(folder)
+            own_recordings = recordings.recordings_in(folder)
             transcriber.load()
             results = []
-            for result in recordings.heard(found, ChildAudioInspector(), transcriber):
+            for result in recordings.heard(own_recordings, ChildAudioInspector(), transcriber):
                 results.append(result)
-                bar("recordings", len(results), len(found))
+                bar("recordings", len(results), len(own_recordings))
         except RecordingsError as error:
             raise CommandFailed(str(error)) from None
     total, sources = Rates.of(results), recordings.by_source(results)
@@ -115,7 +117,7 @@ def _share_row(name: str, shares: Shares) -> list[object]:
 
 
 def _wrong_row(result: Drafted) -> Sequence[object]:
-    found = {"name": result.name, "goal": result.goal_amount, "category": result.category, "urgency": result.urgency}
+    fields = {"name": result.name, "goal": result.goal_amount, "category": result.category, "urgency": result.urgency}
     labels = result.story.expected
     expected = {
         "name": labels.name,
@@ -123,7 +125,7 @@ def _wrong_row(result: Drafted) -> Sequence[object]:
         "category": labels.category,
         "urgency": labels.urgency,
     }
-    return result.story.id, "; ".join(f"{field}: {found[field]} for {expected[field]}" for field in result.wrong)
+    return result.story.id, "; ".join(f"{field}: {fields[field]} for {expected[field]}" for field in result.wrong)
 
 
 def _figures(rates: Rates) -> dict[str, object]:

@@ -56,7 +56,7 @@ class Health:
         reading = partial(measures.reading, self.database)
         sends_mails = settings.smtp_url is not None and not settings.mail_is_off
         sends_texts = settings.text_provider is not None and not settings.texts_are_off
-        found: dict[Part, Measure] = {
+        measure_of_part: dict[Part, Measure] = {
             Part.DATABASE: partial(
                 measures.database_answers, foundation.database, lambda: self.watchdog.health.schema_fault
             ),
@@ -69,7 +69,7 @@ class Health:
             Part.BACKUP: reading(measures.backup),
         }
         if Parts.WORKER in foundation.parts:
-            found |= {
+            measure_of_part |= {
                 Part.FILES: BoundedMeasure(StorageMeasure(content.storage)),
                 Part.DISK: BoundedMeasure(
                     partial(surroundings.disk, settings.min_free_mb * MIB, _places(foundation, content))
@@ -89,8 +89,8 @@ class Health:
             }
         if Parts.PROJECTIONS in foundation.parts:
             refusals = IncreaseInHour(partial(counters.total, counters.checkpoint_refusals))
-            found[Part.PROOF] = reading(measures.proof(refusals))
-        return found
+            measure_of_part[Part.PROOF] = reading(measures.proof(refusals))
+        return measure_of_part
 
 
 def _not_set_up() -> Measured:

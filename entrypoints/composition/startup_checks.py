@@ -74,7 +74,7 @@ def is_refused_by_pooler(error: psycopg.OperationalError) -> bool:
 
 def unknown_variables(names: Iterable[str]) -> dict[str, str]:
     """Return the variables that resemble a setting without being one, each with that setting."""
-    known = [name.upper() for name in Settings.model_fields]
-    unknown = (name for name in names if name.upper() not in known)
-    matches = {name: get_close_matches(name.upper(), known, 1, SIMILARITY) for name in unknown}
+    setting_names = [name.upper() for name in Settings.model_fields]
+    unknown = (name for name in names if name.upper() not in setting_names)
+    matches = {name: get_close_matches(name.upper(), setting_names, 1, SIMILARITY) for name in unknown}
     return {name: setting for name, [setting] in ((n, m) for n, m in matches.items() if m)}

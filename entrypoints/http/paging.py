@@ -59,8 +59,8 @@ class ResultPage:
         """Return the answer with the link to the next page, if there is one."""
         headers = {}
         if self.next_cursor is not None:
-            asked = self.call.query
-            query = {name: asked.getlist(name) for name in asked} | {
+            query_now = self.call.query
+            query = {name: query_now.getlist(name) for name in query_now} | {
                 "cursor": [self.next_cursor],
                 "limit": [str(self.limit)],
             }

@@ -23,9 +23,9 @@ def refuse_unknown_parameters(call: Call) -> None:
     """Raise Problem 422 for parameters that the operation does not have, so that a typing slip is not overlooked."""
     if not call.query or call.operation.accepts_any_query:
         return
-    known = [parameter.name for parameter in call.operation.query]
-    detail = f"is not a parameter of this operation, which has {', '.join(known) or 'none'}"
-    if unknown := [name for name in call.query if name not in known]:
+    parameter_names = [parameter.name for parameter in call.operation.query]
+    detail = f"is not a parameter of this operation, which has {', '.join(parameter_names) or 'none'}"
+    if unknown := [name for name in call.query if name not in parameter_names]:
         fields = [InvalidField(f"/{reference_token(name)}", FaultCode.UNKNOWN_FIELD, detail) for name in unknown]
         raise invalid_fields(fields)
 

@@ -52,8 +52,8 @@ class Reference:
 
     def areas(self, words: str = "") -> Mapping[str, list[Entry]]:
         """Return the operations that have all the words, by their areas."""
-        wanted = words[:MAX_WORDS_CHARACTERS].lower().split()
-        matching = [entry for entry in self.entries if entry.has(wanted)]
+        searched_words = words[:MAX_WORDS_CHARACTERS].lower().split()
+        matching = [entry for entry in self.entries if entry.has(searched_words)]
         return {area: list(entries) for area, entries in groupby(matching, key=lambda entry: entry.area)}
 
     @cached_property

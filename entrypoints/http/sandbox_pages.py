@@ -79,8 +79,8 @@ class _Pages:
         It loads only our style sheet, and its forms may lead only to us and to `form_target`.
         """
         origin = _ORIGIN.match(form_target or "")
-        wanted = reader_language(request.headers, request.query_params.get("lang"))
-        language = self._templates.language_of(template, wanted)
+        language = reader_language(request.headers, request.query_params.get("lang"))
+        language = self._templates.language_of(template, language)
         return HTMLResponse(
             self._templates.render(template, language=language, direction=text_direction(language), **context),
             status,

@@ -50,8 +50,8 @@ def _check_email(text: str) -> str:
 
 def _check_language(text: str) -> str:
     if text not in languages.LANGUAGES:
-        known = ", ".join(languages.LANGUAGES)
-        raise PydanticCustomError(FaultCode.UNKNOWN_VALUE, "must be one of {known}", {"known": known})
+        offered = ", ".join(languages.LANGUAGES)
+        raise PydanticCustomError(FaultCode.UNKNOWN_VALUE, "must be one of {known}", {"known": offered})
     return text
 
 

@@ -121,16 +121,16 @@ class DraftSafety:
         voice, shown = row["voice"], shown_scopes(row)
         if voice is None or not voice["agreed"] or ConsentScope.RECORDING not in shown:
             return False
-        said = self._said(row) or ""
-        return self._withheld(row)[1] and shown_text(said, self._draft(row), self._name(row), shown) == said
+        spoken = self._said(row) or ""
+        return self._withheld(row)[1] and shown_text(spoken, self._draft(row), self._name(row), shown) == spoken
 
     def _withheld(self, row: Row) -> tuple[SafetyReview, bool]:
         key = row["ticket_id"], row["version"]
         if (withheld := self._reviews.get(key)) is None:
             review, decisions = self._review(row), self._decisions(row)
             places = tuple(replace(finding, text="") for finding in review.undecided(decisions))
-            said = self._said(row)
-            of_voice = reviewed_voice(self.reviewer, self._draft(row), self._name(row), said) if said else None
+            spoken = self._said(row)
+            of_voice = reviewed_voice(self.reviewer, self._draft(row), self._name(row), spoken) if spoken else None
             is_safe = of_voice is None or not of_voice.undecided(decisions)
             withheld = self._reviews[key] = SafetyReview(places, review.suggested_title), is_safe
             while len(self._reviews) > REMEMBERED_REVIEWS:

@@ -143,9 +143,9 @@ def past_transcripts(history: Iterable[RecordedEvent], personal: PersonalData) -
 
 def draft_at(history: Iterable[RecordedEvent], version: int, ticket_id: UUID, personal: PersonalData) -> Draft:
     """Return the draft as it was at a version of the ticket."""
-    found = Draft()
+    draft = Draft()
     for past in past_drafts(history):
         if past.recorded.event.originator_version > version:
             break
-        found = past.draft
-    return personal.opened_draft(ticket_id, found)
+        draft = past.draft
+    return personal.opened_draft(ticket_id, draft)

@@ -152,21 +152,21 @@ def _server(check: str, variable: str, server: ModelServer) -> Finding:
     """Ask the server for its model, which costs nothing."""
     from openai import APIError
 
-    found = partial(Finding, check)
+    finding = partial(Finding, check)
     try:
         server.client(ANSWER_SECONDS, 0).models.retrieve(server.model, extra_headers=server.headers)
     except APIError as error:
         match fault_of(error):
             case Fault.MODEL_MISSING:
-                return found(State.MISSING, f"{variable}: the server does not have {server.model}")
+                return finding(State.MISSING, f"{variable}: the server does not have {server.model}")
             case Fault.KEY_REJECTED:
-                return found(State.ODD, "the server rejects the key")
+                return finding(State.ODD, "the server rejects the key")
             case Fault.UNAVAILABLE:
-                return found(State.UNREACHABLE, "the server does not answer")
+                return finding(State.UNREACHABLE, "the server does not answer")
             case _:
                 # Some servers with the same API do not tell which models they have.
-                return found(State.OK, f"the server answers, but does not tell whether it has {server.model}")
-    return found(State.OK, f"the server has {server.model}")
+                return finding(State.OK, f"the server answers, but does not tell whether it has {server.model}")
+    return finding(State.OK, f"the server has {server.model}")
 
 
 def check_confinement(settings: Settings) -> Iterator[Finding]:

@@ -279,9 +279,9 @@ def _sentence(error: InvalidError, currency: str, language: str) -> str:
     }.get(error.code)
     if translated is None or language == DEFAULT_LANGUAGE:
         return f"The {'currency' if error.pointer == '/currency' else 'amount'} {error.detail}."
-    known = currency if currency in CURRENCIES else "USD"
-    limits = {"smallest": smallest_amount(known), "largest": largest_amount(known)}
+    offered = currency if currency in CURRENCIES else "USD"
+    limits = {"smallest": smallest_amount(offered), "largest": largest_amount(offered)}
     return translated % {
-        "currency": known,
+        "currency": offered,
         **{name: format_amount(amount, language) for name, amount in limits.items()},
     }

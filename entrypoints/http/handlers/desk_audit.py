@@ -91,25 +91,25 @@ class DeskAuditHandlers:
         name = _workspace_of(call, chosen.get("workspace"))
         filters: list[tuple[str, str]] = [(each, chosen[each]) for each in ("member", "from", "to") if each in chosen]
         filters += [("operation", operation) for operation in ACTS.get(chosen.get("act", ""), ())]
-        found = self._found(call, name, filters)
+        result_page = self._found(call, name, filters)
         if "act" in chosen and chosen["act"] not in ACTS:
-            found = FoundEntries(faults=["act"])
-        workspace = None if name is None or "workspace" in found.faults else self._workspace(name)
+            result_page = FoundEntries(faults=["act"])
+        workspace = None if name is None or "workspace" in result_page.faults else self._workspace(name)
         line = partial(_line, workspace=workspace, masked=call.masked, is_operator=_is_operator(call))
         export = f"/api/workspaces/{name}/audit-log/export?{urlencode(filters)}"
         return self.desk.page(
             call,
             "audit_log.html",
-            422 if found.faults else 200,
-            lines=[line(entry) for entry in found.entries],
+            422 if result_page.faults else 200,
+            lines=[line(entry) for entry in result_page.entries],
             chosen=chosen,
-            faults=found.faults,
+            faults=result_page.faults,
             acts=list(ACTS),
             members=[(str(member.id), member_name(member, masked=call.masked)) for member in _ever_joined(workspace)],
             of_all=name is None,
             masked=call.masked,
             exports={} if workspace is None else {"csv": f"{export}&format=csv", "jsonl": f"{export}&format=jsonl"},
-            next_url=next_page(AUDIT_LOG, found.next_cursor, chosen),
+            next_url=next_page(AUDIT_LOG, result_page.next_cursor, chosen),
         )
 
     def _found(self, call: Call, name: str | None, filters: Sequence[tuple[str, str]]) -> FoundEntries:
@@ -128,8 +128,8 @@ class DeskAuditHandlers:
                     if each.outcome != "begun" or (each.request_id, each.operation) not in ended
                 ]
                 return FoundEntries(shown, of_all.next_cursor)
-            found = self.audit_log.list_entries(call).body
-            return FoundEntries(found.audit_log, found.next_cursor)
+            result_page = self.audit_log.list_entries(call).body
+            return FoundEntries(result_page.audit_log, result_page.next_cursor)
         except Problem as problem:
             return FoundEntries(faults=[error.pointer.removeprefix("/") for error in problem.errors])
         except NotFoundError:
@@ -143,12 +143,12 @@ class DeskAuditHandlers:
         chosen = chosen_filters(call, ("kind", "show", "workspace"))
         name = _workspace_of(call, chosen.get("workspace")) or PUBLIC_WORKSPACE
         call.path_params = {**call.path_params, "workspace": name}
-        asked = {"kind": chosen.get("kind"), "seen": None if chosen.get("show") == "all" else "false"}
-        query, asked["cursor"] = call.query, call.query.get("cursor")
-        call.query = QueryParams({field: text for field, text in asked.items() if text})
-        found, faults = SecurityEventPage([], None), []
+        fields = {"kind": chosen.get("kind"), "seen": None if chosen.get("show") == "all" else "false"}
+        query, fields["cursor"] = call.query, call.query.get("cursor")
+        call.query = QueryParams({field: text for field, text in fields.items() if text})
+        result_page, faults = SecurityEventPage([], None), []
         try:
-            found = self.security_events.list_events(call).body
+            result_page = self.security_events.list_events(call).body
         except Problem as problem:
             faults = [error.pointer.removeprefix("/") for error in problem.errors]
         except NotFoundError:
@@ -161,8 +161,8 @@ class DeskAuditHandlers:
             call,
             "security_events.html",
             422 if faults else 200,
-            lines=[line(event) for event in found.security_events],
-            to_see=[f"{event.id}:{event.count}" for event in found.security_events if event.seen_at is None]
+            lines=[line(event) for event in result_page.security_events],
+            to_see=[f"{event.id}:{event.count}" for event in result_page.security_events if event.seen_at is None]
             if may_mark
             else [],
             chosen=chosen,
@@ -170,7 +170,7 @@ class DeskAuditHandlers:
             kinds=list(SecurityEventKind),
             masked=call.masked,
             url=lambda **changes: _url(SECURITY_EVENTS, {**chosen, **changes}),
-            next_url=next_page(SECURITY_EVENTS, found.next_cursor, chosen),
+            next_url=next_page(SECURITY_EVENTS, result_page.next_cursor, chosen),
         )
 
     def mark_seen(self, call: Call) -> Answer[None]:

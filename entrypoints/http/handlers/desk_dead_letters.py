@@ -34,17 +34,17 @@ class DeskDeadLetterHandlers:
     def show(
         self, call: Call, status: int = 200, *, unconfirmed: str | None = None, gone: bool = False
     ) -> Answer[bytes]:
-        found = self.letters.list_dead_letters(call).body
+        result_page = self.letters.list_dead_letters(call).body
         return self.desk.page(
             call,
             "dead_letters.html",
             status,
-            letters=[(letter, fault_of(letter.error)) for letter in found.dead_letters],
+            letters=[(letter, fault_of(letter.error)) for letter in result_page.dead_letters],
             acceptable=ACCEPTABLE,
             cursor=call.query.get("cursor", ""),
             unconfirmed=unconfirmed,
             gone=gone,
-            next_url=next_page(DEAD_LETTERS, found.next_cursor),
+            next_url=next_page(DEAD_LETTERS, result_page.next_cursor),
         )
 
     def retry(self, call: Call) -> Answer[bytes] | Answer[None]:

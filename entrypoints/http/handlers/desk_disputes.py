@@ -50,20 +50,20 @@ class DeskDisputeHandlers:
     def show(self, call: Call) -> Answer[bytes]:
         chosen, faults = chosen_filters(call, FILTERS), []
         ask_for(call, chosen)
-        found = DisputePage([], None)
+        result_page = DisputePage([], None)
         try:
-            found = self.disputes.list_all(call).body
+            result_page = self.disputes.list_all(call).body
         except Problem as problem:
             faults = [error.pointer.removeprefix("/") for error in problem.errors]
         return self.desk.page(
             call,
             "disputes.html",
             422 if faults else 200,
-            disputes=found.disputes,
+            disputes=result_page.disputes,
             chosen=chosen,
             faults=faults,
             reasons=REASONS,
             states=STATES,
             may_see_gift=call.principal.member_role in REFUNDERS,
-            next_url=next_page(DISPUTES, found.next_cursor, chosen),
+            next_url=next_page(DISPUTES, result_page.next_cursor, chosen),
         )

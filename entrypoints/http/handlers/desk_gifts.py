@@ -26,23 +26,23 @@ class DeskGiftHandlers:
         chosen, faults = chosen_filters(call, FILTERS), []
         amount = {"amount": _DECIMAL_COMMA.sub(r"\1.\2", chosen["amount"])} if "amount" in chosen else {}
         ask_for(call, chosen | amount)
-        found = FoundDonationPage([], None)
+        result_page = FoundDonationPage([], None)
         try:
-            found = self.search.search(call).body
+            result_page = self.search.search(call).body
         except Problem as problem:
             faults = [error.pointer.removeprefix("/") for error in problem.errors]
         return self.desk.page(
             call,
             "gifts.html",
             422 if faults else 200,
-            gifts=found.donations,
+            gifts=result_page.donations,
             chosen=chosen,
             faults=faults,
             statuses=tuple(DonationStatus),
             may_refund=call.principal.member_role in REFUNDERS,
             currencies=sorted(CURRENCIES),
             open_requests=self._open_requests(call),
-            next_url=next_page(GIFTS, found.next_cursor, chosen),
+            next_url=next_page(GIFTS, result_page.next_cursor, chosen),
         )
 
     def _open_requests(self, call: Call) -> int:

@@ -47,8 +47,8 @@ class DeskJobHandlers:
     def show(self, call: Call, refusal: Problem | None = None) -> Answer[bytes]:
         done = call.query.get("done")
         call.query = QueryParams({name: call.query[name] for name in ("cursor", "limit") if name in call.query})
-        found = self.jobs.list_jobs(call).body
-        stories = self._stories(call, [job.ticket_id for job in found.jobs if job.ticket_id])
+        result_page = self.jobs.list_jobs(call).body
+        stories = self._stories(call, [job.ticket_id for job in result_page.jobs if job.ticket_id])
         role = call.principal.member_role
         return self.desk.page(
             call,
@@ -56,12 +56,12 @@ class DeskJobHandlers:
             refusal.status if refusal else 200,
             lines=[
                 Line(job, stories.get(job.ticket_id), fault_of(job.error.code if job.error else ""))
-                for job in found.jobs
+                for job in result_page.jobs
             ],
             may_retry=role is not MemberRole.AUDITOR and call.principal.role is not Role.AUDITOR,
             refusal=refusal.status if refusal else None,
             done=done,
-            next_url=next_page(JOBS, found.next_cursor),
+            next_url=next_page(JOBS, result_page.next_cursor),
         )
 
     def retry(self, call: Call) -> Answer[bytes] | Answer[None]:

@@ -37,14 +37,14 @@ class DeskMailHandlers:
     desk: Desk
 
     def show(self, call: Call, error: DomainError | None = None) -> Answer[bytes]:
-        found = self.mails.list_dead_mails(call).body
+        result_page = self.mails.list_dead_mails(call).body
         return self.desk.page(
             call,
             "mails.html",
             problem_of(error).status if error else 200,
-            mails=[(mail, fault_of(mail.error)) for mail in found.dead_mails],
+            mails=[(mail, fault_of(mail.error)) for mail in result_page.dead_mails],
             refused=error is not None,
-            next_url=next_page(MAILS, found.next_cursor),
+            next_url=next_page(MAILS, result_page.next_cursor),
         )
 
     def retry(self, call: Call) -> Answer[bytes] | Answer[None]:

@@ -96,17 +96,17 @@ class DeskMemberHandlers:
     ) -> Answer[bytes]:
         """Return the page; the member with the id `wrong` was to be erased without the box being checked."""
         name_own_workspace(call)
-        found = self.workspaces.list_former(call).body
+        result_page = self.workspaces.list_former(call).body
         return self.desk.page(
             call,
             "former_members.html",
             status,
-            people=found.former_members,
+            people=result_page.former_members,
             may_manage_owners=call.principal.member_role is MemberRole.OWNER,
             roles=ROLES,
             wrong=wrong,
             refusal=refusal,
-            next_url=next_page(FORMER_MEMBERS, found.next_cursor),
+            next_url=next_page(FORMER_MEMBERS, result_page.next_cursor),
         )
 
     def erase(self, call: Call) -> Answer[bytes] | Answer[None]:

@@ -19,16 +19,16 @@ class DeskRefundRequestHandlers:
         """Show the open requests, or those that were decided as the filter says."""
         chosen = {"status": call.query.get("status") or ProposalState.OPEN.value}
         ask_for(call, chosen)
-        found = list_refund_requests(call).body
+        result_page = list_refund_requests(call).body
         workspace, language = self.desk.workspace(call), page_language(call)
         return self.desk.page(
             call,
             "refund_requests.html",
-            requests=found.refund_requests,
+            requests=result_page.refund_requests,
             chosen=chosen["status"],
             states=tuple(ProposalState),
             who=lambda actor: name_of(actor, workspace, language, masked=call.masked),
             may_decide=call.principal.member_role in MANAGERS,
             own_actor=str(call.principal.actor),
-            next_url=next_page(REQUESTS, found.next_cursor, chosen),
+            next_url=next_page(REQUESTS, result_page.next_cursor, chosen),
         )

@@ -34,7 +34,7 @@ class DeskRefundHandlers:
             fault, call.query = problem, QueryParams({})
             preview = self.previews.preview(call)
         call.query = QueryParams({"limit": "100"})
-        asked = self.requests.list_requests(call).body.refund_requests
+        open_requests = self.requests.list_requests(call).body.refund_requests
         workspace, language = self.desk.workspace(call), page_language(call)
         problem_shown = problem_of(fault) if fault else None
         return self.desk.page(
@@ -42,7 +42,7 @@ class DeskRefundHandlers:
             "gift.html",
             problem_shown.status if problem_shown else 200,
             preview=preview,
-            asked=[(each, name_of(each.asked_by, workspace, language, masked=call.masked)) for each in asked],
+            asked=[(each, name_of(each.asked_by, workspace, language, masked=call.masked)) for each in open_requests],
             open_state=ProposalState.OPEN,
             may_refund=call.principal.member_role in MANAGERS,
             own_actor=str(call.principal.actor),

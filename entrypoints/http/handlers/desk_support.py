@@ -29,17 +29,19 @@ class DeskSupportHandlers:
         """Show the open requests, or those that the filters leave."""
         chosen = {"status": SupportStatus.OPEN.value, **chosen_filters(call, FILTERS)}
         ask_for(call, chosen)
-        found = self.support.list_recent(call).body
+        result_page = self.support.list_recent(call).body
         language, workspace = page_language(call), self.desk.workspace(call)
         return self.desk.page(
             call,
             "support.html",
-            requests=[(each, _name_of_assignee(call, each, workspace, language)) for each in found.support_tickets],
+            requests=[
+                (each, _name_of_assignee(call, each, workspace, language)) for each in result_page.support_tickets
+            ],
             chosen=chosen,
             with_status=lambda status: f"{INBOX}?{urlencode({**chosen, 'status': status})}",
             categories=tuple(SupportCategory),
             people=assignable(workspace, masked=call.masked),
-            next_url=next_page(INBOX, found.next_cursor, chosen),
+            next_url=next_page(INBOX, result_page.next_cursor, chosen),
         )
 
     def show(

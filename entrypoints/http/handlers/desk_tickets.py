@@ -74,14 +74,14 @@ class DeskTicketHandlers:
             return see_other(f"{DESK}/sign-in")
         chosen, done = chosen_filters(call, FILTERS), call.query.get("done")
         ask_for(call, chosen)
-        found = self.tickets.list_tickets(call).body
+        result_page = self.tickets.list_tickets(call).body
         workspace, language, now = self.desk.workspace(call), page_language(call), datetime.now(UTC)
         return self.desk.page(
             call,
             "tickets.html",
-            lines=[_line(call, ticket, workspace, language, now) for ticket in found.tickets],
-            counts=found.counts,
-            approvals_requested=found.approvals_requested,
+            lines=[_line(call, ticket, workspace, language, now) for ticket in result_page.tickets],
+            counts=result_page.counts,
+            approvals_requested=result_page.approvals_requested,
             statuses=desk.STATUSES,
             sorts=tuple(Sort),
             chosen=chosen,
@@ -89,7 +89,7 @@ class DeskTicketHandlers:
             done=done,
             without=lambda name: _url({key: text for key, text in chosen.items() if key != name}),
             with_filter=lambda name, value: _url({**chosen, name: value}),
-            next_url=next_page(DESK, found.next_cursor, chosen),
+            next_url=next_page(DESK, result_page.next_cursor, chosen),
             may_open=call.principal.member_role in ASSIGNABLE,
             may_search=may_search(call),
         )

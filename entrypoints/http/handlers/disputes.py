@@ -31,8 +31,8 @@ class DisputeHandlers:
             day_parameter(call, "to", end_of_day=True),
         )
         after = page.after_key(_page_end)
-        found = call.reads.ask(lambda cursor: disputes(cursor, chosen, page.limit + 1, after))
-        rows = page.cut(found, lambda row: [row["place"], row["dispute_id"]])
+        fetched_rows = call.reads.ask(lambda cursor: disputes(cursor, chosen, page.limit + 1, after))
+        rows = page.cut(fetched_rows, lambda row: [row["place"], row["dispute_id"]])
         personal, now = call.personal_data(), datetime.now(UTC)
         personal.preload(rows)
         listed = [Dispute.from_row(row, personal, now, self.dashboard) for row in rows]

@@ -37,11 +37,11 @@ def requested_workspace(call: Call) -> str | None:
 
     One of others is answered as one that does not exist.
     """
-    asked = call.query.get("workspace")
+    workspace = call.query.get("workspace")
     if call.principal.role in (Role.CLIENT, Role.MEMBER):
-        if asked not in (None, call.principal.workspace):
+        if workspace not in (None, call.principal.workspace):
             raise NotFoundError
         return call.principal.workspace
-    if asked is not None and not call.workspace_exists(asked):
+    if workspace is not None and not call.workspace_exists(workspace):
         raise NotFoundError
-    return asked
+    return workspace

@@ -160,9 +160,11 @@ class FigureHandlers:
 def _figures(call: Call, asked: Asked) -> tuple[list[Figures], list[Figures]]:
     """Return a line for each period and currency, and the sum of those of each currency."""
     moments = borders(asked.periods, asked.zone)
-    found = call.reads.ask(lambda cursor: period_sums(cursor, moments, asked.workspace))
-    parts = [(period, sums) for period, of_period in zip(asked.periods, found, strict=True) for sums in of_period]
-    currencies = [sums.currency for sums in found[0]]
+    sums_by_period = call.reads.ask(lambda cursor: period_sums(cursor, moments, asked.workspace))
+    parts = [
+        (period, sums) for period, of_period in zip(asked.periods, sums_by_period, strict=True) for sums in of_period
+    ]
+    currencies = [sums.currency for sums in sums_by_period[0]]
     totals = [total((sums for _, sums in parts), currency) for currency in currencies]
     return [Figures.of(*part) for part in parts], [Figures.of(asked.whole, sums) for sums in totals]
 

@@ -27,8 +27,8 @@ class GiftSearchHandlers:
     def search(self, call: Call) -> Answer[FoundDonationPage]:
         page, search = requested_page(call), self.requested_search(call)
         after = page.after_time_and_id()
-        found = call.reads.ask(lambda cursor: gifts(cursor, search, page.limit + 1, after))
-        rows = page.cut(found, lambda row: [row["dated_at"].isoformat(), str(row["donation_id"])])
+        fetched_rows = call.reads.ask(lambda cursor: gifts(cursor, search, page.limit + 1, after))
+        rows = page.cut(fetched_rows, lambda row: [row["dated_at"].isoformat(), str(row["donation_id"])])
         personal = call.personal_data()
         donations = [FoundDonation.from_row(row, personal) for row in rows]
         return page.answer(FoundDonationPage(donations, page.next_cursor))

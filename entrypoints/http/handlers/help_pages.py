@@ -33,14 +33,14 @@ class HelpPageHandlers:
     site: Site
 
     def show_list(self, call: Call, *, fault: bool = False, typed: str = "") -> Answer[bytes]:
-        found = self.support.list(call, support.Filters(ticket_id=call.ticket_id)).body
-        more = f"/t/{call.ticket_id}/help?cursor={found.next_cursor}" if found.next_cursor else None
+        result_page = self.support.list(call, support.Filters(ticket_id=call.ticket_id)).body
+        more = f"/t/{call.ticket_id}/help?cursor={result_page.next_cursor}" if result_page.next_cursor else None
         return self.site.page(
             call,
             "help.html",
             422 if fault else 200,
             story_language=story_language(call.ticket),
-            requests=found.support_tickets,
+            requests=result_page.support_tickets,
             fault=fault,
             typed=typed,
             longest=LONGEST_MESSAGE,

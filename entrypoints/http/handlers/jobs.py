@@ -34,8 +34,8 @@ class JobHandlers:
         page, chosen = requested_page(call), _visible(call)
         chosen = JobFilter(chosen.workspace, id_parameter(call, "ticket"), None, chosen.with_refunds)
         after = page.after_time_and_id()
-        found = call.reads.ask(lambda cursor: failed_jobs.listed(cursor, chosen, page.limit + 1, after))
-        jobs_on_page = page.cut(found, lambda job: (job.failed_at.isoformat(), str(job.id)))
+        rows = call.reads.ask(lambda cursor: failed_jobs.listed(cursor, chosen, page.limit + 1, after))
+        jobs_on_page = page.cut(rows, lambda job: (job.failed_at.isoformat(), str(job.id)))
         return page.answer(JobPage([JobView.of(job) for job in jobs_on_page], page.next_cursor))
 
     def show(self, call: Call) -> JobView:

@@ -96,17 +96,17 @@ class ListenPageHandlers:
         segments = self.transcripts.segments(call, row) if row["transcriptions"] else []
         recording_ids = {recording.id for recording in recordings_of(row)}
         goal = format_amount(draft.goal, self._language(call)) if draft.goal else None
-        found = [
+        passages = [
             spoken_part(call.ticket_id, part, segments, recording_ids, goal if part.field == "goal" else None)
             for part in draft_parts(draft)
             if part.field in FIELDS
         ]
-        found.sort(key=lambda part: FIELDS.index(part.field))
+        passages.sort(key=lambda part: FIELDS.index(part.field))
         # What is said later does not change a draft that the person wrote.
-        said = _said_besides(draft, segments) if "story" in row["written"] else []
-        return found + [
+        spoken = _said_besides(draft, segments) if "story" in row["written"] else []
+        return passages + [
             SpokenPart(SAID, number, each.segment.text.strip(), passage, typed=False)
-            for number, each in enumerate(said, 1)
+            for number, each in enumerate(spoken, 1)
             if (passage := passage_of_segment(call.ticket_id, each, recording_ids))
         ]
 

@@ -19,10 +19,10 @@ class NewsPageHandlers:
 
     def show(self, call: Call) -> Answer[bytes]:
         contact = self._contact(call)
-        wanted: list[str] = []
+        chosen: list[str] = []
         if contact is not None:
             unwanted = self.subscriptions.unwanted(contact.value)
-            wanted = [news for news in NEWS_OF_HOLDERS if news not in unwanted]
+            chosen = [news for news in NEWS_OF_HOLDERS if news not in unwanted]
         return self.site.page(
             call,
             "news.html",
@@ -30,7 +30,7 @@ class NewsPageHandlers:
             contact=call.personal_data().contact(call.ticket, shortened=True),
             reached=contact is not None,
             by_text=contact is not None and contact.type is ContactType.PHONE,
-            wanted=wanted,
+            wanted=chosen,
             saved=call.query.get("done") == "saved",
         )
 

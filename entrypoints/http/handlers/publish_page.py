@@ -101,8 +101,8 @@ class PublishPageHandlers:
             **given_on_page(call),
         }
         body["others"] = form["others"]
-        told = ("lookedBy", "note") if form["others"] != OthersDecision.NOBODY else ()
-        return body | {name: form[name] for name in told if form.get(name)}
+        details = ("lookedBy", "note") if form["others"] != OthersDecision.NOBODY else ()
+        return body | {name: form[name] for name in details if form.get(name)}
 
     @staticmethod
     def _version_seen(call: Call, form: Mapping[str, str]) -> int | None:

@@ -19,8 +19,8 @@ class RefundPreviewHandlers:
 
     def preview(self, call: Call) -> PlannedRefund:
         row = donation_row(call)
-        asked = amount_parameter(call, "amount")
-        amount = None if asked is None else money(asked, row["currency"])
+        requested = amount_parameter(call, "amount")
+        amount = None if requested is None else money(requested, row["currency"])
         preview = self.commands.preview(row["ticket_id"], row["donation_id"], amount)
         with call.reads.primary.reading() as cursor:
             settlements = fee_ledger.entries(cursor, [row["donation_id"]])

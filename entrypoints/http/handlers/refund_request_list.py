@@ -64,8 +64,8 @@ def list_refund_requests(call: Call) -> Answer[FoundRefundRequestPage]:
     page, workspace = requested_page(call), requested_workspace(call)
     state = choice_parameter(call, "status", tuple(ProposalState)) if "status" in call.query else None
     after = page.after_time_and_id()
-    found = call.reads.ask(lambda cursor: requests(cursor, workspace, state, page.limit + 1, after))
-    rows = page.cut(found, lambda row: [row["asked_at"].isoformat(), str(row["request_id"])])
+    fetched_rows = call.reads.ask(lambda cursor: requests(cursor, workspace, state, page.limit + 1, after))
+    rows = page.cut(fetched_rows, lambda row: [row["asked_at"].isoformat(), str(row["request_id"])])
     # Accountants know the titles from the gifts, and they ask for refunds themselves.
     personal = PersonalData(call.cipher, masked=call.principal.role is Role.AUDITOR)
     personal.preload_keys([row["ticket_id"] for row in rows])

@@ -168,8 +168,8 @@ class SignInPageHandlers:
             if call.principal.ticket is not None:
                 ticket_ids = [call.principal.ticket]
             else:
-                found = contact_index.tickets_of(cursor, list(call.principal.contact_indexes), None, MAX_STORIES)
-                ticket_ids = [ticket_id for ticket_id, _ in found]
+                tickets = contact_index.tickets_of(cursor, list(call.principal.contact_indexes), None, MAX_STORIES)
+                ticket_ids = [ticket_id for ticket_id, _ in tickets]
             rows = ticket_status.tickets(cursor, ticket_ids)
             return [rows[ticket_id] for ticket_id in ticket_ids if ticket_id in rows]
 

@@ -98,9 +98,9 @@ class StoryForm:
 def without_dropped(form: Mapping[str, str], before: Mapping[str, str]) -> Mapping[str, str]:
     """Return the form without the sentence of the story that its button names, unless the person changed it."""
     number = form.get("drop", "")
-    found = dict(enumerate(sentences(before["story"]), 1)).get(int(number) if number.isdecimal() else 0)
+    sentence = dict(enumerate(sentences(before["story"]), 1)).get(int(number) if number.isdecimal() else 0)
     story = form.get("story", before["story"])
-    place = next((place for place, text in enumerate(sentences(story), 1) if text == found), None)
+    place = next((place for place, text in enumerate(sentences(story), 1) if text == sentence), None)
     return form if place is None else {**form, "story": without_sentence(story, place)}
 
 

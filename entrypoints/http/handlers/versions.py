@@ -26,20 +26,20 @@ class VersionHandlers:
 
     def list_drafts(self, call: Call) -> Answer[DraftVersions]:
         page, personal = requested_page(call), call.personal_data()
-        found = [
+        past_versions = [
             (past.recorded.event.originator_version, past)
             for past in past_drafts(call.reads.ticket_history(call.ticket_id))
         ]
-        versions = [past.shown(personal) for past in _newest_first(page, found)]
+        versions = [past.shown(personal) for past in _newest_first(page, past_versions)]
         return page.answer(DraftVersions(versions, page.next_cursor))
 
     def list_transcripts(self, call: Call) -> Answer[TranscriptVersions]:
         page, personal = requested_page(call), call.personal_data()
-        found = [
+        past_versions = [
             (version.version, version)
             for version in past_transcripts(call.reads.ticket_history(call.ticket_id), personal)
         ]
-        versions: list[TranscriptVersion] = _newest_first(page, found)
+        versions: list[TranscriptVersion] = _newest_first(page, past_versions)
         return page.answer(TranscriptVersions(versions, page.next_cursor))
 
     def restore_draft(self, call: Call, body: Restoration) -> Answer[Draft]:

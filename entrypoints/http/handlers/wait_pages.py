@@ -56,8 +56,8 @@ def state_of(row: Row) -> str:
 
 def first_page(ticket_id: UUID, names: Sequence[str], paths: Collection[str]) -> str:
     """Return the first of these pages of the ticket that there is, or the page on which one waits."""
-    found = (f"/t/{ticket_id}/{name}" for name in names if f"/t/{{ticket_id}}/{name}" in paths)
-    return next(found, f"/t/{ticket_id}")
+    addresses = (f"/t/{ticket_id}/{name}" for name in names if f"/t/{{ticket_id}}/{name}" in paths)
+    return next(addresses, f"/t/{ticket_id}")
 
 
 @dataclass(frozen=True)
