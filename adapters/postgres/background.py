@@ -40,8 +40,9 @@ class BackgroundLoop:
 
     def start(self) -> None:
         """Begin, also after a stop; while the loop runs, calling it again changes nothing."""
+        # A call that outlasts a stop goes on.
+        self._stopping.clear()
         if self._thread is None or not self._thread.is_alive():
-            self._stopping.clear()
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
 
@@ -146,7 +147,14 @@ class DueWork(BackgroundLoop):
             loop.stop()
 
     def _wake_due(self) -> float:
-        for loop, is_due in zip(self._loops, self._database.row(self._query) or (), strict=True):
+        try:
+            due = self._database.row(self._query) or ()
+        except Exception:
+            # One condition may have failed alone, for example because its table is locked.
+            for loop in self._loops:
+                loop.wake()
+            raise
+        for loop, is_due in zip(self._loops, due, strict=True):
             if is_due:
                 loop.wake()
         return POLL_SECONDS

@@ -307,8 +307,8 @@ class Operation:
     response_headers: Mapping[str, str] = field(default_factory=dict)
     # Reads the path's ticket, once, for the access check and for the handler.
     ticket_query: TicketQuery = ticket_status.tickets
-    # Whether the handler of a call without parameters reads only the path's ticket. One query then reads the tickets of
-    # several calls.
+    # Whether the handler of a call without parameters reads the path's ticket and hardly more, such as the progress of
+    # a running step. One query then reads the tickets of several calls.
     reads_only_ticket: bool = False
     # The `operationId` in the OpenAPI document, from which client generators make the name of a function. If it is
     # None, the `operationId` is made of the method and the path.

@@ -58,15 +58,15 @@ class _JoinedWrites:
     def write(self, data: bytes) -> None:
         self._parts.append(data)
         if len(self._parts) == 1:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.flush)
         else:
-            self._send()
+            self.flush()
 
     def close(self) -> None:
-        self._send()
+        self.flush()
         self._transport.close()
 
-    def _send(self) -> None:
+    def flush(self) -> None:
         if self._parts and not self._transport.is_closing():
             self._transport.write(b"".join(self._parts))
         self._parts.clear()
@@ -104,7 +104,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = _BoundedPipelineFlow(transport, self.pipeline)
-        self.transport = _JoinedWrites(transport, self.loop)  # type: ignore[assignment]
+        self.transport = self._writes = _JoinedWrites(transport, self.loop)  # type: ignore[assignment]
         self._last_received_at = self._head_awaited_since = self._now()
         self._check_timer = self.loop.call_later(self.CHECK_SECONDS, self._check)
 
@@ -131,6 +131,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """
         cycle = self.cycle
         if cycle is None or cycle.response_complete or cycle.more_body or cycle.scope["state"].get(ENDLESS):
+            # The event loop closes its own transport, which has not got the last part of a response yet.
+            self._writes.flush()
             return False
         cycle.keep_alive = False
         return True

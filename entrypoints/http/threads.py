@@ -14,7 +14,12 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from domain.errors import BusyError
+import structlog
+
+from adapters.postgres.database import CONNECTION_ERRORS
+from domain.errors import BusyError, UnavailableError
+
+logger = structlog.get_logger()
 
 T = TypeVar("T")
 _Call = tuple[Context, partial[Any], asyncio.Future[Any]]
@@ -32,10 +37,11 @@ MAX_CALLS_AT_ONCE = 16
 class Threads:
     """Runs blocking calls for the event loop. A thread is started when all others are busy, and is kept.
 
-    One wake-up of the event loop hands back the results of all threads that have finished by then. With `max_calls`, a
-    call while this many run or wait raises BusyError. With `prepare`, a thread takes up to
-    MAX_CALLS_AT_ONCE waiting calls together, calls `prepare` with a list of the last argument of each, and then handles
-    them one after the other. If `prepare` raises an error, all of these calls raise it.
+    One wake-up of the event loop hands back all results that are there by then. With `max_calls`, a call while this
+    many run or wait raises BusyError. With `prepare`, a thread takes up to MAX_CALLS_AT_ONCE waiting calls together,
+    calls `prepare` with a list of the last argument of each, and then handles them one after the other. If the
+    database is unavailable to `prepare`, all of these calls raise its error. After another error they are handled
+    unprepared, because the fault of one call need not concern the others.
     """
 
     def __init__(
@@ -68,16 +74,7 @@ class Threads:
 
     def _serve(self) -> None:
         while True:
-            calls = self._next_calls()
-            loop = calls[0][2].get_loop()
-            self._done.extend(self._outcomes(calls))
-            # An idle thread must not keep a result alive.
-            del calls
-            # If two threads pass the check at once, the loop is woken twice, which is harmless.
-            if not self._wakeup_pending:
-                self._wakeup_pending = True
-                with suppress(RuntimeError):  # the loop is closed, and nothing waits for the result
-                    loop.call_soon_threadsafe(self._hand_back)
+            self._handle(self._next_calls())
 
     def _next_calls(self) -> list[_Call]:
         calls = [self._work.get()]
@@ -87,13 +84,26 @@ class Threads:
                     calls.append(self._work.get_nowait())
         return calls
 
-    def _outcomes(self, calls: list[_Call]) -> list[_Outcome]:
-        if self._prepare is not None:
-            try:
+    def _handle(self, calls: list[_Call]) -> None:
+        error = self._prepare_calls(calls)
+        for context, work, future in calls:
+            self._done.append(_outcome(context, work, future) if error is None else (future, None, error))
+            # If two threads pass the check at once, the loop is woken twice, which is harmless.
+            if not self._wakeup_pending:
+                self._wakeup_pending = True
+                with suppress(RuntimeError):  # the loop is closed, and nothing waits for the result
+                    future.get_loop().call_soon_threadsafe(self._hand_back)
+
+    def _prepare_calls(self, calls: list[_Call]) -> Exception | None:
+        """Prepare the calls if that is wanted; return the error that all of them raise, if there is one."""
+        try:
+            if self._prepare is not None:
                 self._prepare([work.args[-1] for _, work, _ in calls])
-            except Exception as error:
-                return [(future, None, error) for _, _, future in calls]
-        return [_outcome(*call) for call in calls]
+        except (UnavailableError, *CONNECTION_ERRORS) as error:
+            return error
+        except Exception as error:
+            logger.warning("calls were not prepared", error=type(error).__name__)
+        return None
 
     def _hand_back(self) -> None:
         self._wakeup_pending = False

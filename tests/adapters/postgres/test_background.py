@@ -52,6 +52,38 @@ def test_a_loop_without_work_takes_no_step(database: Database):
     assert steps == [0]
 
 
+def test_a_condition_that_fails_does_not_stop_the_other_loops(database: Database):
+    worked = threading.Event()
+
+    def step() -> bool:
+        worked.set()
+        return False
+
+    running = DueWork(database, [StepLoop("test a", lambda: False, "1 / 0 = 1"), StepLoop("test b", step, "true")])
+    running.start()
+    assert worked.wait(WAIT_SECONDS)
+    running.stop(WAIT_SECONDS)
+
+
+def test_a_loop_that_is_started_again_during_a_call_that_outlasts_its_stop_goes_on():
+    begun, go_on, worked_again = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> float:
+        if begun.is_set():
+            worked_again.set()
+        begun.set()
+        go_on.wait(WAIT_SECONDS)
+        return 0.0
+
+    loop = running(work)
+    begun.wait(WAIT_SECONDS)
+    loop.stop(0)
+    loop.start()
+    go_on.set()
+    assert worked_again.wait(WAIT_SECONDS)
+    loop.stop(WAIT_SECONDS)
+
+
 def test_a_loop_that_stops_starts_no_further_step():
     started, go_on = threading.Event(), threading.Event()
     steps = []

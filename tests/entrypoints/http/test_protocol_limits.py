@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from entrypoints.http.middleware.headers import SECURITY_HEADERS
 from entrypoints.http.protocol_limits import LimitedHttpProtocol
@@ -53,6 +55,46 @@ def answer_to(live: LiveService, request: bytes) -> bytes:
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
         return receive_all(connection)
+
+
+class Written:
+    """A transport that keeps the data that is written to it."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+def test_the_end_of_a_response_is_written_before_the_event_loop_closes_a_half_closed_connection():
+    async def run() -> bytes:
+        written = Written()
+        protocol = LimitedHttpProtocol(Config(application, lifespan="off"), ServerState(), {})
+        protocol.connection_made(written)  # type: ignore[arg-type]
+        protocol.transport.write(b"last part")
+        keeps_open, data = protocol.eof_received(), written.data
+        protocol.connection_lost(None)
+        assert not keeps_open
+        return data
+
+    assert asyncio.run(run()) == b"last part"
 
 
 class Passing:

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from domain.errors import BusyError
+from domain.errors import BusyError, UnavailableError
 from entrypoints.http.threads import MAX_CALLS_AT_ONCE, Threads
 from tests.client import WAIT_SECONDS
 
@@ -113,15 +113,26 @@ def test_calls_that_wait_are_prepared_together():
     assert prepared == [[0], [*range(1, MAX_CALLS_AT_ONCE + 1)], [MAX_CALLS_AT_ONCE + 1]]
 
 
-def test_an_error_of_the_preparation_reaches_its_callers_and_the_thread_goes_on():
+def test_callers_learn_that_their_preparation_was_unavailable_and_the_thread_goes_on():
     def prepare(numbers: list[int]) -> None:
         if 0 in numbers:
-            raise BusyError("not now")
+            raise UnavailableError("not now")
 
     async def run() -> list[object]:
         threads = Threads(max_threads=1, prepare=prepare)
-        with pytest.raises(BusyError):
+        with pytest.raises(UnavailableError):
             await threads.run(int, 0)
         return [await threads.run(int, 1)]
 
     assert asyncio.run(run()) == [1]
+
+
+def test_calls_whose_preparation_fails_are_handled_unprepared():
+    def prepare(numbers: list[int]) -> None:
+        raise ValueError(numbers)
+
+    async def run() -> list[int]:
+        threads = Threads(max_threads=1, prepare=prepare)
+        return await asyncio.gather(*(threads.run(int, number) for number in range(3)))
+
+    assert asyncio.run(run()) == [0, 1, 2]
