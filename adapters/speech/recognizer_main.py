@@ -42,10 +42,10 @@ def main() -> None:
     send({"ready": True})
     for line in requests:
         _allow_cpu(request["window_cpu_seconds"])
-        request = json.loads(line)
-        content = requests.read(request["bytes"])
-        if "language" in request:
-            send({"words": recognition.words(content, request["language"], request["hints"])})
+        task = json.loads(line)
+        content = requests.read(task["bytes"])
+        if "language" in task:
+            send({"words": recognition.words(content, task["language"], task["hints"])})
         else:
             send({"languages": recognition.languages(content)})
 
