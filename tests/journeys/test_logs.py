@@ -99,7 +99,7 @@ class Observed:
             path = f"/admin/profiles/{ticket.id}/approve-reset"
             assert admin.post(path, json=reset).status_code == 200
             eventually(lambda: len(self.lines("step done", step="draft")) == 1)
-            eventually(lambda: len(self.lines("mail sent")) == 2)
+            eventually(lambda: len(self.lines("mail sent")) == 3)
             eventually(lambda: self.lines("webhooks applied"))
         self.ticket = ticket
 
