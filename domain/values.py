@@ -334,7 +334,7 @@ class ConsentHow(StrEnum):
 
 
 class OthersDecision(StrEnum):
-    """The decision about children and other people in a story: nobody is in it, they agree, or are unrecognisable."""
+    """The decision about other people in a story: there are none, they agree, or they cannot be recognised."""
 
     NOBODY = "nobody"
     AGREED = "agreed"
