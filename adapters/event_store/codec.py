@@ -16,6 +16,7 @@ import msgspec
 from eventsourcing.utils import resolve_topic
 from msgspec.structs import fields, force_setattr
 
+from domain import events
 from domain.events import TicketEvent
 from domain.personal import PERSONAL, SealedFor
 
@@ -67,6 +68,13 @@ def _format(event_class: type[TicketEvent]) -> _EventFormat:
         tuple(_personal_paths(event_class)),
         tuple((name, default) for name, default in defaults if isinstance(default, msgspec.Struct)),
     )
+
+
+# Before any thread decodes. If one thread makes a decoder while another one decodes the same struct, the process may
+# end with a segmentation fault: msgspec 0.22 shares what it knows of a struct before it knows all of it.
+for _event_class in vars(events).values():
+    if isinstance(_event_class, type) and issubclass(_event_class, TicketEvent):
+        _format(_event_class)
 
 
 @cache

@@ -17,10 +17,14 @@ class _Family(msgspec.Struct, array_like=True, frozen=True):
     samples: list[tuple[str, dict[str, str], float]]
 
 
+# Made before any thread uses it, for the reason that `adapters.event_store.codec` names.
+_decode = msgspec.json.Decoder(list[_Family]).decode
+
+
 def _decoded(report: bytes) -> list[_Family]:
     """Return what another process reported: nothing if it ended before the end of its report."""
     with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(report, type=list[_Family])
+        return _decode(report)
     return []
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -20,6 +22,31 @@ from tests.fakes.events import CANARY, EVENTS, PLACE_FIELDS, events, personal_te
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "events"
 STREAM = UUID("018f0000-0000-7000-8000-000000000001")
 RECORDED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+# Four threads decode each event at the same time. The arguments are the files with the events.
+DECODE_IN_THREADS = """
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+from adapters.event_store import codec
+
+events = [(path.name.split(".")[0], path.read_bytes()) for path in map(Path, sys.argv[1:])]
+barrier = threading.Barrier(4)
+
+def decode_all():
+    for topic, state in events:
+        barrier.wait()
+        codec.decode(topic, state, uuid4(), 1, datetime.now(UTC))
+
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=decode_all) for _ in range(barrier.parties)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
 
 
 def loaded(topic: str, state: bytes) -> TicketEvent:
@@ -39,6 +66,11 @@ def test_an_event_is_stored_as_plain_readable_json(event: TicketEvent):
     data = json.loads(codec.encode(event))
     assert data["actor"]["role"] == event.actor.role
     assert not PLACE_FIELDS & set(data)
+
+
+def test_threads_can_decode_their_first_events_at_the_same_time():
+    # In a process of its own, because msgspec would end the process with a segmentation fault.
+    subprocess.run([sys.executable, "-c", DECODE_IN_THREADS, *sorted(GOLDEN.glob("*.json"))], check=True)
 
 
 @given(events)

@@ -77,7 +77,8 @@ class RunningService:
     def ready(self, *parts: str) -> bool:
         """Return True if these processes are ready; fail if one of them has exited."""
         for part in parts:
-            assert self.processes[part].poll() is None, self._log(part).read_text()[-2_000:]
+            exit_code = self.processes[part].poll()
+            assert exit_code is None, f"exit code {exit_code}: {self._log(part).read_text()[-2_000:]}"
         return all(self._health(part) == 200 for part in parts)
 
     def _health(self, part: str) -> int:
