@@ -20,8 +20,8 @@ from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_r
 # The status of a ticket from its first payment on.
 PAYMENT_RECEIVED = "PAYMENT_RECEIVED"
 STATUSES = (*(status.value for status in ContentStatus if status is not ContentStatus.ERASED), PAYMENT_RECEIVED)
-# A count is kept in so many rows, by the last byte of the tickets' ids. Every number of partitions of a rebuild divides
-# it, so that no two partitions share a row.
+# A count is kept in so many rows, by the last byte of the tickets' ids. A partition of a rebuild takes whole shards, so
+# that no two partitions share a row.
 SHARDS = 12
 
 TOPICS = topics(

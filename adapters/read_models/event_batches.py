@@ -8,17 +8,21 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.event_store import codec
+from projections.desk import SHARDS
 from projections.model import RecordedEvent
+
+# An event's shard, in SQL: the last byte of the ticket's id is random.
+SHARD = f"mod(get_byte(uuid_send(ticket), 15), {SHARDS})"
 
 
 class Partition(NamedTuple):
-    """A share of the tickets: the partition's number, from 0, and the number of partitions."""
+    """A part of the tickets: those of the shards for which `partition_of_shard` has this number."""
 
     number: int
-    partitions: int
+    partition_of_shard: bytes
 
 
-WHOLE = Partition(0, 1)
+WHOLE = Partition(0, bytes(SHARDS))
 
 _SELECT = "SELECT position, recorded_at, topic, state, stream, version FROM events "
 
@@ -43,11 +47,10 @@ def between(
     where, params = f"WHERE position > %s AND position <= %s AND topic IN ({among_topics})", (after, until)
     if partition == WHOLE:
         return _read(connection, where + " ORDER BY position LIMIT %s", (*params, limit))
-    # Tickets are distributed over the partitions by the last byte of their ids, which is random. The planner
-    # assumes that a function is true for a third of the rows. For `=` it assumes so few rows that it starts parallel
-    # workers for each page.
-    in_partition = " AND int4eq(get_byte(uuid_send(ticket), 15) %% %s, %s) ORDER BY position LIMIT %s"
-    return _read(connection, where + in_partition, (*params, partition.partitions, partition.number, limit))
+    # The planner assumes that a function is true for a third of the rows. For `=` it assumes so few rows that it starts
+    # parallel workers for each page.
+    in_partition = f" AND int4eq(get_byte(%s, {SHARD}), %s) ORDER BY position LIMIT %s"
+    return _read(connection, where + in_partition, (*params, partition.partition_of_shard, partition.number, limit))
 
 
 def of_ticket(connection: Connection[TupleRow], ticket_id: UUID, topics: Sequence[str]) -> list[RecordedEvent]:

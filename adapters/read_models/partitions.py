@@ -1,7 +1,9 @@
 """Partitioned rebuild: several processes fold a long history at once, each the tickets of its own partition.
 
-It is only for read models in which no two tickets of different partitions share a row. A table in the build's schema
-stores the position of each partition, so that a rebuild that was killed continues with the same partitions.
+It is only for read models in which no two tickets of different shards share a row. The shards are distributed so that
+the partitions have about equally many events; a single ticket is never divided, so one that has most of the events is
+folded by one process. A table in the build's schema stores the partitions and their positions, so that a rebuild that
+was killed continues with the same ones.
 """
 
 import gc
@@ -20,10 +22,11 @@ from psycopg.rows import TupleRow
 
 import projections
 from adapters.postgres.database import connect
-from adapters.read_models import builds
+from adapters.read_models import builds, event_batches
 from adapters.read_models.builds import Build, Progress
 from adapters.read_models.event_batches import Partition
 from projections import donation_ledger, page_words, ticket_status
+from projections.desk import SHARDS
 
 ROOT = Path(__file__).parents[2]
 WORKER_CODE = "from adapters.read_models.partitions import worker_main; worker_main()"
@@ -35,6 +38,8 @@ WORKER_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DY
 PARTITIONED = frozenset({donation_ledger.NAME, page_words.NAME, ticket_status.NAME})
 MIN_EVENTS = 100_000
 MAX_PROCESSES = 4
+# From about so many events a rebuild estimates how many events each shard has.
+SAMPLED_EVENTS = 50_000
 # How often a rebuild that waits for its workers checks that its own database connection still works.
 CHECK_SECONDS = 1.0
 
@@ -50,10 +55,14 @@ class PartitionWorkerEnded(Exception):
 
 @dataclass(frozen=True)
 class _Extent:
-    """How far a build is filled in partitions, and in how many."""
+    """How far a build is filled in partitions, and the number of the partition that takes each shard."""
 
-    partitions: int
     until: int
+    partition_of_shard: bytes
+
+    @property
+    def partitions(self) -> int:
+        return max(self.partition_of_shard) + 1
 
 
 def _table(build: Build) -> sql.Identifier:
@@ -83,37 +92,75 @@ def fill(
     by_extent: dict[_Extent, list[Build]] = {}
     with connection.transaction(), connection.cursor() as cursor:
         positions = builds.lock_positions(cursor, [build for build in filled if build.projection.NAME in PARTITIONED])
-        for build, position in positions.items():
-            if (extent := _begin_or_resume(cursor, build, position, until)) is not None:
-                start_positions[build] = min(_positions(cursor, build).values())
-                by_extent.setdefault(extent, []).append(build)
+        extents = {build: _extent(cursor, build) for build in _in_progress(cursor, list(positions))}
+        processes = _process_count()
+        long = {build: at for build, at in positions.items() if build not in extents and until - at >= MIN_EVENTS}
+        if long and processes > 1:
+            extent = _Extent(until, balanced(_shard_weights(cursor, until), processes))
+            for build, position in long.items():
+                _begin(cursor, build, position, extent)
+                extents[build] = extent
+        for build, extent in extents.items():
+            start_positions[build] = min(_positions(cursor, build).values())
+            by_extent.setdefault(extent, []).append(build)
     for extent, together in by_extent.items():
         _fill(url, connection, together, extent, batch_events, progress)
     return start_positions
 
 
-def _begin_or_resume(cursor: Cursor[TupleRow], build: Build, position: int, until: int) -> _Extent | None:
-    """Return how the build is filled, or None if it is not to be filled in partitions."""
-    if _in_progress(cursor, [build]):
-        cursor.execute(sql.SQL("SELECT count(*), min(until) FROM {}").format(_table(build)))
-        row = cursor.fetchone()
-        assert row is not None
-        return _Extent(*row)
-    extent = _Extent(_process_count(), until)
-    if extent.partitions < 2 or until - position < MIN_EVENTS:
-        return None
+def balanced(weights: Sequence[int], partitions: int) -> bytes:
+    """Return the number of the partition that takes each shard, so that their sums of weights are about equal.
+
+    Every sum is at most the mean of all partitions and the weight of one shard.
+    """
+    partition_of_shard, sums = bytearray(len(weights)), [0] * partitions
+    for shard in sorted(range(len(weights)), key=weights.__getitem__, reverse=True):
+        partition = sums.index(min(sums))
+        partition_of_shard[shard] = partition
+        sums[partition] += weights[shard]
+    return bytes(partition_of_shard)
+
+
+def _shard_weights(cursor: Cursor[TupleRow], until: int) -> list[int]:
+    """Return about how many events each shard has, from a sample of the pages whose cost does not grow with them."""
+    cursor.execute(
+        f"SELECT {event_batches.SHARD}, count(*) FROM events TABLESAMPLE SYSTEM (%s) GROUP BY 1".encode(),  # noqa: S608
+        (min(100, 100 * SAMPLED_EVENTS / until),),
+    )
+    sampled: dict[int, int] = dict(cursor.fetchall())
+    # Shards without a sampled event are distributed, too.
+    return [1 + sampled.get(shard, 0) for shard in range(SHARDS)]
+
+
+def _begin(cursor: Cursor[TupleRow], build: Build, position: int, extent: _Extent) -> None:
     cursor.execute(
         sql.SQL(
-            "CREATE TABLE {} (partition integer PRIMARY KEY, position bigint NOT NULL, until bigint NOT NULL)"
+            "CREATE TABLE {} (partition integer PRIMARY KEY, position bigint NOT NULL, until bigint NOT NULL,"
+            " partition_of_shard bytea NOT NULL)"
         ).format(_table(build))
     )
     cursor.execute(
-        sql.SQL("INSERT INTO {} SELECT partition, %s, %s FROM generate_series(0, %s) AS partition").format(
+        sql.SQL("INSERT INTO {} SELECT partition, %s, %s, %s FROM generate_series(0, %s) AS partition").format(
             _table(build)
         ),
-        (position, until, extent.partitions - 1),
+        (position, extent.until, extent.partition_of_shard, extent.partitions - 1),
     )
-    return extent
+
+
+def _extent(cursor: Cursor[TupleRow], build: Build) -> _Extent:
+    """Return the extent with which the build was begun."""
+    # A table that an earlier version created has no column `partition_of_shard`.
+    cursor.execute(
+        sql.SQL("SELECT count(*), min(until), min(to_jsonb(p) ->> 'partition_of_shard') FROM {} p").format(
+            _table(build)
+        )
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    partitions, until, stored = row
+    if stored is None:
+        return _Extent(until, bytes(shard % partitions for shard in range(SHARDS)))
+    return _Extent(until, bytes.fromhex(stored.removeprefix("\\x")))
 
 
 def _in_progress(cursor: Cursor[TupleRow], among: Sequence[Build]) -> list[Build]:
@@ -168,7 +215,7 @@ def _fold_partition(
             positions = _lock_positions(cursor, filled, number)
             builds.commit_asynchronously_unless_live(cursor, filled)
             new_positions = builds.fold_next(
-                cursor, positions, extent.until, batch_events, Partition(number, extent.partitions)
+                cursor, positions, extent.until, batch_events, Partition(number, extent.partition_of_shard)
             )
             for build, position in new_positions.items():
                 cursor.execute(
@@ -205,8 +252,8 @@ def _worker(
         "url": url,
         "libpq": {name: value for name, value in os.environ.items() if name.startswith("PG")},
         "builds": [(build.projection.NAME, build.number) for build in filled],
-        "partitions": extent.partitions,
         "until": extent.until,
+        "partition_of_shard": extent.partition_of_shard.hex(),
         "number": number,
         "batch_events": batch_events,
     }
@@ -249,7 +296,7 @@ def worker_main() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     filled = [Build(projections.BY_NAME[name], number) for name, number in assignment["builds"]]
-    extent = _Extent(assignment["partitions"], assignment["until"])
+    extent = _Extent(assignment["until"], bytes.fromhex(assignment["partition_of_shard"]))
     with connect(assignment["url"], statement_seconds=0, name="storyledger rebuild") as connection:
         for _ in _fold_partition(connection, filled, extent, assignment["number"], assignment["batch_events"]):
             pass

@@ -10,14 +10,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg import sql
 
 from adapters.event_store.log import EventLog
-from adapters.postgres.database import Database
-from adapters.read_models import partitions, rebuild
+from adapters.postgres.database import Database, connect
+from adapters.read_models import builds, partitions, rebuild
+from adapters.read_models.event_batches import Partition
 from projections import donation_ledger
+from projections.desk import SHARDS
 from tests.client import eventually
 from tests.fakes.worlds import donation_events, record, ticket_events
 
@@ -60,6 +65,49 @@ def test_partitions_folded_apart_give_the_rows_of_one_fold(database: Database, r
     # A batch ends after 7 events of this partition.
     assert 7 <= reached[0] < EVENTS
     assert rebuild.verify(database.url, donation_ledger, lambda *_: None).differences == []
+
+
+@given(weights=st.lists(st.integers(1, 1_000), min_size=1, max_size=SHARDS), count=st.integers(1, 4))
+def test_no_partition_is_heavier_than_the_mean_and_one_shard(weights: list[int], count: int):
+    partition_of_shard = partitions.balanced(weights, count)
+    assert len(partition_of_shard) == len(weights)
+    sums = [0] * count
+    for partition, weight in zip(partition_of_shard, weights, strict=True):
+        sums[partition] += weight
+    assert max(sums) <= sum(weights) / count + max(weights)
+
+
+def test_the_two_tickets_with_most_gifts_are_in_different_partitions(
+    database: Database, log: EventLog, monkeypatch: pytest.MonkeyPatch
+):
+    large = [UUID(bytes=uuid4().bytes[:-1] + bytes([byte])) for byte in (2, 4)]
+    small = [UUID(bytes=uuid4().bytes[:-1] + bytes([byte])) for byte in range(SHARDS)]
+    for ticket, gifts in [*((ticket, 15) for ticket in large), *((ticket, 1) for ticket in small)]:
+        record(log, [*ticket_events(ticket, []), *(e for _ in range(gifts) for e in donation_events(ticket, 100, []))])
+    monkeypatch.setattr(partitions, "WORKER_CODE", "import sys; sys.stdin.readline(); sys.exit(1)")
+    with pytest.raises(partitions.PartitionWorkerEnded):
+        rebuild.rebuild(database.url, donation_ledger, lambda *_: None)
+    folded = "SELECT DISTINCT ticket_id FROM read_donation_ledger_2.donation_ledger"
+    with database.connection() as connection:
+        of_this_process = {ticket for (ticket,) in connection.execute(folded)}
+    assert len(of_this_process & set(large)) == 1
+    # The worker has the other large ticket, and about half of the others.
+    assert 5 <= len(of_this_process & set(small)) <= 7
+
+
+def test_partitions_that_an_earlier_version_began_are_completed_as_it_divided_them(
+    database: Database, rows_before_rebuild: list[str]
+):
+    alternating = bytes(shard % 2 for shard in range(SHARDS))
+    with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
+        build = builds.create(cursor, donation_ledger)
+        [folded] = builds.fold_next(cursor, {build: 0}, EVENTS, 40, Partition(1, alternating)).values()
+        table = sql.Identifier(build.schema, "rebuild_partitions")
+        cursor.execute(sql.SQL("CREATE TABLE {} (partition integer, position bigint, until bigint)").format(table))
+        for number, position in enumerate((0, folded)):
+            cursor.execute(sql.SQL("INSERT INTO {} VALUES (%s, %s, %s)").format(table), (number, position, EVENTS))
+    rebuild.rebuild(database.url, donation_ledger, lambda *_: None)
+    assert ledger_rows(database) == rows_before_rebuild
 
 
 def test_two_rebuilds_at_once_share_the_partitions(database: Database, rows_before_rebuild: list[str]):
