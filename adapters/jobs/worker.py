@@ -62,7 +62,7 @@ UNHURRIED_POLL_SECONDS = 5.0
 # Through PgBouncer there are no notifications.
 PGBOUNCER_POLL_SECONDS = 0.5
 # How often a worker checks whether the database is available, and while it is not, whether it is back.
-CHECK_SECONDS = 0.5
+CHECK_SECONDS = 0.75
 # The interval at which a waiting connection wakes up. It is long, because arriving data ends the wait at once.
 WAKE_SECONDS = 60.0
 UNAVAILABLE_POLL_SECONDS = 0.2

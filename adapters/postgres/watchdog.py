@@ -22,7 +22,7 @@ from adapters.postgres.database import (
     has_unread_data,
 )
 
-CHECK_SECONDS = 0.5
+CHECK_SECONDS = 0.75
 # An unavailable database is checked more often, since no request can be served until it is back.
 UNAVAILABLE_CHECK_SECONDS = 0.25
 # A server that hangs counts as unavailable after one unanswered query and one unanswered connection attempt.

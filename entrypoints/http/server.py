@@ -15,6 +15,8 @@ from entrypoints.http.protocol_limits import LimitedHttpProtocol
 # When the server stops, idle connections stay open for this time; a request that arrives on one is still answered.
 IDLE_GRACE_SECONDS = 0.3
 SHUTDOWN_SECONDS = 5
+# How often the server asks `must_stop` and updates the Date header.
+TICK_SECONDS = 1.0
 BACKLOG = 512
 
 
@@ -25,6 +27,8 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: ASGIApp, finish: Callable[[], None], must_stop: Callable[[], bool]) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._exit_requested = asyncio.Event()
         super().__init__(
             uvicorn.Config(
                 app,
@@ -44,6 +48,19 @@ class Server(uvicorn.Server):
         self._finish = finish
         self._must_stop = must_stop
 
+    @property
+    def should_exit(self) -> bool:
+        return self._should_exit
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        """Any thread and any signal handler may set it; the server notices at once."""
+        self._should_exit = value
+        # The loop may have ended already.
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._exit_requested.set)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
@@ -56,6 +73,13 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in previous_handlers.items():
                 signal.signal(number, handler)
+
+    async def main_loop(self) -> None:
+        # uvicorn's own loop wakes up ten times a second, which takes a tenth of the processor time of an idle service.
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._exit_requested.wait(), TICK_SECONDS)
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._must_stop()
