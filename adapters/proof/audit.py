@@ -20,7 +20,7 @@ from psycopg.rows import TupleRow
 
 from adapters.postgres.database import connect
 from adapters.proof import checkpoints, tiles, tree
-from adapters.proof.checker import Checkpoint, Refused, leaf_hash
+from adapters.proof.checker import Checkpoint, Refused
 from adapters.proof.tiles import HASH_BYTES, HEIGHT, TILE
 
 GENESIS = bytes(32)
@@ -93,17 +93,17 @@ COLUMNS = ["position", "stream", "version", "topic", "ticket", "recorded_at", "s
 def copied(rows: Iterable[bytes]) -> Iterator[Row]:
     """Yield what COVERED selects, from rows of COLUMNS in COPY's binary format."""
     for row in rows:
-        fields = _fields(int.from_bytes(row[42:46], "big"))
-        position, stream, version, topic, ticket, recorded_at, length = fields.unpack_from(row)
-        end = fields.size + length
-        covered = b"".join((position, stream, version, ticket, recorded_at, topic, row[fields.size : end]))
-        yield int.from_bytes(position, "big", signed=True), covered, row[end + 4 :]
+        layout = _layout(row[42:46])
+        position, stream, version, topic, ticket, recorded_at, length = layout.unpack_from(row)
+        end = layout.size + length
+        covered = b"".join((row[6:14], stream, version, ticket, recorded_at, topic, row[layout.size : end]))
+        yield position, covered, row[end + 4 :]
 
 
 @lru_cache
-def _fields(topic: int) -> Struct:
-    """Return the layout of the fields before the state; the topic has this length and includes its length prefix."""
-    return Struct(f">6x 8s 4x 16s 4x 4s {4 + topic}s 4x 16s 4x 8s I")
+def _layout(topic: bytes) -> Struct:
+    """Return the layout of the columns before the state; `topic` is the length prefix of the topic."""
+    return Struct(f">6x q 4x 16s 4x 4s {4 + int.from_bytes(topic, 'big')}s 4x 16s 4x 8s I")
 
 
 class Verification:
@@ -226,10 +226,8 @@ class _Tree:
     def extend(self, links: list[bytes], stored: Tiles) -> Bad | None:
         """Add links and return the first event so far that differs from the stored tree, or None."""
         self._events += len(links)
-        first, size, sha256 = len(self._roots), TILE * HASH_BYTES, hashlib.sha256
-        # The same as `leaf_hash`, without a function call for each link.
-        hashes = self._open_tile + b"".join([sha256(b"\x00" + link).digest() for link in links])
-        complete = [hashes[start : start + size] for start in range(0, len(hashes), size)]
+        first, size = len(self._roots), TILE * HASH_BYTES
+        complete = tiles.cut(self._open_tile + b"".join(tiles.leaf_hashes(links)), size)
         self._open_tile = complete.pop() if complete and len(complete[-1]) < size else b""
         self._roots += [tiles.tile_root(tile) for tile in complete]
         return self._compare(0, first, complete, stored)
@@ -283,7 +281,7 @@ class _Tree:
                 (first, first + TILE),
                 prepare=True,
             )
-            leaves = [leaf_hash(link) for (link,) in cursor.fetchall()]
+            leaves = tiles.leaf_hashes(link for (link,) in cursor.fetchall())
         return tiles.expanded(leaves)[level][index - (first >> level)]
 
     def contradicts(self, checkpoint: Checkpoint, read: Reader | None) -> Bad | None:
