@@ -1,6 +1,7 @@
 """The commands `backup` and `restore`."""
 
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 from adapters import backup as backups
@@ -11,13 +12,13 @@ from adapters.storage.factory import open_storage
 from entrypoints.cli.console import CommandFailed, ProgressBar, print_json, print_line, print_table
 from entrypoints.cli.context import database, role_of
 from entrypoints.composition.secrets import master_keys
-from entrypoints.composition.service import VERSION
 
 
 def backup(file: Path, json: bool) -> None:
     with database() as (settings, url), ProgressBar(shown=not json) as bar:
         keys = backups.BackupKeys(master_keys(settings))
-        taken = backups.take_backup(url, open_storage(settings.storage), file, keys, VERSION, settings.epoch_keys, bar)
+        storage, ours = open_storage(settings.storage), version("storyledger")
+        taken = backups.take_backup(url, storage, file, keys, ours, settings.epoch_keys, bar)
     if json:
         print_json(
             {
