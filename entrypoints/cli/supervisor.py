@@ -263,7 +263,13 @@ class Supervisor:
     def _reload(self) -> None:
         """Replace the processes one after the other; each begins on the same socket before the old one ends."""
         if self._replacement is not None:
-            log("warning", "a reload is in progress already", name=self._replacement.entry.name)
+            replacement = self._replacement
+            log(
+                "warning",
+                "a reload waits for a process that starts",
+                name=replacement.entry.name,
+                pid=replacement.process.pid,
+            )
         elif self._has_begun and self._stop_began is None:
             log("info", "reload")
             self._to_reload = list(self._entries)
