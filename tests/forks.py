@@ -73,6 +73,8 @@ class Fork:
 def _run(arguments: list[str], environment: dict[str, str], output: Any, listener: Any) -> None:
     from entrypoints.cli.program import main
 
+    # Tests that run under nohup ignore it, and would pass that on.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(environment)
     descriptor = output.detach()
