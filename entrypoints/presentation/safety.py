@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from threading import Lock
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
@@ -71,6 +72,8 @@ class DraftSafety:
     cipher: FieldCipher
     # By ticket and version: the places, without the texts, of what is not public, and whether the voice may be heard.
     _reviews: OrderedDict[tuple[UUID, int], tuple[SafetyReview, bool]] = field(default_factory=OrderedDict)
+    # An ordered dictionary breaks when two threads change it at once and comparing its keys runs Python, as for UUIDs.
+    _lock: Lock = field(default_factory=Lock)
 
     def of(self, row: Row, personal: PersonalData) -> Safety | UnsetType:
         """Return the findings with the decisions, or UNSET if there are no findings."""
@@ -132,9 +135,11 @@ class DraftSafety:
             spoken = self._said(row)
             of_voice = reviewed_voice(self.reviewer, self._draft(row), self._name(row), spoken) if spoken else None
             is_safe = of_voice is None or not of_voice.undecided(decisions)
-            withheld = self._reviews[key] = SafetyReview(places, review.suggested_title), is_safe
-            while len(self._reviews) > REMEMBERED_REVIEWS:
-                self._reviews.popitem(last=False)
+            withheld = SafetyReview(places, review.suggested_title), is_safe
+            with self._lock:
+                self._reviews[key] = withheld
+                while len(self._reviews) > REMEMBERED_REVIEWS:
+                    self._reviews.popitem(last=False)
         return withheld
 
     def _said(self, row: Row) -> str | None:
