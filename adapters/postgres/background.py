@@ -73,9 +73,10 @@ class BackgroundLoop:
         seconds = self._first
         while True:
             self._wake.wait(seconds)
+            # Before the look at `_stopping`: otherwise a stop between the two would be missed until the next wake-up.
+            self._wake.clear()
             if self._stopping.is_set():
                 return
-            self._wake.clear()
             seconds = self._call_work()
 
     def _call_work(self) -> float | None:

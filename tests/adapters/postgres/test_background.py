@@ -104,6 +104,19 @@ def test_a_loop_that_stops_starts_no_further_step():
     assert steps == [1]
 
 
+def test_a_loop_that_is_stopped_in_the_moment_in_which_it_wakes_ends():
+    class Waking(threading.Event):
+        """Lets the loop be stopped after it has woken and before it waits for the next time."""
+
+        def clear(self) -> None:
+            loop.request_stop()
+            super().clear()
+
+    loop = BackgroundLoop("test", lambda: None, wake=Waking())
+    loop.start()
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name == "test"])
+
+
 def running(work: Callable[[], float]) -> BackgroundLoop:
     started = BackgroundLoop("test", work)
     started.start()
