@@ -30,8 +30,8 @@ def add_recorded(ticket: UUID, position: int) -> None:
 
 
 def current() -> Mapping[str, str | int | None]:
-    """Return the ids of this context."""
-    return _ids.get() or {}
+    """Return the ids of this context as they are now; another thread may add more at any time."""
+    return dict(_ids.get() or {})
 
 
 def error_location(error: BaseException) -> str:
