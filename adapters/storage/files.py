@@ -121,13 +121,16 @@ class FileStorage:
         return self._objects / checked_key(key)
 
     def _place(self, temporary: Path, target: Path) -> None:
-        """Rename the finished file; try again if a concurrent deletion pruned the empty folder."""
+        """Rename the finished file; try again if a concurrent deletion pruned the empty folder.
+
+        A folder that another thread makes and prunes while we make it is one that exists already and is none.
+        """
         for attempt in range(PLACING_TRIES):
             try:
                 self._make_folders(target.parent)
                 temporary.rename(target)
                 break
-            except FileNotFoundError:
+            except (FileNotFoundError, FileExistsError):
                 if attempt == PLACING_TRIES - 1:
                     raise
         folder = target.parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -441,6 +442,23 @@ def test_storing_succeeds_during_deletions_in_the_same_folder(storage: Storage) 
         deleting.join()
     storage.put("tickets/a/0", [b"last"])
     assert read(storage, "tickets/a/0") == b"last"
+
+
+def test_storing_succeeds_if_others_make_and_remove_the_folder_meanwhile(
+    folder: FileStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made_by_others = os.mkdir, ["tickets/a"]
+
+    def mkdir(path: Path, mode: int) -> None:
+        # Another thread makes the folder before us, and removes it before we look at it again.
+        if made_by_others and str(path).endswith(made_by_others[-1]):
+            raise FileExistsError(errno.EEXIST, made_by_others.pop())
+        make(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    folder.put("tickets/a/1", [b"x"])
+    assert read(folder, "tickets/a/1") == b"x"
+    assert not made_by_others
 
 
 def test_a_folder_tells_its_free_space_and_a_bucket_has_no_size(folder: FileStorage, bucket: S3Storage) -> None:
