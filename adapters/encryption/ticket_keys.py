@@ -59,17 +59,20 @@ class TicketKeys:
         self._database = database
         self._keyring = keyring
         self._cache: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
+        # When a key was last destroyed. Keys that were read before are not cached: one of them may be that key.
+        self._destroyed_at = float("-inf")
         self._lock = threading.Lock()
 
     def get(self, ticket: UUID, *, create: bool = False) -> bytes:
         """Return the owner's 32-byte key; KeyDestroyed if its person was erased, NotFoundError if there is none."""
+        now = time.monotonic()
         with self._lock:
-            if (cached := self._cache.get(ticket)) and cached[0] > time.monotonic():
+            if (cached := self._cache.get(ticket)) and cached[0] > now:
                 return cached[1]
         key = self._load(ticket) or (self._create(ticket) if create else None)
         if key is None:
             raise NotFoundError("There is no key for this ticket.")
-        self._remember(ticket, key)
+        self._remember(ticket, key, now)
         return key
 
     def get_both(self, ticket: UUID, stream: UUID, *, create: bool = False) -> bytes:
@@ -89,11 +92,11 @@ class TicketKeys:
         for owner, wrapped in rows:
             key = None
             with suppress(KeyDestroyed):
-                key = self._opened(owner, bytes(wrapped))
+                key = self._opened(owner, bytes(wrapped), now)
             keys[owner] = key
         return keys
 
-    def _opened(self, owner: UUID, wrapped: bytes) -> bytes:
+    def _opened(self, owner: UUID, wrapped: bytes, read_at: float) -> bytes:
         if not wrapped:
             raise KeyDestroyed("There is no key for this ticket.")
         try:
@@ -101,16 +104,19 @@ class TicketKeys:
         except EpochKeyMissingError:
             # The epoch may have ended since the row was read.
             return self.get(owner)
-        self._remember(owner, key)
+        self._remember(owner, key, read_at)
         return key
 
     def preload(self, owners: Collection[UUID]) -> None:
         """Read the keys of many owners in one query, so that `get` finds them in memory for some seconds."""
         self.get_all(owners)
 
-    def _remember(self, owner: UUID, key: bytes) -> None:
+    def _remember(self, owner: UUID, key: bytes, read_at: float) -> None:
+        """Cache a key that was read after this time."""
         with self._lock:
-            self._cache[owner] = (time.monotonic() + CACHE_SECONDS, key)
+            if read_at <= self._destroyed_at:
+                return
+            self._cache[owner] = (read_at + CACHE_SECONDS, key)
             self._cache.move_to_end(owner)
             while len(self._cache) > CACHED_KEYS:
                 self._cache.popitem(last=False)
@@ -129,8 +135,9 @@ class TicketKeys:
 
     def create(self, owner: UUID) -> None:
         """Give a new owner a key, in one round trip; an owner that had one keeps it, even if it was destroyed."""
+        now = time.monotonic()
         if (key := self._insert(owner)) is not None:
-            self._remember(owner, key)
+            self._remember(owner, key, now)
 
     def _create(self, owner: UUID) -> bytes | None:
         return self._insert(owner) or self._load(owner)
@@ -160,6 +167,7 @@ class TicketKeys:
             self.destroy_in(cursor, ticket)
         with self._lock:
             self._cache.pop(ticket, None)
+            self._destroyed_at = time.monotonic()
 
     @staticmethod
     def destroy_in(cursor: Cursor[TupleRow], ticket: UUID) -> None:

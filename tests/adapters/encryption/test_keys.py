@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -174,6 +175,21 @@ def test_a_destroyed_key_is_not_created_again_when_the_ticket_is_opened_again(
         with pytest.raises(NotFoundError):
             keys_of_process.get(ticket, create=True)
     keys.destroy(ticket)
+
+
+@pytest.mark.parametrize("read", [TicketKeys.get, lambda keys, ticket: keys.preload([ticket])], ids=["one", "many"])
+def test_a_key_that_is_destroyed_while_another_thread_reads_it_is_not_found_afterwards(
+    database: Database, ticket: UUID, read: Callable[[TicketKeys, UUID], object]
+):
+    class DestroyedMeanwhile(Keyring):
+        def open(self, sealed: bytes, context: bytes) -> bytes:
+            keys.destroy(ticket)
+            return super().open(sealed, context)
+
+    keys = TicketKeys(database, DestroyedMeanwhile(MASTER, TICKET_KEYRING))
+    read(keys, ticket)
+    with pytest.raises(KeyDestroyed):
+        keys.get(ticket)
 
 
 def test_another_process_drops_a_destroyed_key_within_seconds(
