@@ -121,5 +121,8 @@ class Threads:
 def _outcome(context: Context, work: Callable[[], Any], future: asyncio.Future[Any]) -> _Outcome:
     try:
         return future, context.run(work), None
+    except StopIteration as error:
+        # No future accepts it: the caller would wait for ever, and others until the next result.
+        return future, None, RuntimeError("an iterator was at its end").with_traceback(error.__traceback__)
     except BaseException as error:
         return future, None, error

@@ -34,6 +34,16 @@ def test_an_error_of_the_work_reaches_its_caller_and_the_thread_goes_on():
     assert asyncio.run(run()) == "7"
 
 
+def test_work_that_finds_an_iterator_at_its_end_fails_and_delays_no_other():
+    async def run() -> list[object]:
+        threads = Threads(max_threads=1)
+        calls = asyncio.gather(threads.run(next, iter(())), threads.run(str, 7), return_exceptions=True)
+        return await asyncio.wait_for(calls, WAIT_SECONDS)
+
+    failed, answered = asyncio.run(run())
+    assert (type(failed), answered) == (RuntimeError, "7")
+
+
 def test_no_more_threads_than_the_maximum_work_at_once():
     async def run() -> tuple[int, int]:
         threads, together, lock, most = Threads(max_threads=3), [0], threading.Lock(), [0]
