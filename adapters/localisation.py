@@ -1,7 +1,10 @@
 """Amounts of money and points in time as people read them, in English and Spanish."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
+from threading import Lock
 
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date as babel_date
 from babel.numbers import format_decimal
 
@@ -12,15 +15,33 @@ CURRENCY_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "
 NO_BREAK_SPACE = "\u00a0"
 MINUS = "\u2212"
 
+_loading = Lock()
+
 
 def supported_language(tag: str) -> str:
     """Return "es" for a tag of any kind of Spanish and "en" for every other language tag."""
     return "es" if tag.partition("-")[0].lower() == "es" else "en"
 
 
+@lru_cache(maxsize=256)
+def locale_of(language: str) -> Locale:
+    """Return the notation of a language tag, and that of English for an unknown one. Threads may share it.
+
+    Whatever needs data of Babel takes the locale from here: Babel 2.18 fails to parse an unknown tag in the moment in
+    which another thread loads the data of a locale.
+    """
+    with _loading:
+        try:
+            locale = Locale.parse(language, sep="-")
+        except (ValueError, UnknownLocaleError):
+            locale = Locale("en")
+        assert locale.text_direction  # loads the data
+        return locale
+
+
 def format_date(moment: datetime, language: str) -> str:
     """Return the date in UTC with the month as a word, because 3/12 means different days to different readers."""
-    return babel_date(in_utc(moment), DATE_PATTERNS[language], language)
+    return babel_date(in_utc(moment), DATE_PATTERNS[language], locale_of(language))
 
 
 def format_moment(moment: datetime, language: str) -> str:
@@ -48,7 +69,7 @@ def format_money(money: Money, language: str) -> str:
 
 def format_number(number: float, language: str) -> str:
     """Return the number with two decimals at most."""
-    return format_decimal(number, "#,##0.##", language)
+    return format_decimal(number, "#,##0.##", locale_of(language))
 
 
 def in_utc(moment: datetime) -> datetime:

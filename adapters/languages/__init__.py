@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from babel import Locale, UnknownLocaleError, negotiate_locale
+from babel import negotiate_locale
 from babel.messages import mofile, pofile
+
+from adapters.localisation import locale_of
 
 DEFAULT_LANGUAGE = "en"
 # Languages in which every message is translated. The others are translated as far as somebody could check them.
@@ -42,10 +44,7 @@ LANGUAGES: Mapping[str, Language] = {
 
 def text_direction(language: str) -> str:
     """Return "rtl" for a language that is written from right to left, and "ltr" for every other text."""
-    try:
-        return Locale.parse(language, sep="-").text_direction
-    except (ValueError, UnknownLocaleError):
-        return "ltr"
+    return locale_of(language).text_direction
 
 
 def offered_language(tag: str | None) -> str | None:
@@ -93,6 +92,7 @@ def translations(language: str) -> gettext.NullTranslations:
         return gettext.NullTranslations()
     with path.open("rb") as file:
         catalogue = pofile.read_po(file, locale=language)
+    locale_of(DEFAULT_LANGUAGE)  # in which Babel writes dates
     compiled = io.BytesIO()
     mofile.write_mo(compiled, catalogue)
     compiled.seek(0)

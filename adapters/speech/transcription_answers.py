@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from babel import Locale
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
+from adapters.localisation import locale_of
 from domain.values import Segment, Word
 
 MAX_BODY_BYTES = 20_000_000
@@ -30,7 +30,7 @@ _TEXT_ONLY = {"response_format": "json"}
 ISO_639_1 = re.compile(r"[a-z]{2}")
 # whisper-1 names languages; of others the language is found in the text.
 _NAMED = ["ar", "zh", "nl", "en", "fr", "de", "hi", "it", "ja", "ko", "pl", "pt", "ru", "es", "tr", "uk", "vi"]
-_LANGUAGE_NAMES = {Locale("en").languages[code].lower(): code for code in _NAMED}
+_LANGUAGE_NAMES = {locale_of("en").languages[code].lower(): code for code in _NAMED}
 
 
 def requests_for(model: str) -> list[Mapping[str, object]]:

@@ -5,14 +5,14 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.numbers import format_decimal, get_currency_symbol, get_decimal_symbol, get_group_symbol
 
+from adapters.localisation import locale_of
 from domain.errors import FaultCode, InvalidError
 from domain.values import CURRENCIES, Money, decimals, payable_decimals
 
 MAX_AMOUNT_LENGTH = 40
-DEFAULT_LANGUAGE = "en"
 
 # Blanks, apostrophes and the Arabic separators have one meaning everywhere; a point or a comma has two.
 _DECIMAL_SIGNS = ".,٫"
@@ -37,7 +37,7 @@ def read_amount(text: str, currency: str, language: str) -> Money:
     """
     if currency not in CURRENCIES:
         raise InvalidError("is not one that donations can be made in", "/currency", FaultCode.UNKNOWN_CURRENCY)
-    locale = _locale(language)
+    locale = locale_of(language)
     readings = _readings(_number(text, currency, locale))
     fitting = {reading for reading in readings if reading.decimal_places <= decimals(currency)}
     if len({reading.value for reading in readings}) > 1:
@@ -59,20 +59,13 @@ def read_amount(text: str, currency: str, language: str) -> Money:
 
 def format_amount(money: Money, language: str) -> str:
     """Return the amount with grouped digits, with decimals unless they are zero, and with the currency's code."""
-    locale = _locale(language)
+    locale = locale_of(language)
     whole, fraction = divmod(money.major, 1)
     grouped = format_decimal(whole, "#,##0", locale, numbering_system="latn")
     # Babel knows a language but not the reader's country: in Mexico, 5.000 is five. A blank is understood everywhere.
     grouped = grouped.replace(".", "\u00a0")
     cents = _plain(fraction, money.currency, locale)[1:] if fraction else ""
     return f"{grouped}{cents} {money.currency}"
-
-
-def _locale(language: str) -> Locale:
-    try:
-        return Locale.parse(language, sep="-")
-    except (ValueError, UnknownLocaleError):
-        return Locale.parse(DEFAULT_LANGUAGE)
 
 
 def _notation(locale: Locale) -> tuple[str, str]:
@@ -116,7 +109,7 @@ def _plain_character(character: str) -> str:
 
 def _currency_signs(currency: str, locale: Locale) -> set[str]:
     """Return the texts that may stand beside an amount in the currency, such as `$`, `US$`, `USD` or none."""
-    symbols = {_plain_characters(get_currency_symbol(currency, language)) for language in (locale, DEFAULT_LANGUAGE)}
+    symbols = {_plain_characters(get_currency_symbol(currency, each)) for each in (locale, locale_of("en"))}
     signs = {character for symbol in symbols for character in symbol if unicodedata.category(character) == "Sc"}
     signs_with_country = {f"{currency[:2]}{sign}" for sign in signs}
     return {sign.casefold() for sign in ({"", currency} | symbols | signs | signs_with_country)}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from babel import Locale
+from adapters.localisation import locale_of
 
 _LIST = """
 AR Argentina, AU Australia, AT Austria, BE Belgium, BR Brazil, BG Bulgaria, CA Canada, CL Chile, CN China, CO Colombia,
@@ -24,5 +24,5 @@ def countries(language: str) -> Mapping[str, str]:
     """Return the names of the countries in a language, in the order of their codes' names there."""
     if language == "en":
         return COUNTRIES
-    names = Locale.parse(language).territories
+    names = locale_of(language).territories
     return dict(sorted(((code, names.get(code, name)) for code, name in COUNTRIES.items()), key=lambda entry: entry[1]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from babel.dates import format_date
 
-from adapters.localisation import NO_BREAK_SPACE, format_money
+from adapters.localisation import NO_BREAK_SPACE, format_money, locale_of
 from domain.values import Money
 from entrypoints.presentation.charts import Chart, Value, bar_chart
 from entrypoints.presentation.figures import CampaignFigures, Figures
@@ -46,10 +46,10 @@ def table_lines(figures: Sequence[Figures], step: Step, language: str) -> list[L
 def period_name(period: Period, step: Step, language: str) -> str:
     """Return the name of a whole day, month or quarter, and of other periods the first and the last day."""
     if step in _NAMES and is_whole(step, period):
-        return format_date(period.first, _NAMES[step], language)
+        return format_date(period.first, _NAMES[step], locale_of(language))
     if period.first == period.last:
-        return format_date(period.first, _DAY, language)
-    return f"{format_date(period.first, _DAY, language)} – {format_date(period.last, _DAY, language)}"
+        return format_date(period.first, _DAY, locale_of(language))
+    return " – ".join(format_date(day, _DAY, locale_of(language)) for day in (period.first, period.last))
 
 
 def chart_of(figures: Sequence[Figures], step: Step, language: str) -> Chart:
@@ -57,7 +57,7 @@ def chart_of(figures: Sequence[Figures], step: Step, language: str) -> Chart:
     currency = figures[0].currency
     values = [
         Value(
-            format_date(each.first_day, _SHORT[step], language),
+            format_date(each.first_day, _SHORT[step], locale_of(language)),
             inflow={"paid": each.paid_minor},
             outflow={"refunded": each.refunded_minor, "disputed": each.disputed_minor},
             net=each.net_minor,

@@ -7,13 +7,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from adapters.languages import offered_language, text_direction, translations
+from adapters.languages import DEFAULT_LANGUAGE, offered_language, text_direction, translations
 from adapters.payments.retrieval import PendingRetrievals
 from domain.commands.checkouts import CheckoutCommands, checked_amount, largest_amount, smallest_amount
 from domain.consent import USUAL_SCOPES
 from domain.errors import FaultCode, InvalidError, NotFoundError, TakenDownError
 from domain.values import CURRENCIES, ConsentScope, GiftWords, Money
-from entrypoints.http.amounts import DEFAULT_LANGUAGE, MAX_AMOUNT_LENGTH, format_amount, read_amount
+from entrypoints.http.amounts import MAX_AMOUNT_LENGTH, format_amount, read_amount
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.handlers.campaign_view import RECENT_GIFTS, PageTotal, page_date, page_total, recent_gifts
 from entrypoints.http.handlers.logos import shows_logo

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 
 from adapters.event_store.history import ERASED
-from adapters.languages import DEFAULT_LANGUAGE, translations
-from adapters.localisation import DATE_PATTERNS
+from adapters.languages import translations
+from adapters.localisation import DATE_PATTERNS, locale_of
 from domain.values import DonationStatus, Money
 from entrypoints.http.amounts import format_amount
 from entrypoints.presentation.donations import DonationTotals
@@ -102,8 +101,5 @@ def recent_gifts(
 
 def page_date(moment: datetime, language: str) -> str:
     """Return the date as the language writes it, with the month as a word."""
-    try:
-        locale = Locale.parse(language, sep="-")
-    except (ValueError, UnknownLocaleError):
-        locale = Locale.parse(DEFAULT_LANGUAGE)
+    locale = locale_of(language)
     return format_date(moment, DATE_PATTERNS.get(locale.language, "long"), locale)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from babel import Locale
 from babel.numbers import get_currency_name
 
 from adapters.languages import translations
+from adapters.localisation import locale_of
 from domain.commands.tickets import TicketCommands
 from domain.errors import FaultCode, InvalidError, StaleVersionError
 from domain.lifecycle import missing_fields
@@ -183,9 +183,8 @@ def _offered_title(row: Row, draft: Draft) -> str:
 
 def currency_choices(language: str) -> list[tuple[str, str]]:
     """Return each currency with its name in the reader's language, the common ones first."""
-    locale = Locale.parse(language, sep="-")
     others = sorted(CURRENCIES - {*COMMON_CURRENCIES})
-    return [(code, get_currency_name(code, locale=locale)) for code in (*COMMON_CURRENCIES, *others)]
+    return [(code, get_currency_name(code, locale=locale_of(language))) for code in (*COMMON_CURRENCIES, *others)]
 
 
 def fault_sentence(code: FaultCode, question: str, _: Callable[[str], str]) -> str:
