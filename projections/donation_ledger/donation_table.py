@@ -86,22 +86,24 @@ def requested_row(event: CheckoutRequested, recorded: RecordedEvent, workspace: 
 def set_gift_columns(gift: Gift, row: Row) -> None:
     """Set the columns that follow from the gift alone. One call per batch is enough."""
     donor = gift.donor
-    row["status"] = gift.status.value
-    row["pending"] = gift.pending
-    row["donor_last_name"] = donor.last_name
-    row["country"] = donor.country
-    row["email_hash"] = donor.email_hash
-    row["paid"] = gift.paid
-    row["refunded"] = gift.refunded
-    row["disputed"] = gift.disputed
-    row["dispute_status"] = gift.dispute_status
-    row["paid_at"] = utc_time(gift.paid_at)
-    row["refunded_at"] = utc_time(gift.refunded_at)
-    row["session_id"] = gift.session_id
-    # With several payments the choice must not depend on the order of the facts.
-    row["payment_intent_id"] = max(gift.captured, default=None)
-    row["charge_id"] = gift.charge_id
-    row["gift"] = _encode_gift(gift)
+    row |= {
+        "status": gift.status.value,
+        "pending": gift.pending,
+        "donor_last_name": donor.last_name,
+        "country": donor.country,
+        "email_hash": donor.email_hash,
+        "paid": gift.paid,
+        "refunded": gift.refunded,
+        "disputed": gift.disputed,
+        "dispute_status": gift.dispute_status,
+        "paid_at": utc_time(gift.paid_at),
+        "refunded_at": utc_time(gift.refunded_at),
+        "session_id": gift.session_id,
+        # With several payments the choice must not depend on the order of the facts.
+        "payment_intent_id": max(gift.captured, default=None),
+        "charge_id": gift.charge_id,
+        "gift": _encode_gift(gift),
+    }
 
 
 def donation_as_of(row: Row, at: datetime) -> Row:
