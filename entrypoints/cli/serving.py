@@ -6,6 +6,8 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import NoReturn
 
 import structlog
@@ -181,11 +183,14 @@ def _announce(service: Service) -> None:
 
 def wait_for_stop(service: Service) -> None:
     """Return when the process is asked to stop, or when the service gave up on its database."""
-    stop = threading.Event()
+    # The handlers interrupt this thread. If it was just beginning to wait for an Event, they could never set that.
+    signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(1.0) and not service.health.gave_up.is_set():
-        pass
+        signal.signal(number, lambda number, _: signals.put(number))
+    while not service.health.gave_up.is_set():
+        with suppress(Empty):
+            signals.get(timeout=1.0)
+            break
     _finish(service)
 
 
