@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from psycopg.errors import QueryCanceled
 
 import projections
 from adapters import backup
@@ -347,6 +348,22 @@ def test_a_failed_backup_leaves_no_file(world: World):
 
     with pytest.raises(KeyboardInterrupt):
         world.take(progress=progress)
+    assert [path.name for path in world.folder.iterdir()] == ["var"]
+
+
+def test_a_backup_whose_rows_end_with_an_error_of_the_server_leaves_no_file(world: World):
+    with connect(world.service.url) as connection:
+        # More than the sockets hold, so that the server is still sending rows after the first piece.
+        connection.execute("CREATE TABLE large AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)")
+
+        def cancel(name: str, count: int, total: int) -> None:
+            connection.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND state = 'active' AND query LIKE 'COPY%large%'"
+            )
+
+        with pytest.raises(QueryCanceled):
+            world.take(progress=cancel)
     assert [path.name for path in world.folder.iterdir()] == ["var"]
 
 
