@@ -21,7 +21,7 @@ from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database, connect
 from adapters.read_models import builds, partitions, rebuild
 from adapters.read_models.event_batches import Partition
-from projections import donation_ledger
+from projections import donation_ledger, ticket_status
 from projections.desk import SHARDS
 from tests.client import eventually
 from tests.fakes.worlds import donation_events, record, ticket_events
@@ -65,6 +65,12 @@ def test_partitions_folded_apart_give_the_rows_of_one_fold(database: Database, r
     # A batch ends after 7 events of this partition.
     assert 7 <= reached[0] < EVENTS
     assert rebuild.verify(database.url, donation_ledger, lambda *_: None).differences == []
+
+
+def test_tickets_that_share_a_count_of_the_day_s_list_are_in_one_partition(
+    database: Database, rows_before_rebuild: list[str]
+):
+    assert rebuild.verify(database.url, ticket_status, lambda *_: None).differences == []
 
 
 @given(weights=st.lists(st.integers(1, 1_000), min_size=1, max_size=SHARDS), count=st.integers(1, 4))
