@@ -124,7 +124,7 @@ def leaf_hashes(links: Iterable[bytes]) -> list[bytes]:
 
 def _hashes(prefix: bytes, data: Iterable[bytes]) -> list[bytes]:
     """Return the SHA-256 hash of the prefix and each of `data`."""
-    # To copy a hash object takes two thirds of the time of making one.
+    # To copy a hash object that has read the prefix takes about a seventh less time than to make one.
     copy, hashes = sha256(prefix).copy, []
     for each in data:
         digest = copy()
