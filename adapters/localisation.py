@@ -35,7 +35,7 @@ def locale_of(language: str) -> Locale:
             locale = Locale.parse(language, sep="-")
         except (ValueError, UnknownLocaleError):
             locale = Locale("en")
-        assert locale.text_direction  # loads the data
+        _ = locale.text_direction  # loads the data
         return locale
 
 
