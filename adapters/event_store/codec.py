@@ -1,7 +1,7 @@
 """Events as plain readable JSON whose personal texts are sealed one by one.
 
 Decoding sets the speed of the read models. `python -m tests.benchmarks --only read-models` measures it: a rebuild with
-this codec runs at 0.54 × a binary SELECT and COPY of the same rows without any decoding, and live read models at 41 ×
+this codec runs at 0.62 × a binary SELECT and COPY of the same rows without any decoding, and live read models at 40 ×
 the library's ProjectionRunner with its JSON transcoder.
 """
 

@@ -86,6 +86,8 @@ def measured(server_url: str, size: int) -> Figures:
             "size of the backup, B an event": (folder / "b").stat().st_size / events,
             "restore, µs an event": each(restore),
         }
+        with connect(empty, statement_seconds=0) as connection:
+            connection.execute("VACUUM ANALYZE")
         with connect(url, statement_seconds=0) as connection:
             [(whole,)] = connection.execute("SELECT pg_database_size(current_database())").fetchall()
         figures |= {
