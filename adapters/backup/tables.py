@@ -1,6 +1,5 @@
 """The tables of a backup, and how their rows are read and written."""
 
-import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from psycopg.errors import error_from_result
 from psycopg.rows import TupleRow
 
 from adapters.backup.parts import CHUNK_BYTES, BackupError, Readable
+from adapters.proof.copied_rows import Piece
 
 PIECE_BYTES = 4 * 2**20
 # No piece that this code writes is larger; a damaged one could unpack without end.
@@ -67,15 +67,16 @@ def estimate(cursor: Cursor[TupleRow], name: str) -> int:
 _BINARY_HEADER, _BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 
 
-def pieces(cursor: Cursor[TupleRow], name: str, columns: list[str]) -> Iterator[list[bytes]]:
-    """Yield a table's rows in COPY's binary format, several MiB at once; events in the order of their positions."""
+def pieces(cursor: Cursor[TupleRow], name: str, columns: list[str]) -> Iterator[Piece]:
+    """Yield a table's rows in files of several MiB, with their lengths; events in the order of their positions."""
     rows = sql.SQL("COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT BINARY)").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.Identifier(*name.split(".", 1)),
         sql.SQL(" ORDER BY position" if name == EVENTS else ""),
     )
     pgconn = cursor.connection.pgconn
-    piece, size = [], 0
+    piece: list[bytes] = []
+    size = 0
     with cursor.copy(rows) as copy:
         while received := copy.read():
             # The header comes with the first row. No row begins as the header.
@@ -86,7 +87,7 @@ def pieces(cursor: Cursor[TupleRow], name: str, columns: list[str]) -> Iterator[
                 piece.append(row)
                 size += len(row)
                 if size >= PIECE_BYTES:
-                    yield piece
+                    yield _file(piece)
                     piece, size = [], 0
                 length, received = pgconn.get_copy_data(1)
                 if length < 0:
@@ -94,12 +95,11 @@ def pieces(cursor: Cursor[TupleRow], name: str, columns: list[str]) -> Iterator[
                     raise error_from_result(failed)
                 row = bytes(received)
     if piece:
-        yield piece
+        yield _file(piece)
 
 
-def packed(piece: list[bytes]) -> bytes:
-    """Return a piece as a compressed file for `COPY FROM`."""
-    return gzip.compress(b"".join((_BINARY_HEADER, *piece, _BINARY_END)), compresslevel=1, mtime=0)
+def _file(rows: list[bytes]) -> Piece:
+    return b"".join((_BINARY_HEADER, *rows, _BINARY_END)), list(map(len, rows))
 
 
 class TableLoad:

@@ -1,5 +1,6 @@
 """Making a backup of a running service: one snapshot of the database, and the stored objects that it names."""
 
+import gzip
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +12,15 @@ from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
-from psycopg import Connection, Cursor, sql
+from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from adapters.backup import tables
 from adapters.backup.parts import CHUNK_BYTES, BackupKeys, Writer, new_file
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
-from adapters.proof import audit, published
+from adapters.proof import published
+from adapters.proof.copied_rows import Verifier, verifier
 from adapters.storage.contents import storage_key
 from adapters.storage.protocol import Storage
 from domain import events
@@ -105,7 +107,6 @@ def take_backup(
     """
     with (
         connect(url, statement_seconds=0, name="storyledger backup") as connection,
-        connect(url, name="storyledger backup") as tree_connection,
         connect(url, name="storyledger backup") as present,
         new_file(file) as opened,
     ):
@@ -115,24 +116,21 @@ def take_backup(
         connection.execute("SET LOCAL statement_timeout = 0")
         with connection.cursor() as cursor:
             header = _header(cursor, version, epoch_keys)
-            # COPY occupies the first connection, so the tree is read on another one, in the same snapshot.
-            tree_connection.execute(_SNAPSHOT)
             [(snapshot,)] = cursor.execute("SELECT pg_export_snapshot()").fetchall()
-            tree_connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
-            writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
-            verification = audit.Verification(tree_connection)
-            rows = _copy_rows(cursor, header.tables, writer, verification, progress)
-            objects = _Objects(storage, writer, present)
-            objects.copy(connection, progress)
-            objects.copy_others(progress)
-            verdict = verification.verdict()
+            with verifier(url, snapshot, header.events) as verifying:
+                writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
+                rows = _copy_rows(cursor, header.tables, writer, verifying, progress)
+                objects = _Objects(storage, writer, present)
+                objects.copy(connection, progress)
+                objects.copy_others(progress)
+                first_bad = verifying.first_bad()
         connection.execute("COMMIT")
         writer.finish()
         size = opened.tell()
         # A standby cannot note it.
         with suppress(psycopg.errors.ReadOnlySqlTransaction):
             present.execute(_NOTE, (header.taken_at,))
-    return BackupReport(header.events, rows, objects.count, objects.erased, objects.missing, verdict.first_bad, size)
+    return BackupReport(header.events, rows, objects.count, objects.erased, objects.missing, first_bad, size)
 
 
 def _header(cursor: Cursor[TupleRow], version: str, epoch_keys: str) -> Header:
@@ -159,32 +157,33 @@ def _copy_rows(
     cursor: Cursor[TupleRow],
     copied: tables.Tables,
     writer: Writer,
-    verification: audit.Verification,
+    verifying: Verifier,
     progress: Progress,
 ) -> int:
     """Copy tables and return the number of their rows.
 
-    Each piece is compressed and written while the next one is read and its events are verified.
+    Each piece is compressed and written while the next one is read and its events are verified. A worker that verifies
+    delays the reading, so at most three pieces are in memory here.
     """
     rows = 0
     with ThreadPoolExecutor(max_workers=1) as archiving:
         archived = archiving.submit(lambda: None)
         for name, columns in copied.items():
             total, count = tables.estimate(cursor, name), 0
-            for number, piece in enumerate(tables.pieces(cursor, name, columns), 1):
+            for number, (file, lengths) in enumerate(tables.pieces(cursor, name, columns), 1):
                 archived.result()
-                archived = archiving.submit(_archive, writer, f"{ROWS}{name}/{number:08}", piece)
+                archived = archiving.submit(_archive, writer, f"{ROWS}{name}/{number:08}", file)
                 if name == tables.EVENTS:
-                    verification.extend(audit.copied(piece))
-                count += len(piece)
+                    verifying.extend((file, lengths))
+                count += len(lengths)
                 progress("rows", count, max(total, count))
             rows += count
         archived.result()
     return rows
 
 
-def _archive(writer: Writer, name: str, piece: list[bytes]) -> None:
-    writer.add(name, tables.packed(piece))
+def _archive(writer: Writer, name: str, file: bytes) -> None:
+    writer.add(name, gzip.compress(file, 1, mtime=0))
 
 
 class _Objects:

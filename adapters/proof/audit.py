@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from struct import Struct
 
 import psycopg
 from psycopg import Connection, Cursor
@@ -84,26 +82,6 @@ def verify(
 
 Row = tuple[int, bytes, bytes]  # position, the bytes that its link covers, and the link
 Tiles = dict[int, bytes]
-
-
-# The columns of `events` whose rows `copied` takes.
-COLUMNS = ["position", "stream", "version", "topic", "ticket", "recorded_at", "state", "hash"]
-
-
-def copied(rows: Iterable[bytes]) -> Iterator[Row]:
-    """Yield what COVERED selects, from rows of COLUMNS in COPY's binary format."""
-    for row in rows:
-        layout = _layout(row[42:46])
-        position, stream, version, topic, ticket, recorded_at, length = layout.unpack_from(row)
-        end = layout.size + length
-        covered = b"".join((row[6:14], stream, version, ticket, recorded_at, topic, row[layout.size : end]))
-        yield position, covered, row[end + 4 :]
-
-
-@lru_cache
-def _layout(topic: bytes) -> Struct:
-    """Return the layout of the columns before the state; `topic` is the length prefix of the topic."""
-    return Struct(f">6x q 4x 16s 4x 4s {4 + int.from_bytes(topic, 'big')}s 4x 16s 4x 8s I")
 
 
 class Verification:

@@ -7,15 +7,13 @@ was killed continues with the same ones.
 """
 
 import gc
-import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from psycopg import Connection, Cursor, sql
 from psycopg.rows import TupleRow
@@ -25,13 +23,11 @@ from adapters.postgres.database import connect
 from adapters.read_models import builds, event_batches
 from adapters.read_models.builds import Build, Progress
 from adapters.read_models.event_batches import Partition
+from adapters.worker_process import WorkerEnded, assigned, worker_process
 from projections import donation_ledger, page_words, ticket_status
 from projections.desk import SHARDS
 
-ROOT = Path(__file__).parents[2]
 WORKER_CODE = "from adapters.read_models.partitions import worker_main; worker_main()"
-# The variables that a worker needs to find its libraries; secrets are passed on standard input.
-WORKER_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME")
 
 # The read models that are rebuilt in partitions, and the least number of events for which starting processes is worth
 # it.
@@ -44,13 +40,6 @@ SAMPLED_EVENTS = 50_000
 CHECK_SECONDS = 1.0
 
 _TABLE = "rebuild_partitions"
-
-
-class PartitionWorkerEnded(Exception):
-    """A worker process ended before its partition was complete. The next rebuild continues where it stopped."""
-
-    def __init__(self, build: Build) -> None:
-        super().__init__(f"a process that filled {build.schema} ended before it was complete: please try again")
 
 
 @dataclass(frozen=True)
@@ -196,7 +185,8 @@ def _fill(
                 # In an outage this query fails: the watchdog closes this connection, but not those of the workers.
                 connection.execute("SELECT")
             if worker.returncode != 0:
-                raise PartitionWorkerEnded(filled[0])
+                # The next rebuild continues where it stopped.
+                raise WorkerEnded(f"filled {filled[0].schema}")
     with connection.transaction(), connection.cursor() as cursor:
         builds.lock_positions(cursor, filled)
         # Another process may have finished some of them.
@@ -243,39 +233,19 @@ def _lock_positions(cursor: Cursor[TupleRow], filled: Sequence[Build], number: i
 # The worker processes.
 
 
-@contextmanager
 def _worker(
     url: str, filled: Sequence[Build], extent: _Extent, number: int, batch_events: int
-) -> Iterator[subprocess.Popen[bytes]]:
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """Run a process that folds one partition; it is killed at the end of the block."""
     assignment = {
         "url": url,
-        "libpq": {name: value for name, value in os.environ.items() if name.startswith("PG")},
         "builds": [(build.projection.NAME, build.number) for build in filled],
         "until": extent.until,
         "partition_of_shard": extent.partition_of_shard.hex(),
         "number": number,
         "batch_events": batch_events,
     }
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-        [sys.executable, "-c", WORKER_CODE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-        env={name: os.environ[name] for name in WORKER_ENVIRONMENT if name in os.environ},
-        start_new_session=True,  # an interrupt at the keyboard reaches only this process, which ends the worker
-    )
-    assert process.stdin is not None
-    try:
-        # The pipe stays open: when this process ends in any way, the worker reads the end of its input and exits.
-        process.stdin.write(json.dumps(assignment).encode() + b"\n")
-        process.stdin.flush()
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
+    return worker_process(WORKER_CODE, assignment)
 
 
 def _has_ended(worker: subprocess.Popen[bytes]) -> bool:
@@ -289,9 +259,8 @@ def _has_ended(worker: subprocess.Popen[bytes]) -> bool:
 
 def worker_main() -> None:
     """Fold the partition that the first line of standard input assigns to this process."""
-    assignment = json.loads(sys.stdin.readline())
+    assignment = assigned()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.update(assignment["libpq"])
     # Decoded events contain no cycles, so the garbage collector has little to find.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -8,7 +8,7 @@ from adapters.postgres.background import PAUSE_SECONDS, BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry
 from adapters.read_models import rebuild
 from adapters.read_models.builds import BuildReplaced
-from adapters.read_models.partitions import PartitionWorkerEnded
+from adapters.worker_process import WorkerEnded
 from projections.model import Projection
 
 logger = structlog.get_logger()
@@ -56,7 +56,7 @@ class RebuildJobs:
             logger.info(
                 "projection rebuilt", projection=report.name, events=report.events, seconds=round(report.seconds, 3)
             )
-        except (*CONNECTION_ERRORS, PartitionWorkerEnded) as error:
+        except (*CONNECTION_ERRORS, WorkerEnded) as error:
             logger.warning("rebuild interrupted", projection=projection.NAME, error=type(error).__name__)
             return PAUSE_SECONDS
         except BuildReplaced:

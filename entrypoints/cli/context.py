@@ -18,7 +18,7 @@ from adapters.postgres.embedded import EmbeddedPostgresError
 from adapters.postgres.roles import current_role
 from adapters.read_models import rebuild
 from adapters.read_models.builds import BuildReplaced
-from adapters.read_models.partitions import PartitionWorkerEnded
+from adapters.worker_process import WorkerEnded
 from domain.errors import DomainError
 from domain.values import Actor, Role
 from entrypoints.cli.console import CommandFailed, UsageError
@@ -40,7 +40,7 @@ _EXPECTED = (
     EmbeddedPostgresError,
     BackupError,
     BuildReplaced,
-    PartitionWorkerEnded,
+    WorkerEnded,
     DomainError,
 )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,10 +29,11 @@ from adapters.backup.parts import Writer, checked_parts, parts
 from adapters.backup.restoring import RestoredApiKey
 from adapters.identity.credentials import Credentials
 from adapters.postgres.database import Database, connect
-from adapters.proof import audit, checkpoints, tiles
+from adapters.proof import audit, checkpoints, copied_rows, tiles
 from adapters.proof.published import FOLDER, PublishedCheckpoints
 from adapters.read_models import rebuild
 from adapters.storage.files import FileStorage
+from adapters.worker_process import WorkerEnded
 from domain.commands.recordings import Upload
 from domain.values import SYSTEM, AudioFacts, Role
 from entrypoints.composition.secrets import master_keys
@@ -268,6 +270,14 @@ def test_an_object_missing_in_storage_is_reported(world: World):
     assert world.take().missing == [key]
 
 
+@pytest.fixture(params=[copied_rows.MIN_EVENTS, 1], ids=["verified-here", "verified-by-a-worker"])
+def least_for_a_worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let each kind of verifier verify the backup."""
+    monkeypatch.setattr(copied_rows, "MIN_EVENTS", request.param)
+    return request.param
+
+
+@pytest.mark.usefixtures("least_for_a_worker")
 def test_an_altered_history_is_reported_and_not_restored(world: World, empty: str):
     with connect(world.service.url) as connection:
         connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
@@ -279,6 +289,7 @@ def test_an_altered_history_is_reported_and_not_restored(world: World, empty: st
         reach(empty)
 
 
+@pytest.mark.usefixtures("least_for_a_worker")
 def test_an_altered_tree_is_reported(world: World):
     with connect(world.service.url) as connection:
         while tiles.grow(connection):
@@ -288,6 +299,7 @@ def test_an_altered_tree_is_reported(world: World):
     assert world.take().first_bad == (1, "differs from the tree")
 
 
+@pytest.mark.usefixtures("least_for_a_worker")
 def test_a_table_in_many_pieces_is_the_same_after_a_restore(world: World, empty: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tables, "PIECE_BYTES", 500)
     summary = world.take()
@@ -300,7 +312,7 @@ def test_a_table_in_many_pieces_is_the_same_after_a_restore(world: World, empty:
 def test_the_copied_rows_give_the_bytes_that_the_links_cover(world: World):
     with connect(world.service.url) as connection, connection.cursor(binary=True) as cursor:
         [copied] = tables.pieces(cursor, tables.EVENTS, tables.backed_up_tables(cursor)[tables.EVENTS])
-        assert list(audit.copied(copied)) == cursor.execute(audit.COVERED, (0, 1000)).fetchall() != []
+        assert list(copied_rows.copied(*copied)) == cursor.execute(audit.COVERED, (0, 1000)).fetchall() != []
 
 
 def test_a_backup_with_rows_as_text_is_restored(world: World, empty: str):
@@ -365,6 +377,26 @@ def test_a_backup_whose_rows_end_with_an_error_of_the_server_leaves_no_file(worl
         with pytest.raises(QueryCanceled):
             world.take(progress=cancel)
     assert [path.name for path in world.folder.iterdir()] == ["var"]
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(1)", "import os, sys; sys.stdin.read(); os.kill(os.getpid(), 9)"])
+def test_a_backup_whose_verifying_process_ends_early_leaves_no_file(
+    world: World, monkeypatch: pytest.MonkeyPatch, code: str
+):
+    monkeypatch.setattr(copied_rows, "MIN_EVENTS", 1)
+    monkeypatch.setattr(copied_rows, "WORKER_CODE", code)
+    with pytest.raises(WorkerEnded, match="a process that verifies the history ended before it was complete"):
+        world.take()
+    assert [path.name for path in world.folder.iterdir()] == ["var"]
+
+
+def test_pieces_for_a_process_that_has_ended_are_refused(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(copied_rows, "WORKER_CODE", "")
+    with (
+        copied_rows.verifier(world.service.url, "none", copied_rows.MIN_EVENTS) as verifier,
+        pytest.raises(WorkerEnded),
+    ):
+        any(map(verifier.extend, repeat((b"", [0]))))
 
 
 def test_only_its_owner_can_read_a_backup(world: World):

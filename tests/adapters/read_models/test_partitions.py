@@ -21,6 +21,7 @@ from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database, connect
 from adapters.read_models import builds, partitions, rebuild
 from adapters.read_models.event_batches import Partition
+from adapters.worker_process import WorkerEnded
 from projections import donation_ledger, ticket_status
 from projections.desk import SHARDS
 from tests.client import eventually
@@ -91,7 +92,7 @@ def test_the_two_tickets_with_most_gifts_are_in_different_partitions(
     for ticket, gifts in [*((ticket, 15) for ticket in large), *((ticket, 1) for ticket in small)]:
         record(log, [*ticket_events(ticket, []), *(e for _ in range(gifts) for e in donation_events(ticket, 100, []))])
     monkeypatch.setattr(partitions, "WORKER_CODE", "import sys; sys.stdin.readline(); sys.exit(1)")
-    with pytest.raises(partitions.PartitionWorkerEnded):
+    with pytest.raises(WorkerEnded):
         rebuild.rebuild(database.url, donation_ledger, lambda *_: None)
     folded = "SELECT DISTINCT ticket_id FROM read_donation_ledger_2.donation_ledger"
     with database.connection() as connection:
@@ -151,7 +152,7 @@ def test_a_worker_that_is_killed_ends_the_rebuild_and_the_next_one_resumes_it(
     # The worker never finishes by itself, so it does not matter which process is faster.
     with monkeypatch.context() as patched:
         patched.setattr(partitions, "WORKER_CODE", WAITING)
-        with pytest.raises(partitions.PartitionWorkerEnded, match="read_donation_ledger_2 ended before"):
+        with pytest.raises(WorkerEnded, match="read_donation_ledger_2 ended before"):
             rebuild.rebuild(database.url, donation_ledger, kill)
     assert rebuild.rebuild(database.url, donation_ledger, lambda *_: None).rows == len(rows_before_rebuild)
     assert ledger_rows(database) == rows_before_rebuild

@@ -8,7 +8,7 @@ from adapters.identity.access_log import AccessLog
 from adapters.postgres.database import Database
 from adapters.read_models import rebuild
 from adapters.read_models.builds import Build, BuildReplaced
-from adapters.read_models.partitions import PartitionWorkerEnded
+from adapters.worker_process import WorkerEnded
 from entrypoints.cli import main
 from projections import contact_index
 
@@ -20,7 +20,7 @@ BUILD = Build(contact_index, 7)
     [
         (BuildReplaced(BUILD), "read_contact_index_7 was replaced meanwhile: please try again"),
         (
-            PartitionWorkerEnded(BUILD),
+            WorkerEnded("filled read_contact_index_7"),
             "a process that filled read_contact_index_7 ended before it was complete: please try again",
         ),
     ],
