@@ -94,10 +94,10 @@ class DonorNames(StepLoop):
             head = cursor.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()
             if claimed is None or head is None or claimed == head:
                 return False
-            events = event_batches.between(cursor.connection, claimed[0], head[0], TOPICS, BATCH_EVENTS)
-            self._add(cursor, events)
-            more = len(events) == BATCH_EVENTS
-            position = events[-1].position if more else head[0]
+            batch = event_batches.between(cursor.connection, claimed[0], head[0], TOPICS, BATCH_EVENTS)
+            self._add(cursor, batch.events)
+            position = batch.until
+            more: bool = position < head[0]
             cursor.execute("UPDATE donor_name_progress SET position = %s WHERE secret = %s", (position, secret))
             if not more:
                 self._delete_older(cursor)

@@ -201,7 +201,7 @@ def fold_next(
     limit: int,
     partition: event_batches.Partition = event_batches.WHOLE,
 ) -> dict[Build, int]:
-    """Fold the next events up to `until`, at most `limit`, into the builds that are furthest behind.
+    """Fold the next events up to `until` into the builds that are furthest behind, one batch with at most `limit`.
 
     Return the new position of these builds, which share one read and one decoding, without saving it; nothing if all
     have reached `until`. Events whose topics concern none of them are not read.
@@ -213,8 +213,8 @@ def fold_next(
     end = min(until, position + MAX_RANGE, *(reached for reached in positions.values() if reached > position))
     topics = frozenset[str]().union(*(build.projection.TOPICS for build in behind))
     batch = event_batches.between(cursor.connection, position, end, topics, limit, partition)
-    fold(cursor, behind, batch)
-    return dict.fromkeys(behind, batch[-1].position if len(batch) == limit else end)
+    fold(cursor, behind, batch.events)
+    return dict.fromkeys(behind, batch.until)
 
 
 def save_positions(cursor: Cursor[TupleRow], positions: Mapping[Build, int]) -> None:

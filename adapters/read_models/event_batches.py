@@ -24,12 +24,25 @@ class Partition(NamedTuple):
 
 WHOLE = Partition(0, bytes(SHARDS))
 
+# A batch is read in pages of so many events, and ends with the page at which its events have MAX_BYTES of JSON. So long
+# events, such as drafts, do not take much more memory than others.
+PAGE_EVENTS = 250
+MAX_BYTES = 8_000_000
+
 _SELECT = "SELECT position, recorded_at, topic, state, stream, version FROM events "
 
 
+class Batch(NamedTuple):
+    """Events in the order of their positions, and the position up to which there are no others that were asked for."""
+
+    events: list[RecordedEvent]
+    until: int
+
+
 def after(connection: Connection[TupleRow], position: int, limit: int) -> list[RecordedEvent]:
-    """Return up to `limit` events after a position."""
-    return _read(connection, "WHERE position > %s ORDER BY position LIMIT %s", (position, limit))
+    """Return the next events after a position: at most `limit`, and fewer if they reach MAX_BYTES."""
+    events, _ = _read_batch(connection, "WHERE position > %s ORDER BY position LIMIT %s", position, (), limit)
+    return events
 
 
 def between(
@@ -39,29 +52,56 @@ def between(
     topics: Iterable[str],
     limit: int,
     partition: Partition = WHOLE,
-) -> list[RecordedEvent]:
-    """Return up to `limit` events of these topics and tickets whose position is above `after` and at most `until`."""
+) -> Batch:
+    """Return the next events of these topics and tickets whose position is above `after` and at most `until`.
+
+    They are at most `limit`, and fewer if they reach MAX_BYTES.
+    """
     # PostgreSQL builds a hash table from a list of literals. The elements of an array that is a parameter of a prepared
     # statement are compared one by one.
     among_topics = ", ".join(f"'{topic}'" for topic in sorted(topics))
-    where, params = f"WHERE position > %s AND position <= %s AND topic IN ({among_topics})", (after, until)
-    if partition == WHOLE:
-        return _read(connection, where + " ORDER BY position LIMIT %s", (*params, limit))
-    # The planner assumes that a function is true for a third of the rows. For `=` it assumes so few rows that it starts
-    # parallel workers for each page.
-    in_partition = f" AND int4eq(get_byte(%s, {SHARD}), %s) ORDER BY position LIMIT %s"
-    return _read(connection, where + in_partition, (*params, partition.partition_of_shard, partition.number, limit))
+    where = f"WHERE position > %s AND position <= %s AND topic IN ({among_topics})"
+    params: tuple[object, ...] = (until,)
+    if partition != WHOLE:
+        # The planner assumes that a function is true for a third of the rows. For `=` it assumes so few rows that it
+        # starts parallel workers for each page.
+        where += f" AND int4eq(get_byte(%s, {SHARD}), %s)"
+        params = (until, partition.partition_of_shard, partition.number)
+    events, is_complete = _read_batch(connection, where + " ORDER BY position LIMIT %s", after, params, limit)
+    return Batch(events, until if is_complete else events[-1].position)
 
 
 def of_ticket(connection: Connection[TupleRow], ticket_id: UUID, topics: Sequence[str]) -> list[RecordedEvent]:
     """Return all events of a ticket with these topics."""
-    return _read(connection, "WHERE ticket = %s AND topic = ANY(%s) ORDER BY position", (ticket_id, list(topics)))
-
-
-def _read(connection: Connection[TupleRow], where: str, params: tuple[object, ...]) -> list[RecordedEvent]:
     with connection.cursor(binary=True) as cursor:
-        cursor.execute((_SELECT + where).encode(), params, prepare=True)
-        return [
-            RecordedEvent(position, recorded_at, codec.decode(topic, state, stream, version, recorded_at))
-            for position, recorded_at, topic, state, stream, version in cursor.fetchall()
-        ]
+        cursor.execute(
+            f"{_SELECT}WHERE ticket = %s AND topic = ANY(%s) ORDER BY position".encode(), (ticket_id, list(topics))
+        )
+        return list(map(_decoded, cursor))
+
+
+def _read_batch(
+    connection: Connection[TupleRow], where: str, after: int, params: tuple[object, ...], limit: int
+) -> tuple[list[RecordedEvent], bool]:
+    """Return the events of a batch, and whether these are all that meet the condition.
+
+    The first parameter of `where` is the position `after`, and the last one the number of events.
+    """
+    query = (_SELECT + where).encode()
+    events: list[RecordedEvent] = []
+    size = 0
+    with connection.cursor(binary=True) as cursor:
+        while len(events) < limit and size < MAX_BYTES:
+            page_events = min(PAGE_EVENTS, limit - len(events))
+            rows = cursor.execute(query, (after, *params, page_events), prepare=True).fetchall()
+            events += map(_decoded, rows)
+            if len(rows) < page_events:
+                return events, True
+            after = events[-1].position
+            size += sum(len(state) for _, _, _, state, _, _ in rows)
+    return events, False
+
+
+def _decoded(row: TupleRow) -> RecordedEvent:
+    position, recorded_at, topic, state, stream, version = row
+    return RecordedEvent(position, recorded_at, codec.decode(topic, state, stream, version, recorded_at))

@@ -14,7 +14,9 @@ from adapters.read_models import builds, partitions
 from adapters.read_models.builds import Progress
 from projections.model import Projection
 
-BATCH_EVENTS = 5_000
+# A batch reads and writes a ticket's row once, however many of its events it has. With gifts to 5,000 tickets in turn,
+# batches of 20,000 events take about 15 % less processor time than batches of 5,000, and 35 MB more memory.
+BATCH_EVENTS = 20_000
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import projections
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database, connect
-from adapters.read_models import builds, follower, rebuild
+from adapters.read_models import builds, event_batches, follower, rebuild
 from adapters.read_models.follower import Follower
 from adapters.read_models.in_memory import folded
 from adapters.read_models.projection_barrier import ProjectionBarrier
@@ -101,6 +101,8 @@ def test_following_in_batches_of_any_size_equals_replay_in_memory_and_a_rebuild(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(follower, "BATCH_EVENTS", data.draw(st.integers(1, 9)))
         patched.setattr(rebuild, "BATCH_EVENTS", data.draw(st.integers(7, 40)))
+        patched.setattr(event_batches, "PAGE_EVENTS", data.draw(st.integers(1, 9)))
+        patched.setattr(event_batches, "MAX_BYTES", data.draw(st.integers(1, 10_000)))
         for start, end in zip([0, *cuts], [*cuts, len(events)], strict=True):
             record(log, events[start:end])
             follow()
