@@ -17,6 +17,8 @@ PIECE_BYTES = 4 * 2**20
 LARGEST_PIECE_BYTES = PIECE_BYTES + 2**30
 
 EVENTS = "public.events"
+# The level of compression of tables that do not have level 1. Hashes do not become smaller.
+COMPRESSION = {"public.proof_tiles": 0}
 
 # "SCHEMA.TABLE" to the names of its columns in order.
 Tables = dict[str, list[str]]

@@ -172,7 +172,8 @@ def _copy_rows(
             total, count = tables.estimate(cursor, name), 0
             for number, (file, lengths) in enumerate(tables.pieces(cursor, name, columns), 1):
                 archived.result()
-                archived = archiving.submit(_archive, writer, f"{ROWS}{name}/{number:08}", file)
+                level = tables.COMPRESSION.get(name, 1)
+                archived = archiving.submit(_archive, writer, f"{ROWS}{name}/{number:08}", file, level)
                 if name == tables.EVENTS:
                     verifying.extend((file, lengths))
                 count += len(lengths)
@@ -182,8 +183,8 @@ def _copy_rows(
     return rows
 
 
-def _archive(writer: Writer, name: str, file: bytes) -> None:
-    writer.add(name, gzip.compress(file, 1, mtime=0))
+def _archive(writer: Writer, name: str, file: bytes, level: int) -> None:
+    writer.add(name, gzip.compress(file, level, mtime=0))
 
 
 class _Objects:
