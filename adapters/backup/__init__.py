@@ -18,9 +18,3 @@ which earlier backups have their rows. The values in it are the bytes that the h
 verified while it is copied. The schema comes from the migrations and read models from the history, so a backup holds no
 derived data.
 """
-
-from adapters.backup.parts import BackupError, BackupKeys
-from adapters.backup.restoring import RestoreReport, restore
-from adapters.backup.taking import BackupReport, take_backup
-
-__all__ = ["BackupError", "BackupKeys", "BackupReport", "RestoreReport", "restore", "take_backup"]

@@ -273,9 +273,9 @@ def restore(
     It must have been made with this MASTER_KEY, and database and storage must be empty. The command names the
     credentials that are valid again. If it was interrupted, run it again.
     """
-    from entrypoints.cli import backups
+    from entrypoints.cli import restores
 
-    backups.restore(file, any_key, epoch_keys, accept_keyless, json)
+    restores.restore(file, any_key, epoch_keys, accept_keyless, json)
 
 
 @dead_letters.command("list", epilog="Example: storyledger dead-letters list --json")

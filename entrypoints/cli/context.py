@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 
 import projections
-from adapters.backup import BackupError
+from adapters.backup.parts import BackupError
 from adapters.identity.access_log import BEGUN, DONE, FAILED, AccessDetails, AccessLog, AccessRecord
 from adapters.postgres.database import connect, fault_category
 from adapters.postgres.embedded import EmbeddedPostgresError

@@ -25,8 +25,8 @@ from uuid import UUID
 import httpx2
 
 import projections
-from adapters import backup
-from adapters.backup import BackupKeys
+from adapters.backup import restoring, taking
+from adapters.backup.parts import BackupKeys
 from adapters.ids import uuid7
 from adapters.postgres.database import connect
 from adapters.postgres.embedded import EmbeddedPostgres
@@ -67,10 +67,10 @@ def measured(server_url: str, size: int) -> Figures:
             return _processor_seconds(url, work) * 1e6 / events
 
         def take() -> None:
-            backup.take_backup(url, FileStorage(folder / "a"), folder / "b", KEYS, "0", (folder / "epoch").as_uri())
+            taking.take_backup(url, FileStorage(folder / "a"), folder / "b", KEYS, "0", (folder / "epoch").as_uri())
 
         def restore() -> None:
-            backup.restore(empty, FileStorage(folder / "c"), folder / "b", None, (folder / "d").as_uri())
+            restoring.restore(empty, FileStorage(folder / "c"), folder / "b", None, (folder / "d").as_uri())
 
         figures = {
             "rebuild of all read models, µs an event": each(

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from adapters import backup
+from adapters.backup import restoring
 from adapters.storage.files import FileStorage
 
 
@@ -20,7 +20,7 @@ def main(url: str, storage: str, file: str, epoch_keys: str, point: str) -> None
             sys.stdout.flush()
             time.sleep(60)
 
-    backup.restore(url, FileStorage(Path(storage)), Path(file), None, epoch_keys, progress=progress)
+    restoring.restore(url, FileStorage(Path(storage)), Path(file), None, epoch_keys, progress=progress)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,8 @@ from hypothesis import strategies as st
 from psycopg.errors import QueryCanceled
 
 import projections
-from adapters import backup
-from adapters.backup import BackupError, BackupKeys, tables
-from adapters.backup.parts import Writer, checked_parts, parts
+from adapters.backup import restoring, tables, taking
+from adapters.backup.parts import BackupError, BackupKeys, Writer, checked_parts, parts
 from adapters.backup.restoring import RestoredApiKey
 from adapters.identity.credentials import Credentials
 from adapters.postgres.database import Database, connect
@@ -79,15 +78,15 @@ class World:
     def master_keys(self) -> tuple[str, ...]:
         return master_keys(self.service.settings)
 
-    def take(self, file: Path | None = None, **more: Any) -> backup.BackupReport:
+    def take(self, file: Path | None = None, **more: Any) -> taking.BackupReport:
         keys, storage = BackupKeys(self.master_keys), self.service.content.storage
-        return backup.take_backup(self.service.url, storage, file or self.file, keys, "1.2.3", self.epoch_keys, **more)
+        return taking.take_backup(self.service.url, storage, file or self.file, keys, "1.2.3", self.epoch_keys, **more)
 
-    def restore(self, url: str, *, any_key: bool = False) -> backup.RestoreReport:
+    def restore(self, url: str, *, any_key: bool = False) -> restoring.RestoreReport:
         return self.restore_with(url, None if any_key else self.master_keys)
 
-    def restore_with(self, url: str, keys: tuple[str, ...] | None) -> backup.RestoreReport:
-        return backup.restore(url, FileStorage(self.folder / "other"), self.file, keys, self.epoch_keys)
+    def restore_with(self, url: str, keys: tuple[str, ...] | None) -> restoring.RestoreReport:
+        return restoring.restore(url, FileStorage(self.folder / "other"), self.file, keys, self.epoch_keys)
 
 
 @pytest.fixture
@@ -415,7 +414,7 @@ def test_a_missing_master_key_is_reported_before_the_restore_writes_anything(wor
 
 def test_a_backup_made_while_the_master_key_is_rotated_needs_both_keys(world: World, empty: str):
     keys = BackupKeys(("n" * 32, *world.master_keys))
-    backup.take_backup(world.service.url, world.service.content.storage, world.file, keys, "1.2.3", world.epoch_keys)
+    taking.take_backup(world.service.url, world.service.content.storage, world.file, keys, "1.2.3", world.epoch_keys)
     with pytest.raises(BackupError, match="1 of 1 master keys are missing"):
         world.restore_with(empty, ("n" * 32,))
     assert world.restore_with(empty, ("n" * 32, *world.master_keys)).authenticated
@@ -597,16 +596,16 @@ def test_a_killed_restore_is_not_served_and_continues_when_started_again(world: 
             world.epoch_keys,
             point,
         ]
-        restoring = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert restoring.stdout is not None
-        assert restoring.stdout.readline() == b"here\n"
-        restoring.kill()
-        restoring.communicate()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        process.kill()
+        process.communicate()
         with pytest.raises(NotReadyError, match="storyledger"):
             reach(empty)
         if point != "rows":
             with pytest.raises(BackupError, match="another backup"):
-                backup.restore(empty, FileStorage(storage), other_file, None, world.epoch_keys)
+                restoring.restore(empty, FileStorage(storage), other_file, None, world.epoch_keys)
     world.restore(empty)
     reach(empty)
     assert rows_without_keys(empty) == rows_without_keys(world.service.url)

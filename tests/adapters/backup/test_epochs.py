@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters import backup
-from adapters.backup import BackupError, BackupKeys
+from adapters.backup import restoring, taking
+from adapters.backup.parts import BackupError, BackupKeys
 from adapters.encryption.epoch_store import EpochStore
 from adapters.encryption.epochs import EpochKeyMissingError, Epochs, seal
 from adapters.postgres.database import connect
@@ -65,12 +65,12 @@ class Restore:
 
     def take(self) -> None:
         storage, place = self.service.content.storage, self.service.settings.epoch_keys
-        backup.take_backup(self.service.url, storage, self.file, BackupKeys(MASTER), "1.2.3", place)
+        taking.take_backup(self.service.url, storage, self.file, BackupKeys(MASTER), "1.2.3", place)
 
-    def restore(self, master_keys: tuple[str, ...] | None = MASTER, **more: Any) -> backup.RestoreReport:
+    def restore(self, master_keys: tuple[str, ...] | None = MASTER, **more: Any) -> restoring.RestoreReport:
         storage = FileStorage(self.folder / "other")
         place = (self.data / "epoch").as_uri()
-        return backup.restore(self.url, storage, self.file, master_keys, place, **more)
+        return restoring.restore(self.url, storage, self.file, master_keys, place, **more)
 
     def open(self) -> Service:
         settings = Settings(data_dir=self.data, storage_url=(self.folder / "other").as_uri(), master_key=MASTER)

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from adapters import backup
-from adapters.backup import BackupKeys
+from adapters.backup import taking
+from adapters.backup.parts import BackupKeys
 from adapters.event_store import log
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
@@ -28,7 +28,7 @@ def test_a_standby_is_backed_up_and_its_history_verified(tmp_path: Path):
         try:
             standby.catch_up()
             keys, place = BackupKeys(("k" * 32,)), (tmp_path / "epoch").as_uri()
-            taken = backup.take_backup(
+            taken = taking.take_backup(
                 standby.url, FileStorage(tmp_path / "storage"), tmp_path / "file", keys, "1.2.3", place
             )
         finally:
