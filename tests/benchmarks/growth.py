@@ -3,8 +3,8 @@
 `make bench GROWTH=1`, or python -m tests.benchmarks.growth [--sizes N,…]
 
 No figure may be more than 1.3 times that of the smallest size. Work that reads the whole history is stated for each
-event. All times but those of the start, the first page and the follower are processor time of this process and of
-PostgreSQL, so that they hardly depend on what else the machine does.
+event. All times but those of the start, the first page and the follower are processor time of the benchmark's processes
+and of PostgreSQL, so that they hardly depend on what else the machine does.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ def measured(server_url: str, size: int) -> Figures:
 
 
 def _processor_seconds(url: str, work: Callable[[], object]) -> float:
-    """Return the processor time of this process and of all PostgreSQL processes, including ended ones."""
+    """Return the processor time of this process, of those that it starts and of all PostgreSQL processes."""
     with connect(url) as connection:
         stat = Path(f"/proc/{connection.info.backend_pid}/stat").read_text().rpartition(")")[2].split()
-        before, own = server_seconds(int(stat[1])), time.process_time()
+        before, own = server_seconds(int(stat[1])), sum(os.times()[:4])
         work()
-        return server_seconds(int(stat[1])) - before + time.process_time() - own
+        return server_seconds(int(stat[1])) - before + sum(os.times()[:4]) - own
 
 
 def _reads(url: str, ticket: UUID, data: Path) -> Figures:

@@ -138,11 +138,15 @@ def _server_seconds(processes: Iterable[int]) -> float:
 
 def server_seconds(postmaster: int) -> float:
     """Return the processor time that all processes of a PostgreSQL have spent, also of those that have ended."""
-    ticks = sum(map(int, _stat(postmaster)[11:15]))
+    before = _stat(postmaster)[11:15]
+    ticks = sum(map(int, before))
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if int((stat := _stat(int(folder.name)))[1]) == postmaster:
                 ticks += int(stat[11]) + int(stat[12])
+    # A process that ended meanwhile is missing in both parts of the sum.
+    if _stat(postmaster)[13:15] != before[2:]:
+        return server_seconds(postmaster)
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
