@@ -117,13 +117,13 @@ def take_backup(
         with connection.cursor() as cursor:
             header = _header(cursor, version, epoch_keys)
             [(snapshot,)] = cursor.execute("SELECT pg_export_snapshot()").fetchall()
+            writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
             with verifier(url, snapshot, header.events) as verifying:
-                writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
                 rows = _copy_rows(cursor, header.tables, writer, verifying, progress)
-                objects = _Objects(storage, writer, present)
-                objects.copy(connection, progress)
-                objects.copy_others(progress)
                 first_bad = verifying.first_bad()
+            objects = _Objects(storage, writer, present)
+            objects.copy(connection, progress)
+            objects.copy_others(progress)
         connection.execute("COMMIT")
         writer.finish()
         size = opened.tell()

@@ -353,6 +353,7 @@ def test_a_backup_does_not_overwrite_a_file(world: World):
     assert world.file.read_text() == "precious"
 
 
+@pytest.mark.usefixtures("least_for_a_worker")
 def test_a_failed_backup_leaves_no_file(world: World):
     def progress(name: str, count: int, total: int) -> None:
         raise KeyboardInterrupt
