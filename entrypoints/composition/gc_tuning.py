@@ -2,7 +2,8 @@
 
 import gc
 
-# New containers before a collection of the youngest generation; a batch of events or webhooks creates fewer.
+# New containers before a collection of the youngest generation. A batch of webhooks or of new events creates fewer, and
+# one of a rebuild about three times as many.
 YOUNGEST = 50_000
 
 
