@@ -22,9 +22,7 @@ class WorkerEnded(Exception):
 
 
 @contextmanager
-def worker_process(
-    code: str, assignment: Mapping[str, object], stdout: int = subprocess.DEVNULL
-) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(code: str, assignment: Mapping[str, object]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process whose code calls `assigned`; it is killed at the end of the block.
 
     Its standard input stays open: when this process ends in any way, the worker reads the end of its input.
@@ -33,13 +31,13 @@ def worker_process(
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
-        stdout=stdout,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
         env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
         start_new_session=True,  # an interrupt at the keyboard reaches only this process, which ends the worker
     )
-    assert process.stdin is not None
+    assert process.stdin is not None and process.stdout is not None  # noqa: PT018
     try:
         # A worker that has ended is noticed when its result is needed.
         with suppress(BrokenPipeError):
@@ -49,10 +47,9 @@ def worker_process(
     finally:
         process.kill()
         process.wait()
+        process.stdout.close()
         with suppress(BrokenPipeError):
             process.stdin.close()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def assigned() -> Any:

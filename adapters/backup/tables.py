@@ -10,7 +10,7 @@ from psycopg.errors import error_from_result
 from psycopg.rows import TupleRow
 
 from adapters.backup.parts import CHUNK_BYTES, BackupError, Readable
-from adapters.proof.copied_rows import Piece
+from adapters.proof.audit import Piece
 
 PIECE_BYTES = 4 * 2**20
 # No piece that this code writes is larger; a damaged one could unpack without end.

@@ -19,8 +19,8 @@ from adapters.backup import tables
 from adapters.backup.parts import CHUNK_BYTES, BackupKeys, Writer, new_file
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
-from adapters.proof import published
-from adapters.proof.copied_rows import Verifier, verifier
+from adapters.proof import audit, published
+from adapters.proof.copied_rows import VerifyingProcess, verifier
 from adapters.storage.contents import storage_key
 from adapters.storage.protocol import Storage
 from domain import events
@@ -118,9 +118,9 @@ def take_backup(
             header = _header(cursor, version, epoch_keys)
             [(snapshot,)] = cursor.execute("SELECT pg_export_snapshot()").fetchall()
             writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
-            with verifier(url, snapshot, header.events) as verifying:
-                rows = _copy_rows(cursor, header.tables, writer, verifying, progress)
-                first_bad = verifying.first_bad()
+            with verifier(url, snapshot, header.events) as verification:
+                rows = _copy_rows(cursor, header.tables, writer, verification, progress)
+                verdict = verification.verdict()
             objects = _Objects(storage, writer, present)
             objects.copy(connection, progress)
             objects.copy_others(progress)
@@ -130,7 +130,7 @@ def take_backup(
         # A standby cannot note it.
         with suppress(psycopg.errors.ReadOnlySqlTransaction):
             present.execute(_NOTE, (header.taken_at,))
-    return BackupReport(header.events, rows, objects.count, objects.erased, objects.missing, first_bad, size)
+    return BackupReport(header.events, rows, objects.count, objects.erased, objects.missing, verdict.first_bad, size)
 
 
 def _header(cursor: Cursor[TupleRow], version: str, epoch_keys: str) -> Header:
@@ -157,7 +157,7 @@ def _copy_rows(
     cursor: Cursor[TupleRow],
     copied: tables.Tables,
     writer: Writer,
-    verifying: Verifier,
+    verification: audit.Verification | VerifyingProcess,
     progress: Progress,
 ) -> int:
     """Copy tables and return the number of their rows.
@@ -175,7 +175,7 @@ def _copy_rows(
                 level = tables.COMPRESSION.get(name, 1)
                 archived = archiving.submit(_archive, writer, f"{ROWS}{name}/{number:08}", file, level)
                 if name == tables.EVENTS:
-                    verifying.extend((file, lengths))
+                    verification.extend_copied((file, lengths))
                 count += len(lengths)
                 progress("rows", count, max(total, count))
             rows += count

@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
+from struct import Struct
 
 import psycopg
 from psycopg import Connection, Cursor
@@ -84,6 +86,32 @@ Row = tuple[int, bytes, bytes]  # position, the bytes that its link covers, and 
 Tiles = dict[int, bytes]
 
 
+# A file of rows in COPY's binary format, and their lengths.
+Piece = tuple[bytes, list[int]]
+# The bytes before its first row: the signature, the flags and the length of an extension.
+COPY_HEADER_BYTES = 19
+
+
+def copied(piece: Piece) -> Iterator[Row]:
+    """Yield what COVERED selects, from all columns of `events`."""
+    file, lengths = piece
+    start = COPY_HEADER_BYTES
+    for row_length in lengths:
+        layout = _layout(file[start + 42 : start + 46])
+        position, stream, version, topic, ticket, recorded_at, length = layout.unpack_from(file, start)
+        state = start + layout.size
+        end = state + length
+        covered = b"".join((file[start + 6 : start + 14], stream, version, ticket, recorded_at, topic, file[state:end]))
+        start += row_length
+        yield position, covered, file[end + 4 : start]
+
+
+@lru_cache
+def _layout(topic: bytes) -> Struct:
+    """Return the layout of the columns before the state; `topic` is the length prefix of the topic."""
+    return Struct(f">6x q 4x 16s 4x 4s {4 + int.from_bytes(topic, 'big')}s 4x 16s 4x 8s I")
+
+
 class Verification:
     """Verifies events that the caller reads in order; `connection` sees the same state of the database."""
 
@@ -102,6 +130,10 @@ class Verification:
                 stored_tiles = _tiles_over(cursor, last, len(links))
         self._bad = self._tree.extend(links, stored_tiles)
         return self._ok()
+
+    def extend_copied(self, piece: Piece) -> None:
+        """Check the next rows as they were copied."""
+        self.extend(copied(piece))
 
     def _ok(self) -> bool:
         return self._bad is None and self._chain.bad is None

@@ -311,7 +311,7 @@ def test_a_table_in_many_pieces_is_the_same_after_a_restore(world: World, empty:
 def test_the_copied_rows_give_the_bytes_that_the_links_cover(world: World):
     with connect(world.service.url) as connection, connection.cursor(binary=True) as cursor:
         [copied] = tables.pieces(cursor, tables.EVENTS, tables.backed_up_tables(cursor)[tables.EVENTS])
-        assert list(copied_rows.copied(*copied)) == cursor.execute(audit.COVERED, (0, 1000)).fetchall() != []
+        assert list(audit.copied(copied)) == cursor.execute(audit.COVERED, (0, 1000)).fetchall() != []
 
 
 def test_a_backup_with_rows_as_text_is_restored(world: World, empty: str):
@@ -396,7 +396,7 @@ def test_pieces_for_a_process_that_has_ended_are_refused(world: World, monkeypat
         copied_rows.verifier(world.service.url, "none", copied_rows.MIN_EVENTS) as verifier,
         pytest.raises(WorkerEnded),
     ):
-        any(map(verifier.extend, repeat((b"", [0]))))
+        any(map(verifier.extend_copied, repeat((b"", [0]))))
 
 
 def test_only_its_owner_can_read_a_backup(world: World):
