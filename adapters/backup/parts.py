@@ -67,39 +67,28 @@ class Writer:
         self._digest = hashlib.sha256()
 
     def add(self, name: str, content: bytes) -> None:
-        self._add(name, len(content), io.BytesIO(content), hashlib.sha256(content))
+        self.add_file(name, io.BytesIO(content))
 
     def add_file(self, name: str, source: BinaryIO) -> None:
         """Add a seekable file, read from its beginning."""
         source.seek(0)
-        digest, size = hashlib.sha256(), 0
-        while chunk := source.read(CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-        source.seek(0)
-        self._add(name, size, source, digest)
+        line = _line(name, hashlib.file_digest(source, "sha256"))  # type: ignore[arg-type]
+        self._sums.write(line)
+        self._digest.update(line)
+        self._append(name, source)
 
     def finish(self) -> None:
         """Add the hashes and their code, which complete the file."""
         with self._sums:
-            self._sums.seek(0, io.SEEK_END)
-            size = self._sums.tell()
-            self._sums.seek(0)
-            self._append(SUMS, size, self._sums)
-        code = self._keys.code(self._digest)
-        self._append(HMAC, len(code), io.BytesIO(code))
+            self._append(SUMS, self._sums)
+        self._append(HMAC, io.BytesIO(self._keys.code(self._digest)))
         self._tar.close()
 
-    def _add(self, name: str, size: int, content: BinaryIO, digest: hashlib._Hash) -> None:
-        line = _line(name, digest)
-        self._sums.write(line)
-        self._digest.update(line)
-        self._append(name, size, content)
-
-    def _append(self, name: str, size: int, content: BinaryIO) -> None:
+    def _append(self, name: str, content: BinaryIO) -> None:
         entry = tarfile.TarInfo(name)
-        entry.size = size
+        entry.size = content.seek(0, io.SEEK_END)
         entry.mode = 0o600
+        content.seek(0)
         self._tar.addfile(entry, content)
         self._tar.members.clear()  # type: ignore[attr-defined]  # it would keep an entry for every part
 
