@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.events import AttachmentAdded, AttachmentDeleted, Erased
-from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, selected, selected_row, topics
 
 NAME = "attachments"
 VERSION = 1
@@ -79,22 +79,11 @@ def _row(recorded: RecordedEvent, event: AttachmentAdded) -> Row:
     }
 
 
-_COLUMNS = ", ".join(ATTACHMENTS.columns)
-
-
 def attachments(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     """Return all attachments of a ticket, the oldest first."""
-    cursor.execute(
-        f"SELECT {_COLUMNS} FROM read.attachments WHERE ticket_id = %(ticket_id)s ORDER BY position",  # noqa: S608
-        {"ticket_id": ticket_id},
-    )
-    return fetched_rows(cursor, ATTACHMENTS.columns)
+    return selected(cursor, ATTACHMENTS, "WHERE ticket_id = %(ticket_id)s ORDER BY position", ticket_id=ticket_id)
 
 
 def attachment(cursor: Cursor, ticket_id: UUID, attachment_id: UUID) -> Row | None:
-    cursor.execute(
-        f"SELECT {_COLUMNS} FROM read.attachments"  # noqa: S608
-        " WHERE ticket_id = %(ticket_id)s AND attachment_id = %(attachment_id)s",
-        {"ticket_id": ticket_id, "attachment_id": attachment_id},
-    )
-    return next(iter(fetched_rows(cursor, ATTACHMENTS.columns)), None)
+    where = "WHERE ticket_id = %(ticket_id)s AND attachment_id = %(attachment_id)s"
+    return selected_row(cursor, ATTACHMENTS, where, ticket_id=ticket_id, attachment_id=attachment_id)

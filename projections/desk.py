@@ -342,9 +342,8 @@ def approvals_requested(cursor: Cursor, workspace: str | None) -> int:
         " AND (%(workspace)s::text IS NULL OR workspace = %(workspace)s)",
         {"requested": REQUESTED, "workspace": workspace},
     )
-    row = cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+    [(count,)] = cursor.fetchall()
+    return int(count)
 
 
 def workspaces(cursor: Cursor) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.events import DocumentGenerated, Erased
-from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, selected, selected_row, topics
 
 NAME = "documents"
 VERSION = 2
@@ -64,21 +64,11 @@ def _row(recorded: RecordedEvent, event: DocumentGenerated) -> Row:
     }
 
 
-_COLUMNS = ", ".join(DOCUMENTS.columns)
-
-
 def documents(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     """Return all documents of a ticket, the newest first."""
-    cursor.execute(
-        f"SELECT {_COLUMNS} FROM read.documents WHERE ticket_id = %(ticket_id)s ORDER BY position DESC",  # noqa: S608
-        {"ticket_id": ticket_id},
-    )
-    return fetched_rows(cursor, DOCUMENTS.columns)
+    return selected(cursor, DOCUMENTS, "WHERE ticket_id = %(ticket_id)s ORDER BY position DESC", ticket_id=ticket_id)
 
 
 def document(cursor: Cursor, ticket_id: UUID, document_id: UUID) -> Row | None:
-    cursor.execute(
-        f"SELECT {_COLUMNS} FROM read.documents WHERE ticket_id = %(ticket_id)s AND document_id = %(document_id)s",  # noqa: S608
-        {"ticket_id": ticket_id, "document_id": document_id},
-    )
-    return next(iter(fetched_rows(cursor, DOCUMENTS.columns)), None)
+    where = "WHERE ticket_id = %(ticket_id)s AND document_id = %(document_id)s"
+    return selected_row(cursor, DOCUMENTS, where, ticket_id=ticket_id, document_id=document_id)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from domain.events import FeeCharged
 from domain.values import Money
-from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, selected, topics
 
 NAME = "fee_ledger"
 VERSION = 6
@@ -202,15 +202,10 @@ def postings(row: Row, converted: Money | None = None) -> Iterator[tuple[str, Mo
 
 # Queries.
 
-_SELECT = f"SELECT {', '.join(FEES.columns)} FROM read.fee_ledger "  # noqa: S608
-
 
 def entries(cursor: Cursor, donation_ids: Sequence[UUID]) -> list[Row]:
     """Return the fee rows of these donations in the order in which they were recorded."""
-    cursor.execute(
-        _SELECT + "WHERE donation_id = ANY(%(donation_ids)s) ORDER BY position", {"donation_ids": list(donation_ids)}
-    )
-    return fetched_rows(cursor, FEES.columns)
+    return selected(cursor, FEES, "WHERE donation_id = ANY(%(ids)s) ORDER BY position", ids=list(donation_ids))
 
 
 def charged_since(cursor: Cursor, since: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:

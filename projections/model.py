@@ -38,6 +38,11 @@ class Table:
         """The function that returns a row's values in the order of the columns."""
         return _tuple_getter(tuple(self.columns))
 
+    @cached_property
+    def select(self) -> str:
+        """The beginning of a query for the rows of the live table, with all columns."""
+        return f"SELECT {', '.join(self.columns)} FROM read.{self.name} "  # noqa: S608
+
 
 def _tuple_getter(names: tuple[str, ...]) -> Callable[[Row], tuple[object, ...]]:
     if len(names) > 1:
@@ -117,3 +122,14 @@ class Cursor(Protocol):
 def fetched_rows(cursor: Cursor, columns: Iterable[str]) -> list[Row]:
     """Return the rows of a query's result; `columns` names their values."""
     return [dict(zip(columns, values, strict=True)) for values in cursor.fetchall()]
+
+
+def selected(cursor: Cursor, table: Table, conditions: str, /, **params: object) -> list[Row]:
+    """Return the rows of the live table that meet the conditions, the end of a query such as `WHERE … ORDER BY …`."""
+    cursor.execute(table.select + conditions, params)
+    return fetched_rows(cursor, table.columns)
+
+
+def selected_row(cursor: Cursor, table: Table, conditions: str, /, **params: object) -> Row | None:
+    """Return the first of the rows that `selected` returns, or None."""
+    return next(iter(selected(cursor, table, conditions, **params)), None)

@@ -16,7 +16,7 @@ from domain.events import (
     SupportUnassigned,
 )
 from domain.values import SupportCategory, SupportStatus
-from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, selected, selected_row, topics
 
 NAME = "support"
 VERSION = 5
@@ -110,8 +110,6 @@ def _opened_row(event: SupportTicketOpened, recorded: RecordedEvent) -> Row:
 
 # Queries. A row has the table's columns.
 
-_COLUMNS = ", ".join(SUPPORT_TICKETS.columns)
-_SELECT = f"SELECT {_COLUMNS} FROM read.support_tickets "  # noqa: S608
 # A support ticket belongs to the workspace of the ticket that it is about, and otherwise to the built-in one.
 _OF_WORKSPACE = """
 SELECT workspace FROM read.ticket_status AS ticket WHERE ticket.ticket_id = support_tickets.about
@@ -120,8 +118,7 @@ BUILT_IN_WORKSPACE = "public"
 
 
 def support_ticket(cursor: Cursor, support_id: UUID) -> Row | None:
-    cursor.execute(_SELECT + "WHERE support_id = %(support_id)s", {"support_id": support_id})
-    return next(iter(fetched_rows(cursor, SUPPORT_TICKETS.columns)), None)
+    return selected_row(cursor, SUPPORT_TICKETS, "WHERE support_id = %(support_id)s", support_id=support_id)
 
 
 def workspace_of(cursor: Cursor, row: Row) -> str:
@@ -166,25 +163,22 @@ def recent(
         f"coalesce(({_OF_WORKSPACE}), %(built_in)s) = %(workspace)s": chosen.workspace,
     }
     where = " AND ".join(condition for condition, value in conditions.items() if value is not None) or "true"
-    cursor.execute(
-        f"{_SELECT} WHERE {where} ORDER BY asked_at DESC, support_id DESC LIMIT %(limit)s",
-        {
-            **asdict(chosen),
-            "asked_at": before[0] if before else None,
-            "support_id": before[1] if before else None,
-            "built_in": BUILT_IN_WORKSPACE,
-            "limit": limit,
-        },
+    return selected(
+        cursor,
+        SUPPORT_TICKETS,
+        f"WHERE {where} ORDER BY asked_at DESC, support_id DESC LIMIT %(limit)s",
+        **asdict(chosen),
+        asked_at=before[0] if before else None,
+        support_id=before[1] if before else None,
+        built_in=BUILT_IN_WORKSPACE,
+        limit=limit,
     )
-    return fetched_rows(cursor, SUPPORT_TICKETS.columns)
 
 
 def about(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     """Return the support tickets that name a ticket, the newest first."""
-    cursor.execute(
-        _SELECT + "WHERE about = %(ticket_id)s ORDER BY created_at DESC, support_id DESC", {"ticket_id": ticket_id}
-    )
-    return fetched_rows(cursor, SUPPORT_TICKETS.columns)
+    where = "WHERE about = %(ticket_id)s ORDER BY created_at DESC, support_id DESC"
+    return selected(cursor, SUPPORT_TICKETS, where, ticket_id=ticket_id)
 
 
 def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) -> list[Row]:
@@ -193,13 +187,14 @@ def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) 
     A support ticket concerns the ticket that it names in `about`. One whose message has a key of its own also concerns
     the tickets of its author's contact.
     """
-    cursor.execute(
-        _SELECT
-        + """
+    return selected(
+        cursor,
+        SUPPORT_TICKETS,
+        """
          LEFT JOIN contact_hashes ON owner_id = support_id AND hash = ANY(%(indexes)s)
          WHERE (about = %(ticket_id)s OR (ticket_id = support_id AND owner_id IS NOT NULL)) AND NOT erased
          ORDER BY position
         """,
-        {"ticket_id": ticket_id, "indexes": list(contact_indexes)},
+        ticket_id=ticket_id,
+        indexes=list(contact_indexes),
     )
-    return fetched_rows(cursor, SUPPORT_TICKETS.columns)

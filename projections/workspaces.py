@@ -20,7 +20,7 @@ from domain.events import (
     WorkspaceRenamed,
 )
 from domain.organisations import NOT_DESCRIBED, Intake, Logo, Organisation, Publishing, WorkspaceSettings
-from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, selected_row, topics
 
 NAME = "workspaces"
 VERSION = 3
@@ -87,29 +87,17 @@ def _opened_row(event: WorkspaceOpened) -> Row:
     return {"stream_id": event.originator_id, "workspace": event.workspace} | settings
 
 
-_COLUMNS = ", ".join(WORKSPACES.columns)
-
-
 def workspace_settings(cursor: Cursor, workspace: str) -> WorkspaceSettings:
     """Return the settings of a workspace; the defaults for one of which nothing was recorded."""
-    cursor.execute(
-        f"SELECT {_COLUMNS} FROM read.workspaces WHERE workspace = %(workspace)s",  # noqa: S608
-        {"workspace": workspace},
-    )
-    for row in fetched_rows(cursor, WORKSPACES.columns):
-        return _settings(row)
-    return WorkspaceSettings(workspace)
+    row = selected_row(cursor, WORKSPACES, "WHERE workspace = %(workspace)s", workspace=workspace)
+    return WorkspaceSettings(workspace) if row is None else _settings(row)
 
 
 def settings_of_ticket(cursor: Cursor, ticket_id: UUID) -> WorkspaceSettings | None:
     """Return the settings of the ticket's workspace; None if nothing was recorded of that."""
-    columns = ", ".join(f"w.{name}" for name in WORKSPACES.columns)
-    cursor.execute(
-        f"SELECT {columns} FROM read.ticket_status JOIN read.workspaces w USING (workspace)"  # noqa: S608
-        " WHERE ticket_id = %(ticket_id)s",
-        {"ticket_id": ticket_id},
-    )
-    return next((_settings(row) for row in fetched_rows(cursor, WORKSPACES.columns)), None)
+    where = "WHERE workspace = (SELECT workspace FROM read.ticket_status WHERE ticket_id = %(ticket_id)s)"
+    row = selected_row(cursor, WORKSPACES, where, ticket_id=ticket_id)
+    return None if row is None else _settings(row)
 
 
 def _settings(row: Row) -> WorkspaceSettings:

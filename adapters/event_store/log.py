@@ -93,10 +93,9 @@ def append(cursor: Cursor[TupleRow], groups: Sequence[Sequence[NewEntry]]) -> li
         ),
         prepare=True,
     )
-    row = cursor.fetchone()
-    assert row is not None
+    [(recorded,)] = cursor.fetchall()
     positions: dict[int, list[int | None]] = {number: [] for number in range(len(groups))}
-    for (number, _), position in zip(entries, row[0] or [], strict=True):
+    for (number, _), position in zip(entries, recorded or [], strict=True):
         positions[number].append(position)
     return [None if None in group else [p for p in group if p is not None] for group in positions.values()]
 
@@ -189,23 +188,19 @@ class EventLog:
 
     def ticket_extent(self, ticket: UUID) -> TicketExtent:
         """Return how many events one ticket and its donations have, and the first and last of their positions."""
-        with self._database.connection() as connection:
-            row = connection.execute(
-                "SELECT count(*), min(position), max(position) FROM events WHERE ticket = %s", (ticket,)
-            ).fetchone()
-        assert row is not None
-        return TicketExtent(row[0], row[1] or 0, row[2] or 0)
+        [(count, first, last)] = self._database.rows(
+            "SELECT count(*), min(position), max(position) FROM events WHERE ticket = %s", (ticket,)
+        )
+        return TicketExtent(count, first or 0, last or 0)
 
     def head(self) -> int:
         """Return the last position, or 0 in an empty log."""
-        with self._database.connection() as connection:
-            row = connection.execute("SELECT position FROM events ORDER BY position DESC LIMIT 1").fetchone()
+        row = self._database.row("SELECT position FROM events ORDER BY position DESC LIMIT 1")
         return row[0] if row else 0
 
     def position_at(self, time: datetime) -> int:
         """Return the last position recorded at or before a time, or 0."""
-        with self._database.connection() as connection:
-            row = connection.execute("SELECT max(position) FROM events WHERE recorded_at <= %s", (time,)).fetchone()
+        row = self._database.row("SELECT max(position) FROM events WHERE recorded_at <= %s", (time,))
         return (row[0] if row else None) or 0
 
     def _select(self, where: str, params: tuple[object, ...]) -> list[StoredEntry]:

@@ -151,16 +151,14 @@ class Inbox:
 
     def existing_ids(self, ids: list[str]) -> set[str]:
         """Return those of the ids that the inbox holds."""
-        with self._database.connection() as connection:
-            rows = connection.execute("SELECT event_id FROM stripe_inbox WHERE event_id = ANY(%s)", (ids,)).fetchall()
+        rows = self._database.rows("SELECT event_id FROM stripe_inbox WHERE event_id = ANY(%s)", (ids,))
         return {id for (id,) in rows}
 
     def dismissed_object_ids(self) -> set[str]:
         """Return the ids of the objects about which a person dismissed an event."""
-        with self._database.connection() as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT dismissed_object_id FROM stripe_inbox WHERE dismissed_object_id IS NOT NULL"
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT DISTINCT dismissed_object_id FROM stripe_inbox WHERE dismissed_object_id IS NOT NULL"
+        )
         return {id for (id,) in rows}
 
     def request_retrieval(self, object_id: str, stripe_time: int) -> None:
@@ -254,9 +252,7 @@ class Inbox:
 
         These are the events that the ticket's key sealed, and the dead letters whose ticket is not known.
         """
-        with self._database.connection() as connection:
-            rows = connection.execute(_UNAPPLIED, (ticket_id,)).fetchall()
-        for (id,) in rows:
+        for (id,) in self._database.rows(_UNAPPLIED, (ticket_id,)):
             self._redact(id, ticket_id)
         self._redact_dead_letters(ticket_id)
 
@@ -271,9 +267,7 @@ class Inbox:
 
     def redact_unapplied_of_donor(self, ticket_id: UUID, donation_id: UUID) -> None:
         """Before a donor is forgotten, remove their data from the events still to be applied to their donation."""
-        with self._database.connection() as connection:
-            rows = connection.execute(_UNAPPLIED_BODIES, (ticket_id,)).fetchall()
-        for id, sealed_body in rows:
+        for id, sealed_body in self._database.rows(_UNAPPLIED_BODIES, (ticket_id,)):
             with suppress(NotFoundError):
                 if self._is_about(ticket_id, self.open_body(id, bytes(sealed_body), ticket_id), donation_id):
                     self._redact(id, ticket_id)
@@ -295,25 +289,23 @@ class Inbox:
 
     def _dead_letters_without_ticket(self, after: tuple[datetime, str] | None) -> list[tuple[str, datetime, bytes]]:
         at, id = after or (None, None)
-        with self._database.connection() as connection:
-            return connection.execute(
-                "SELECT event_id, received_at, body FROM stripe_inbox WHERE state = 'dead' AND ticket_id IS NULL"
-                " AND body <> '' AND (%s::timestamptz IS NULL OR (received_at, event_id) > (%s, %s::text))"
-                " ORDER BY received_at, event_id LIMIT %s",
-                (at, at, id, REDACTION_BATCH),
-            ).fetchall()
+        return self._database.rows(
+            "SELECT event_id, received_at, body FROM stripe_inbox WHERE state = 'dead' AND ticket_id IS NULL"
+            " AND body <> '' AND (%s::timestamptz IS NULL OR (received_at, event_id) > (%s, %s::text))"
+            " ORDER BY received_at, event_id LIMIT %s",
+            (at, at, id, REDACTION_BATCH),
+        )
 
     def _is_about(self, ticket_id: UUID, body: bytes, donation_id: UUID | None) -> bool:
         """Return True if the event is about the ticket, and about the donation if one is given."""
         names_donation = donation_id is None or redaction.donation_in_metadata(body) == donation_id
         if redaction.ticket_in_metadata(body) == ticket_id and names_donation:
             return True
-        with self._database.connection() as connection:
-            row = connection.execute(
-                "SELECT EXISTS (SELECT FROM stripe_links WHERE object_id = ANY(%s) AND ticket_id = %s"
-                " AND donation_id = coalesce(%s, donation_id))",
-                (sorted(redaction.object_ids(body)), ticket_id, donation_id),
-            ).fetchone()
+        row = self._database.row(
+            "SELECT EXISTS (SELECT FROM stripe_links WHERE object_id = ANY(%s) AND ticket_id = %s"
+            " AND donation_id = coalesce(%s, donation_id))",
+            (sorted(redaction.object_ids(body)), ticket_id, donation_id),
+        )
         return row == (True,)
 
     def _redact(self, id: str, ticket_id: UUID | None) -> None:

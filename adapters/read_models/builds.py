@@ -47,9 +47,8 @@ def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = Fa
     """Create an empty build at position 0, with only the primary keys as indexes. A trial never becomes live."""
     lock_builds(cursor)
     cursor.execute("SELECT coalesce(max(build), 0) + 1 FROM projections WHERE name = %s", (projection.NAME,))
-    row = cursor.fetchone()
-    assert row is not None
-    build = Build(projection, row[0])
+    [(number,)] = cursor.fetchall()
+    build = Build(projection, number)
     cursor.execute(
         "INSERT INTO projections (name, build, version, trial) VALUES (%s, %s, %s, %s)",
         (projection.NAME, build.number, projection.VERSION, trial),

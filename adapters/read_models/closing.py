@@ -39,9 +39,8 @@ def closing_counts(cursor: Cursor, workspace: str, now: datetime) -> ClosingCoun
             "open": ProposalState.OPEN,
         },
     )
-    row = cursor.fetchone()
-    assert row is not None
-    return ClosingCounts(*row)
+    [counts] = cursor.fetchall()
+    return ClosingCounts(*counts)
 
 
 _COUNTS = """

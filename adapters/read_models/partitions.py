@@ -144,9 +144,7 @@ def _extent(cursor: Cursor[TupleRow], build: Build) -> _Extent:
             _table(build)
         )
     )
-    row = cursor.fetchone()
-    assert row is not None
-    partitions, until, stored = row
+    [(partitions, until, stored)] = cursor.fetchall()
     if stored is None:
         return _Extent(until, bytes(shard % partitions for shard in range(SHARDS)))
     return _Extent(until, bytes.fromhex(stored.removeprefix("\\x")))
@@ -224,9 +222,7 @@ def _lock_positions(cursor: Cursor[TupleRow], filled: Sequence[Build], number: i
         cursor.execute(
             sql.SQL("SELECT position FROM {} WHERE partition = %s FOR UPDATE").format(_table(build)), (number,)
         )
-        row = cursor.fetchone()
-        assert row is not None
-        positions[build] = row[0]
+        [(positions[build],)] = cursor.fetchall()
     return positions
 
 

@@ -60,8 +60,7 @@ class ReadYourWrites:
         """
         # Checked before the rows are read, because the read models may reach the position in between.
         all_projected = self._all_projected()
-        with self._database.reading() as cursor:
-            rows = query(cursor, list(tickets))
+        rows = self._database.read(query, list(tickets))
         return {id: rows.get(id) if all_projected else self.newest_ticket(id, rows.get(id)) for id in tickets}
 
     def newest_ticket(self, ticket: UUID, row: Row | None) -> Row | None:

@@ -34,12 +34,7 @@ class Reads:
 
     def ask(self, query: Callable[[Cursor[TupleRow]], Result]) -> Result:
         """Return the result of the query, which gets a cursor in autocommit mode."""
-
-        def run(database: Database) -> Result:
-            with database.reading() as cursor:
-                return query(cursor)
-
-        return self._read(lambda replica: run(replica.database), lambda: run(self.primary))
+        return self._read(lambda replica: replica.database.read(query), lambda: self.primary.read(query))
 
     def ask_log(self, query: Callable[[EventLog], Result]) -> Result:
         """Return the result of a query of the event log."""

@@ -191,9 +191,8 @@ def _begin_or_resume(connection: Connection[TupleRow], projection: Projection) -
 
 
 def _head(connection: Connection[TupleRow]) -> int:
-    row = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()
-    assert row is not None
-    return int(row[0])
+    [(head,)] = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchall()
+    return int(head)
 
 
 def _fill(

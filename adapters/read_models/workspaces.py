@@ -12,5 +12,4 @@ class StoredSettings:
         self._database = database
 
     def settings(self, workspace: str) -> WorkspaceSettings:
-        with self._database.reading() as cursor:
-            return workspace_settings(cursor, workspace)
+        return self._database.read(workspace_settings, workspace)

@@ -1,5 +1,6 @@
 """The ledger's table of donations: one row for each donation, folded with the domain's `Gift`."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
@@ -8,7 +9,7 @@ import msgspec
 
 from domain.events import CheckoutRequested
 from domain.gift import Gift
-from projections.model import Cursor, RecordedEvent, Row, Table, fetched_rows
+from projections.model import Cursor, RecordedEvent, Row, Table, selected, selected_row
 
 # The date of a donation among those of all tickets: when it was paid, or else when it was asked for.
 DATED_AT = "coalesce(paid_at, created_at)"
@@ -122,8 +123,8 @@ def utc_time(seconds: int | None) -> datetime | None:
 
 # Queries. A row has every column except `gift`.
 
-COLUMNS = tuple(name for name in DONATIONS.columns if name != "gift")
-_SELECT = f"SELECT {', '.join(COLUMNS)} FROM read.donation_ledger "  # noqa: S608
+_WITHOUT_GIFT = replace(DONATIONS, columns={name: kind for name, kind in DONATIONS.columns.items() if name != "gift"})
+COLUMNS = tuple(_WITHOUT_GIFT.columns)
 
 # The last donation of a result page: when it was paid (None if it was not), when it was created, and its id.
 PageEnd = tuple[datetime | None, datetime, UUID]
@@ -131,47 +132,38 @@ PageEnd = tuple[datetime | None, datetime, UUID]
 
 def donations(cursor: Cursor, ticket_id: UUID, limit: int | None = None, after: PageEnd | None = None) -> list[Row]:
     """Return a ticket's donations, the newest payment first and unpaid ones last; `after` is the end of a page."""
-    cursor.execute(
-        _SELECT
-        + """
+    return selected(
+        cursor,
+        _WITHOUT_GIFT,
+        """
         WHERE ticket_id = %(ticket_id)s
           AND (%(created_at)s::timestamptz IS NULL
                OR (coalesce(paid_at, '-infinity'), created_at, donation_id)
                   < (coalesce(%(paid_at)s::timestamptz, '-infinity'), %(created_at)s, %(donation_id)s::uuid))
         ORDER BY coalesce(paid_at, '-infinity') DESC, created_at DESC, donation_id DESC LIMIT %(limit)s
         """,
-        {
-            "ticket_id": ticket_id,
-            "limit": limit,
-            "paid_at": after[0] if after else None,
-            "created_at": after[1] if after else None,
-            "donation_id": after[2] if after else None,
-        },
+        ticket_id=ticket_id,
+        limit=limit,
+        paid_at=after[0] if after else None,
+        created_at=after[1] if after else None,
+        donation_id=after[2] if after else None,
     )
-    return fetched_rows(cursor, COLUMNS)
 
 
 def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
-    cursor.execute(_SELECT + "WHERE donation_id = %(donation_id)s", {"donation_id": donation_id})
-    return next(iter(fetched_rows(cursor, COLUMNS)), None)
+    return selected_row(cursor, _WITHOUT_GIFT, "WHERE donation_id = %(donation_id)s", donation_id=donation_id)
 
 
 def donation_of_session(cursor: Cursor, ticket_id: UUID, session_id: str) -> Row | None:
     """Return the ticket's donation that was paid, or can be paid, in this checkout session."""
-    cursor.execute(
-        _SELECT + "WHERE ticket_id = %(ticket_id)s AND session_id = %(session_id)s",
-        {"ticket_id": ticket_id, "session_id": session_id},
-    )
-    return next(iter(fetched_rows(cursor, COLUMNS)), None)
+    where = "WHERE ticket_id = %(ticket_id)s AND session_id = %(session_id)s"
+    return selected_row(cursor, _WITHOUT_GIFT, where, ticket_id=ticket_id, session_id=session_id)
 
 
 def with_pending_calls(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
     """Return up to `limit` donations whose `call_pending_since` is at or before `before`, the oldest first."""
-    cursor.execute(
-        _SELECT + "WHERE call_pending_since <= %(before)s ORDER BY call_pending_since LIMIT %(limit)s",
-        {"before": before, "limit": limit},
-    )
-    return fetched_rows(cursor, COLUMNS)
+    where = "WHERE call_pending_since <= %(before)s ORDER BY call_pending_since LIMIT %(limit)s"
+    return selected(cursor, _WITHOUT_GIFT, where, before=before, limit=limit)
 
 
 def pending_calls(cursor: Cursor) -> tuple[int, float]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from domain.gift import Gift
 from domain.movements import Entry
 from projections.donation_ledger.donation_table import utc_time
-from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, fetched_rows
+from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, selected
 
 # `position` and `recorded_at` are those of the event that gave the entry its present amount and time.
 ENTRIES = Table(
@@ -74,21 +74,13 @@ def entry_order(row: Row) -> tuple[object, ...]:
 
 def entries(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     """Return a ticket's entries, the oldest first."""
-    cursor.execute(
-        f"SELECT {', '.join(ENTRIES.columns)} FROM read.ledger_entries"  # noqa: S608
-        " WHERE ticket_id = %(ticket_id)s ORDER BY position, kind, source_id, part",
-        {"ticket_id": ticket_id},
-    )
-    return fetched_rows(cursor, ENTRIES.columns)
+    where = "WHERE ticket_id = %(ticket_id)s ORDER BY position, kind, source_id, part"
+    return selected(cursor, ENTRIES, where, ticket_id=ticket_id)
 
 
 def entries_of(cursor: Cursor, donation_ids: Sequence[UUID]) -> list[Row]:
     """Return the entries of these donations in no particular order."""
-    cursor.execute(
-        f"SELECT {', '.join(ENTRIES.columns)} FROM read.ledger_entries WHERE donation_id = ANY(%(donation_ids)s)",  # noqa: S608
-        {"donation_ids": list(donation_ids)},
-    )
-    return fetched_rows(cursor, ENTRIES.columns)
+    return selected(cursor, ENTRIES, "WHERE donation_id = ANY(%(ids)s)", ids=list(donation_ids))
 
 
 def moved_since(cursor: Cursor, since: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from domain.values import DonationStatus
 from projections.donation_ledger.donation_table import COLUMNS as DONATION_COLUMNS
 from projections.donation_ledger.donation_table import DONATIONS
-from projections.model import Cursor, Row, Rows, Table, fetched_rows
+from projections.model import Cursor, Row, Rows, Table, selected
 
 SUM_COLUMNS = ("paid", "refunded", "disputed")
 COUNT_COLUMNS = {status.value: f"{status.lower()}_count" for status in DonationStatus}
@@ -71,14 +71,8 @@ def add_to_totals(changes: Sequence[Change], rows: Rows) -> None:
 
 def totals(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     """Return one row for each currency, ordered by the first capture; currencies without a capture come last."""
-    cursor.execute(
-        f"""
-        SELECT {", ".join(TOTALS.columns)} FROM read.donation_totals WHERE ticket_id = %(ticket_id)s
-         ORDER BY first_paid_at NULLS LAST, currency
-        """,  # noqa: S608
-        {"ticket_id": ticket_id},
-    )
-    return ordered_totals(cursor, ticket_id, fetched_rows(cursor, TOTALS.columns))
+    where = "WHERE ticket_id = %(ticket_id)s ORDER BY first_paid_at NULLS LAST, currency"
+    return ordered_totals(cursor, ticket_id, selected(cursor, TOTALS, where, ticket_id=ticket_id))
 
 
 def ordered_totals(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[Row]:
