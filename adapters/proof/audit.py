@@ -93,7 +93,7 @@ COPY_HEADER_BYTES = 19
 
 
 def copied(piece: Piece) -> Iterator[Row]:
-    """Yield what COVERED selects, from all columns of `events`."""
+    """Yield what COVERED selects, from rows of position, stream, version, topic, ticket, recorded_at, state, hash."""
     file, lengths = piece
     start = COPY_HEADER_BYTES
     for row_length in lengths:
