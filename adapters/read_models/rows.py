@@ -1,6 +1,6 @@
 """The rows that one batch of events changes, written with a few statements for each table.
 
-Bulk statements give the read models their speed: `python -m tests.benchmarks --only read-models` shows 41 × the
+Bulk statements give the read models their speed: `python -m tests.benchmarks --only read-models` shows 48 × the
 library's ProjectionRunner, which writes row by row.
 """
 
