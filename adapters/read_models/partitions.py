@@ -222,7 +222,8 @@ def _lock_positions(cursor: Cursor[TupleRow], filled: Sequence[Build], number: i
         cursor.execute(
             sql.SQL("SELECT position FROM {} WHERE partition = %s FOR UPDATE").format(_table(build)), (number,)
         )
-        [(positions[build],)] = cursor.fetchall()
+        [(position,)] = cursor.fetchall()
+        positions[build] = position
     return positions
 
 
